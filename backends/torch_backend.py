@@ -1,0 +1,104 @@
+"""torch: ranks on the host for CPU tensors, on the device for all others."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import array_api_compat.torch as torch_compat
+import numpy as np
+import torch
+
+from gsnn_edges._typing import Array
+from gsnn_edges.backends.generic_backend import GenericBackend
+from gsnn_edges.backends.numpy_backend import NumpyBackend
+from gsnn_edges.backends.paths import device_path_forced
+
+
+@dataclass(frozen=True)
+class TorchBackend(GenericBackend):
+    """Primitives for torch tensors on one device."""
+
+    xp: Any = torch_compat
+    device: Any = torch.device("cpu")
+    name = "torch"
+
+    @classmethod
+    def load(cls, device: Any = None) -> Self:
+        device = torch.device("cpu" if device is None else device)
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise ValueError(f"device={str(device)!r}: this torch finds no CUDA device; use 'cpu'")
+        return cls(device=device)
+
+    @classmethod
+    def of(cls, x: Array) -> Self:
+        return cls(device=x.device)
+
+    def ranker(self) -> GenericBackend:
+        on_host = self.device.type == "cpu" and not device_path_forced()
+        return NumpyBackend() if on_host else self
+
+    def sort_rows(self, x: Array) -> tuple[Array, Array]:
+        return torch.sort(x, dim=1, stable=True)
+
+    def run_bounds(self, first: Array) -> tuple[Array, Array]:
+        length = first.shape[1]
+        position = torch.arange(length, dtype=torch.int32, device=first.device)
+        start = torch.cummax(torch.where(first, position, 0), dim=1).values
+        last = torch.cat([first[:, 1:], first.new_ones((len(first), 1))], dim=1)
+        stop = torch.where(last, position + 1, length).flip(1)
+        return start, torch.cummin(stop, dim=1).values.flip(1)
+
+    def scatter_rows(self, order: Array, values: Array) -> Array:
+        return torch.empty_like(values).scatter_(1, order, values)
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        with full_precision(a.device.type):
+            if a.device.type == "cpu" and a.dtype == torch.float32 and has_onednn():
+                # Strided operands would fall to a reference kernel, a thousand times slower.
+                a, b = a.contiguous(), b.contiguous()
+                return torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], "")
+            return a @ b.T
+
+    def adopt(self, x: Array) -> Array:
+        if isinstance(x, torch.Tensor):
+            return x.detach().to(self.device)
+        # torch has neither read-only nor backwards views: such an array is copied.
+        shared = x.flags.writeable and min(x.strides, default=0) >= 0
+        return torch.from_numpy(x if shared else x.copy()).to(self.device)
+
+    def take_over(self, x: np.ndarray) -> Array:
+        return torch.from_numpy(x).to(self.device)
+
+    def to_numpy(self, x: Array) -> np.ndarray:
+        x = x.detach().cpu()
+        return x.float().numpy() if x.dtype == torch.bfloat16 else x.numpy()
+
+    def free_bytes(self) -> int | None:
+        if self.device.type == "cuda":
+            cached = torch.cuda.memory_reserved(self.device)
+            return torch.cuda.mem_get_info(self.device)[0] + cached - torch.cuda.memory_allocated()
+        return NumpyBackend().free_bytes() if self.device.type == "cpu" else None
+
+
+def has_onednn() -> bool:
+    """oneDNN's product is twice as fast as MKL's on AVX-512 AMD, and nowhere much slower.
+
+    torch offers it for float32 by a private operator alone; where that is missing, `matmul`
+    takes the public product.
+    """
+    return torch.backends.mkldnn.is_available() and hasattr(
+        torch.ops.mkldnn, "_linear_pointwise"
+    )
+
+
+@contextmanager
+def full_precision(device_type: str) -> Iterator[None]:
+    """Products in true float32, whatever the user has set; the setting comes back."""
+    library = torch.backends.cuda if device_type == "cuda" else torch.backends.mkldnn
+    before = library.matmul.fp32_precision
+    library.matmul.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        library.matmul.fp32_precision = before

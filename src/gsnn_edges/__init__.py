@@ -1,0 +1,44 @@
+"""Find the edges that a trained Graph Structured Neural Network is missing."""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gsnn_edges import backends
+    from gsnn_edges.correlation import cross_correlation
+    from gsnn_edges.inferer import FunctionEdgeInferer
+    from gsnn_edges.link_ranking import mrr
+    from gsnn_edges.observations import capture
+    from gsnn_edges.ranks import rankdata
+
+# Where each name lives. Loaded at first use, so that importing the package loads no library.
+_HOMES = {
+    "FunctionEdgeInferer": "inferer",
+    "capture": "observations",
+    "cross_correlation": "correlation",
+    "mrr": "link_ranking",
+    "rankdata": "ranks",
+}
+
+__all__ = [
+    "FunctionEdgeInferer",
+    "backends",
+    "capture",
+    "cross_correlation",
+    "mrr",
+    "rankdata",
+]
+__version__ = version("gsnn-edges")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "backends":
+        return import_module("gsnn_edges.backends")
+    if name in _HOMES:
+        return getattr(import_module(f"gsnn_edges.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

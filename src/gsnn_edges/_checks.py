@@ -1,0 +1,151 @@
+"""Argument checks: the one home of error sentences.
+
+Every message names the argument, the rule, what came, and the way out.
+"""
+
+import math
+import operator
+from collections.abc import Collection
+from typing import Any
+
+import array_api_compat as compat
+import numpy as np
+
+from gsnn_edges._typing import Array
+
+
+def choice(name: str, value: Any, allowed: Collection[Any]) -> None:
+    """Reject a value that is not one of ``allowed``."""
+    if not isinstance(value, str) or value not in allowed:
+        options = ", ".join(repr(option) for option in allowed)
+        raise ValueError(f"{name} must be one of {options}; got {value!r}")
+
+
+def whole_number(name: str, value: Any, *, least: int, hint: str = "") -> int:
+    """Give ``value`` as an int of at least ``least``; bools and fractions are refused."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise TypeError(f"{name} must be a whole number; got {value!r} ({type(value).__name__})")
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}; got {number}{hint}")
+    return number
+
+
+def array(name: str, x: Any) -> None:
+    """Reject what is not an array of numbers that can be ranked."""
+    if not compat.is_array_api_obj(x):
+        raise TypeError(
+            f"{name} must be an array (NumPy, torch, JAX or another of the Array API); "
+            f"got {type(x).__name__}: convert it first, for example by numpy.asarray"
+        )
+    kind = str(x.dtype)
+    if "bool" in kind or "complex" in kind or kind in ("object", "string") or kind[0] in "<>|":
+        raise TypeError(
+            f"{name} must hold real numbers; got dtype {x.dtype}: cast it to float32 first"
+        )
+
+
+def ndim(name: str, x: Array, dimensions: int, meaning: str) -> None:
+    """Reject an array of another number of dimensions."""
+    if x.ndim != dimensions:
+        raise ValueError(
+            f"{name} must have {dimensions} dimensions {meaning}; got shape {tuple(x.shape)}"
+        )
+
+
+def finite(name: str, x: Array, *, axis_meaning: str = "column") -> None:
+    """Reject NaN and infinity, saying how many there are and in which columns."""
+    xp = compat.array_namespace(x)
+    if not xp.isdtype(x.dtype, "real floating") or 0 in x.shape:
+        return
+    # One pass without a mask in the usual case: a sum is finite only if every term is.
+    if math.isfinite(float(xp.sum(x))):
+        return
+    bad = ~xp.isfinite(x)
+    count = int(xp.count_nonzero(bad))
+    if count:
+        where = np.flatnonzero(np.asarray(compat.to_device(xp.any(bad, axis=0), "cpu")))
+        raise ValueError(
+            f"{name} must be finite; got {count} NaN or infinite values in {axis_meaning} "
+            f"{listing(where)}: drop or impute them first"
+        )
+
+
+def listing(indices: Any, most: int = 10) -> str:
+    """Write the first few indices, and how many there are where they are more."""
+    shown = ", ".join(str(index) for index in indices[:most])
+    return shown if len(indices) <= most else f"{shown}, ... ({len(indices)} in all)"
+
+
+def edge_index(name: str, value: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """Give edges (tensor, array or list) as a (2, E) int64 array with indices inside ``shape``."""
+    edges = as_numpy(value)
+    if edges.size == 0:
+        edges = edges.reshape(2, 0).astype(np.int64)
+    if edges.ndim != 2 or edges.shape[0] != 2:
+        hint = ": transpose it" if edges.ndim == 2 and edges.shape[1] == 2 else ""
+        raise ValueError(
+            f"{name} must have shape (2, E), sources above targets; got {edges.shape}{hint}"
+        )
+    if edges.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold whole numbers; got dtype {edges.dtype}: cast to int64")
+    if (edges < 0).any():
+        raise ValueError(
+            f"{name} must hold node indices, counted from 0; got {listing(edges[edges < 0])}"
+        )
+    for role, indices, count in zip(("sources", "targets"), edges, shape or (), strict=False):
+        outside = indices[indices >= count]
+        if outside.size:
+            raise ValueError(
+                f"{name} must hold {role} in 0 .. {count - 1}, the nodes that there are; got "
+                f"{listing(outside)}: map node names to indices of the same matrix"
+            )
+    return edges.astype(np.int64, copy=False)
+
+
+def as_numpy(value: Any) -> np.ndarray:
+    """Host copy or view of a small array-like, whatever library it is of."""
+    if compat.is_torch_array(value):
+        value = value.detach().cpu()
+    elif compat.is_array_api_obj(value):
+        value = compat.to_device(value, "cpu") if compat.is_cupy_array(value) else value
+    return np.asarray(value)
+
+
+def axis(name: str, value: Any, dimensions: int) -> int:
+    """Give an axis counted from 0."""
+    number = whole_number(name, value, least=-dimensions)
+    if not -dimensions <= number < dimensions:
+        raise ValueError(
+            f"{name} must lie in {-dimensions} .. {dimensions - 1} for an array of "
+            f"{dimensions} dimensions; got {number}"
+        )
+    return number % dimensions
+
+
+def float64_there(xp: Any, need: str) -> None:
+    """Reject a need for float64 where the library has none."""
+    if not has_float64(xp):
+        raise ValueError(
+            f"{need} must be computed in float64, which {xp.__name__} has not switched on: "
+            "set jax_enable_x64, cast to float32, or use another backend"
+        )
+
+
+def has_float64(xp: Any) -> bool:
+    """Whether the library has float64 now; JAX without x64 has not."""
+    return "float64" in xp.__array_namespace_info__().dtypes(kind="real floating")
+
+
+def fraction(name: str, value: Any) -> float:
+    """Give a number in [0, 1)."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number in [0, 1); got {value!r}") from None
+    if not 0 <= number < 1:
+        raise ValueError(f"{name} must lie in [0, 1), 0 for none; got {number}")
+    return number

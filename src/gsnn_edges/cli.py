@@ -1,0 +1,53 @@
+"""The gsnn-edges command."""
+
+from pathlib import Path
+
+import click
+
+from gsnn_edges import __version__
+from gsnn_edges.backends import BACKENDS
+
+BACKEND = click.option(
+    "--backend",
+    type=click.Choice(list(BACKENDS)),
+    default="torch",
+    show_default=True,
+    help="Array library that ranks and correlates.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="gsnn-edges")
+def main() -> None:
+    """Find the edges that a trained Graph Structured Neural Network is missing."""
+
+
+@main.command()
+@click.option(
+    "--graph",
+    default="tutorial",
+    show_default=True,
+    metavar="NAME|FILE.csv",
+    help="tutorial, dream4-1, dream4-2, or a csv with the columns source and target.",
+)
+@BACKEND
+@click.option("--seed", type=int, default=0, show_default=True, help="Of data, model, training.")
+@click.option(
+    "--epochs", type=click.IntRange(min=0), help="Of training; as suits the graph by default."
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("gsnn-edges-demo"),
+    show_default=True,
+    help="Folder for W.npy, table.txt and metrics.json.",
+)
+def demo(graph: str, backend: str, seed: int, epochs: int | None, out: Path) -> None:
+    """Simulate data, train a GSNN without some edges, and find them again."""
+    try:
+        from gsnn_edges.demo.run import run_demo
+
+        run_demo(graph, backend=backend, seed=seed, epochs=epochs, out=out)
+    except (ImportError, OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"W.npy, table.txt and metrics.json are in {out}")

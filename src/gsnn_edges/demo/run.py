@@ -1,0 +1,211 @@
+"""The demo: simulate, train, infer the edges, score them beside two baselines."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from gsnn_edges.demo import topologies
+from gsnn_edges.demo.gsnn import GSNN
+from gsnn_edges.demo.simulation import Problem, simulate
+from gsnn_edges.demo.training import recipe_for, train
+from gsnn_edges.inferer import FunctionEdgeInferer
+from gsnn_edges.link_ranking import mrr
+
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Filtered mean reciprocal rank of the held-out edges, in (0, 1]."""
+
+    validation: float
+    test: float
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What a run of the demo found.
+
+    Attributes
+    ----------
+    graph, backend : str
+    seed, epochs : int
+    W : float32 array of shape (N, N)
+        Evidence for each edge from row to column, from the trained model and the test rows.
+    scores : dict of str to Score
+        Of W, under "trained", and of the baselines "untrained" and "random".
+    seconds : dict of str to float
+        Wall time of each stage.
+    """
+
+    graph: str
+    backend: str
+    seed: int
+    epochs: int
+    W: Matrix
+    scores: dict[str, Score]
+    seconds: dict[str, float]
+
+
+def run_demo(
+    graph: str | Path = "tutorial",
+    *,
+    backend: str = "torch",
+    seed: int = 0,
+    epochs: int | None = None,
+    out: str | Path | None = None,
+    verbose: bool = True,
+) -> DemoResult:
+    """Simulate data along a graph, train a GSNN without some edges, and look for those.
+
+    Parameters
+    ----------
+    graph : str or Path
+        "tutorial", "dream4-1", "dream4-2" or the path of a csv with source and target columns.
+    backend : str
+        Where the correlation runs: "torch", "jax" or "numpy".
+    seed : int
+        Of the data, the held-out edges, the model, its training and the random baseline.
+    epochs : int, optional
+        Left out, as many as suit the graph.
+    out : str or Path, optional
+        Folder to write W.npy, table.txt and metrics.json to, made where there is none.
+    verbose : bool
+        Show the progress of the training, then print the table.
+
+    Returns
+    -------
+    DemoResult
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such graph.
+    ValueError
+        If the graph's file is no edge list, or an option is not known.
+    """
+    topology = topologies.graph(graph)
+    recipe = recipe_for(topology)
+    epochs = recipe.epochs if epochs is None else epochs
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "simulate"):
+        problem = simulate(topology, seed=seed, train_rows=recipe.train_rows)
+    model = GSNN(
+        problem.edge_index_dict,
+        problem.node_names_dict,
+        channels=recipe.channels,
+        layers=recipe.layers,
+        dropout=recipe.dropout,
+        seed=seed,
+    )
+    with _timed(seconds, "infer untrained"):
+        matrices = {"untrained": infer(model, problem, backend)}
+    with _timed(seconds, "train"):
+        train(
+            model,
+            torch.from_numpy(problem.x_train),
+            torch.from_numpy(problem.y_train),
+            epochs=epochs,
+            learning_rate=recipe.learning_rate,
+            seed=seed,
+            verbose=verbose,
+        )
+    with _timed(seconds, "infer"):
+        matrices["trained"] = infer(model, problem, backend)
+    with _timed(seconds, "score"):
+        matrices["random"] = _random_matrix(len(topology.functions), seed)
+        scores = {name: score(matrix, problem) for name, matrix in matrices.items()}
+    result = DemoResult(topology.name, backend, seed, epochs, matrices["trained"], scores, seconds)
+    if out is not None:
+        save(result, Path(out))
+    if verbose:
+        print(render(result))
+    return result
+
+
+def infer(model: GSNN, problem: Problem, backend: str) -> Matrix:
+    """Infer W, (N, N), from a model in evaluation mode and the test rows."""
+    model.eval()
+    known = torch.from_numpy(problem.known_edges)
+    inferer = FunctionEdgeInferer(model, torch.nn.MSELoss(), known, backend=backend)
+    return inferer.fit(torch.from_numpy(problem.x_test), torch.from_numpy(problem.y_test))
+
+
+def score(matrix: Matrix, problem: Problem) -> Score:
+    """Score a matrix of evidence, (N, N), by the held-out edges."""
+    return Score(
+        validation=mrr(matrix, problem.validation_edges, problem.true_edges),
+        test=mrr(matrix, problem.test_edges, problem.true_edges),
+    )
+
+
+def render(result: DemoResult) -> str:
+    """Lay a result out as text: how it was made, the table of scores, the seconds."""
+    table = Table(box=box.MARKDOWN)
+    table.add_column("matrix")
+    table.add_column("validation MRR", justify="right")
+    table.add_column("test MRR", justify="right")
+    for name, label in (
+        ("trained", "W, trained model"),
+        ("untrained", "W, untrained model"),
+        ("random", "random"),
+    ):
+        found = result.scores[name]
+        table.add_row(label, f"{found.validation:.3f}", f"{found.test:.3f}")
+    text = StringIO()
+    console = Console(file=text, width=100, color_system=None)
+    console.print(
+        f"graph {result.graph}, {len(result.W)} function nodes; backend {result.backend}; "
+        f"seed {result.seed}; {result.epochs} epochs",
+        soft_wrap=True,
+    )
+    console.print(table)
+    stages = ", ".join(f"{stage} {taken:.2f}" for stage, taken in result.seconds.items())
+    console.print(f"seconds: {stages}", soft_wrap=True)
+    return text.getvalue()
+
+
+def save(result: DemoResult, folder: Path) -> None:
+    """Write W.npy, table.txt and metrics.json to a folder; each file whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    metrics = {
+        "graph": result.graph,
+        "backend": result.backend,
+        "seed": result.seed,
+        "epochs": result.epochs,
+        "mrr": {name: vars(found) for name, found in result.scores.items()},
+        "seconds": result.seconds,
+    }
+    with TemporaryDirectory(dir=folder, prefix=".unfinished-") as name:
+        unfinished = Path(name)
+        np.save(unfinished / "W.npy", result.W)
+        (unfinished / "table.txt").write_text(render(result), encoding="utf-8")
+        (unfinished / "metrics.json").write_text(
+            json.dumps(metrics, indent=2) + "\n", encoding="utf-8"
+        )
+        for file in unfinished.iterdir():
+            os.replace(file, folder / file.name)
+
+
+def _random_matrix(n_nodes: int, seed: int) -> Matrix:
+    return np.random.default_rng(seed).random((n_nodes, n_nodes), dtype=np.float32)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - start

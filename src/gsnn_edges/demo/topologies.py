@@ -1,0 +1,234 @@
+"""Graphs to simulate along: the tutorial's, two of DREAM4, or any edge list in a csv."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import IO, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Indices = NDArray[np.int64]
+
+PACKAGED = ("dream4-1", "dream4-2")
+NAMES = ("tutorial", *PACKAGED)
+
+
+@dataclass(frozen=True)
+class Topology:
+    """A directed graph of function nodes, where it is perturbed and where it is measured.
+
+    Attributes
+    ----------
+    name : str
+        What the graph was asked for by.
+    dynamics : {"linear", "tanh"}
+        How values flow along the edges; see `gsnn_edges.demo.simulation.simulate`.
+    inputs, functions, outputs : tuple of str
+        Names of the nodes of each kind.
+    edges : int64 array of shape (2, E)
+        Edges between function nodes, source over target.
+    perturbed : int64 array of shape (number of inputs,)
+        The function node that each input feeds.
+    measured : int64 array of shape (number of outputs,)
+        The function node that feeds each output.
+    held_out : tuple of int64 arrays of shape (2, E_k)
+        Edges that the model shall not see, by kind; empty where they are to be drawn.
+    """
+
+    name: str
+    dynamics: Literal["linear", "tanh"]
+    inputs: tuple[str, ...]
+    functions: tuple[str, ...]
+    outputs: tuple[str, ...]
+    edges: Indices
+    perturbed: Indices
+    measured: Indices
+    held_out: tuple[Indices, ...] = ()
+
+
+def graph(name: str | Path) -> Topology:
+    """Return a graph by its name or read it from a file.
+
+    Parameters
+    ----------
+    name : str or Path
+        "tutorial", "dream4-1", "dream4-2", or the path of a csv file as `read_topology` takes.
+
+    Returns
+    -------
+    Topology
+
+    Raises
+    ------
+    FileNotFoundError
+        If the name is neither one of the three nor a file.
+    ValueError
+        If the file is no edge list.
+
+    Examples
+    --------
+    >>> graph("tutorial").edges.shape
+    (2, 72)
+    >>> len(graph("dream4-1").functions)
+    100
+    """
+    if name == "tutorial":
+        return tutorial()
+    if name in PACKAGED:
+        packaged = resources.files(__package__) / f"{name}.csv"
+        with packaged.open(encoding="utf-8") as file:
+            return _from_edge_list(str(name), file)
+    return read_topology(Path(name))
+
+
+def read_topology(path: Path) -> Topology:
+    """Read an edge list: csv with a header line and the columns ``source`` and ``target``.
+
+    Nodes are numbered as they first appear. An edge given twice counts once, other columns are not
+    read. One node of each source component is perturbed, every node is measured.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Topology
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If a column is missing, a node has an empty name, or no edge is there.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"graph must be one of {', '.join(NAMES)} or the path of a csv file; "
+            f"got {str(path)!r}, which is no file. Check the path."
+        )
+    # Spreadsheets put a byte order mark before the header, which "utf-8-sig" drops.
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return _from_edge_list(str(path), file)
+
+
+def tutorial(width: int = 25) -> Topology:
+    """Build the tutorial's graph of 2 * width function nodes in three levels.
+
+    ``width`` inputs feed a node each; ``width - 1`` middles are fed by two neighbouring ones and
+    feed an output each; a sink is fed by all middles and feeds the last output. Held out are one of
+    the two edges into each middle but the first, and every second edge into the sink.
+
+    Parameters
+    ----------
+    width : int
+        Number of inputs; at least 3.
+
+    Returns
+    -------
+    Topology
+    """
+    first = np.arange(width)
+    middle = width + np.arange(width - 1)
+    sink = 2 * width - 1
+    left, right = np.stack([first[:-1], middle]), np.stack([first[1:], middle])
+    last = np.stack([middle, np.full(width - 1, sink)])
+    return Topology(
+        name="tutorial",
+        dynamics="linear",
+        inputs=tuple(f"in{k}" for k in range(width)),
+        functions=tuple(f"f{k}" for k in range(2 * width)),
+        outputs=tuple(f"out{k}" for k in range(width)),
+        edges=np.concatenate([left, right, last], axis=1),
+        perturbed=first,
+        measured=np.append(middle, sink),
+        held_out=(left[:, 1:], last[:, ::2]),
+    )
+
+
+def source_nodes(n_nodes: int, edges: Indices) -> Indices:
+    """Return one node of each source component: a smallest set from which all can be reached.
+
+    Parameters
+    ----------
+    n_nodes : int
+    edges : int64 array of shape (2, E)
+
+    Returns
+    -------
+    int64 array
+        Ascending; the lowest node of each strongly connected component that nothing else feeds.
+
+    Examples
+    --------
+    >>> source_nodes(4, np.array([[0, 1, 1, 3], [1, 0, 2, 2]]))
+    array([0, 3])
+    """
+    targets: list[list[int]] = [[] for _ in range(n_nodes)]
+    for source, target in edges.T.tolist():
+        targets[source].append(target)
+    # Each source component is first met at its lowest node, as nothing leads into it. A start in
+    # any other component is led into from a source that came later, so going back over the starts
+    # meets that source first and skips the start.
+    starts = _search_starts(range(n_nodes), targets)
+    return np.array(sorted(_search_starts(reversed(starts), targets)), dtype=np.int64)
+
+
+def _search_starts(order: Iterable[int], targets: Sequence[Sequence[int]]) -> list[int]:
+    """Search the graph from each node in turn; return those that no earlier search had reached."""
+    starts: list[int] = []
+    seen: set[int] = set()
+    for start in order:
+        if start in seen:
+            continue
+        starts.append(start)
+        seen.add(start)
+        waiting = [start]
+        while waiting:
+            found = [node for node in targets[waiting.pop()] if node not in seen]
+            seen.update(found)
+            waiting.extend(found)
+    return starts
+
+
+def _from_edge_list(name: str, file: IO[str]) -> Topology:
+    pairs = list(dict.fromkeys(_read_pairs(name, file)))
+    functions = tuple(dict.fromkeys(node for pair in pairs for node in pair))
+    number = {node: k for k, node in enumerate(functions)}
+    edges = np.array([[number[node] for node in pair] for pair in pairs], dtype=np.int64).T
+    perturbed = source_nodes(len(functions), edges)
+    return Topology(
+        name=name,
+        dynamics="tanh",
+        inputs=tuple(f"perturbation of {functions[k]}" for k in perturbed),
+        functions=functions,
+        outputs=tuple(f"measurement of {node}" for node in functions),
+        edges=edges,
+        perturbed=perturbed,
+        measured=np.arange(len(functions)),
+    )
+
+
+def _read_pairs(name: str, file: IO[str]) -> list[tuple[str, str]]:
+    rows = csv.DictReader(file)
+    header = rows.fieldnames or []
+    if not {"source", "target"} <= set(header):
+        raise ValueError(
+            f"graph must be a csv with the columns source and target; the header line of {name!r} "
+            f"is {','.join(header)!r}. Name the columns in its first line."
+        )
+    pairs = []
+    for row in rows:
+        pair = tuple((row[column] or "").strip() for column in ("source", "target"))
+        if not all(pair):
+            raise ValueError(
+                f"graph must name both nodes of each edge; line {rows.line_num} of {name!r} has "
+                f"source {pair[0]!r} and target {pair[1]!r}. Fill in the name or drop the line."
+            )
+        pairs.append((pair[0], pair[1]))
+    if not pairs:
+        raise ValueError(f"graph must have an edge; {name!r} has none under its header line.")
+    return pairs

@@ -1,0 +1,13 @@
+"""Activations and gradients of a trained network's nodes, from a forward and a backward pass."""
+
+try:
+    import torch  # noqa: F401 - asked for here, to say once what to install
+except ModuleNotFoundError as error:
+    raise ImportError(
+        "capturing from a GSNN needs torch, which is not installed: pip install 'gsnn-edges[torch]'"
+    ) from error
+
+from gsnn_edges.observations.capture import capture
+from gsnn_edges.observations.resampling import resampled
+
+__all__ = ["capture", "resampled"]

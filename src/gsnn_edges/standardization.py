@@ -1,0 +1,94 @@
+"""Rows of mean 0 and length 1, so that a product of two of them is their correlation."""
+
+from typing import Any
+
+from gsnn_edges._checks import has_float64
+from gsnn_edges._typing import Array, Method, Ties
+from gsnn_edges.backends import Backend
+from gsnn_edges.ranks import sorted_ranks
+
+# Terms summed one after another: the error of a long float32 sum grows with their number.
+SUM_LENGTH = 1024
+
+
+def standardize_rows(
+    x: Array, *, ops: Backend, method: Method, ties: Ties, dtype: str, shift: bool
+) -> Array:
+    """Standardize each row; constant rows give 0.
+
+    Parameters
+    ----------
+    x : (rows, M) array
+    shift
+        Move each row along so that its commonest value is exactly 0. The product with a row of
+        mean 0 stays what it is, and keeps its digits: thousands of equal products, added one
+        after another in float32, would all round the same way.
+    """
+    if method == "spearman":
+        return standardize_ranks(x, ops=ops, ties=ties, dtype=dtype, shift=shift)
+    return standardize_values(x, ops=ops, dtype=dtype, shift=shift)
+
+
+def standardize_ranks(x: Array, *, ops: Backend, ties: Ties, dtype: str, shift: bool) -> Array:
+    """Standardize the ranks of each row."""
+    xp = ops.xp
+    ranks, order, run_length, varies = sorted_ranks(x, ops=ops, ties=ties, dtype=dtype)
+    centred = ranks - (x.shape[1] + 1) / 2
+    scale = inverse_length(centred, varies, xp)
+    if shift and ties == "average":
+        commonest = xp.argmax(run_length, axis=1, keepdims=True)
+        centred = centred - xp.take_along_axis(centred, commonest, axis=1)
+    return ops.scatter_rows(order, centred * scale)
+
+
+def standardize_values(x: Array, *, ops: Backend, dtype: str, shift: bool) -> Array:
+    """Standardize the values of each row as they are, whatever their magnitude."""
+    xp = ops.xp
+    x = in_range(widened(x, xp, dtype), xp)
+    varies = xp.max(x, axis=1, keepdims=True) != xp.min(x, axis=1, keepdims=True)
+    # Centred twice: the mean of large values is rounded, and leaves a mean of its own.
+    mean = row_sum(x, xp) / x.shape[1]
+    residue = row_sum(x - mean, xp) / x.shape[1]
+    centred = x - mean - residue
+    largest = xp.max(xp.abs(centred), axis=1, keepdims=True)
+    largest = xp.where(varies, largest, xp.ones_like(largest))
+    scale = inverse_length(centred / largest, varies, xp) / largest
+    if shift:
+        mostly_zero = row_sum(xp.astype(x == 0, x.dtype), xp) > x.shape[1] / 2
+        centred = centred - xp.where(mostly_zero, 0 - mean - residue, xp.zeros_like(mean))
+    return xp.astype(centred * scale, getattr(xp, dtype))
+
+
+def widened(x: Array, xp: Any, dtype: str) -> Array:
+    """Take a narrow or integer dtype to the float that holds its values."""
+    if x.dtype in (xp.float32, xp.float64):
+        return x
+    wide = xp.isdtype(x.dtype, "integral") and xp.iinfo(x.dtype).bits > 16
+    return xp.astype(x, xp.float64 if wide and has_float64(xp) else getattr(xp, dtype))
+
+
+def in_range(x: Array, xp: Any) -> Array:
+    """Multiply rows of extreme values by a power of two, which no correlation sees.
+
+    Sums and squares of what comes back neither overflow nor vanish.
+    """
+    half = 2.0 ** xp.finfo(x.dtype).bits
+    largest = xp.max(xp.abs(x), axis=1, keepdims=True)
+    one = xp.ones_like(largest)
+    return x * xp.where(largest > half, one / half, xp.where(largest < 1 / half, one * half, one))
+
+
+def inverse_length(centred: Array, varies: Array, xp: Any) -> Array:
+    """Give 1 over the Euclidean length of each row, and 0 for a constant row."""
+    squares = row_sum(centred * centred, xp)
+    one = xp.ones_like(squares)
+    return xp.where(varies, one / xp.sqrt(xp.where(varies, squares, one)), one * 0)
+
+
+def row_sum(x: Array, xp: Any) -> Array:
+    """Sum each row in two steps, so that the error does not grow with its length."""
+    rows, length = x.shape
+    whole = length - length % SUM_LENGTH
+    parts = xp.reshape(x[:, :whole], (rows, whole // SUM_LENGTH, SUM_LENGTH))
+    total = xp.sum(xp.sum(parts, axis=2), axis=1, keepdims=True)
+    return total + xp.sum(x[:, whole:], axis=1, keepdims=True)
