@@ -1,22 +1,23 @@
 """What the maths needs beyond the Array API standard, a file for each array library.
 
-The maths asks ``ops = backends.of(array)`` and otherwise speaks the standard. `Backend` holds
-the primitives and their laws; every law is a test that runs on every backend. A library is
-imported when its backend is loaded, so this package costs nothing to import.
+The maths asks ``ops = backends.of(array)`` and otherwise speaks the standard. `Backend` is the
+generic backend, which holds the primitives and their laws; the others inherit and override.
+Every law is a test that runs on every backend. torch and JAX are imported when their backend is
+loaded, not before.
 
-To add a backend: one file ``<name>_backend.py`` here, one line in `MODULES`, one row in
+To add a backend: one file ``<name>_backend.py`` here, one line in `BACKENDS`, one row in
 docs/backends.md.
 """
 
-from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Protocol
 
 import array_api_compat as compat
 
 from gsnn_edges import _checks
 from gsnn_edges._typing import Array, Device
+from gsnn_edges.backends.generic_backend import GenericBackend as Backend
+from gsnn_edges.backends.validation import Finding, findings
 
 # The one list of names: backend -> (class, what to install).
 BACKENDS = {
@@ -26,70 +27,7 @@ BACKENDS = {
     "generic": ("GenericBackend", "array-api-compat"),
 }
 
-__all__ = ["BACKENDS", "Backend", "available", "check", "load", "move", "of"]
-
-
-class Backend(Protocol):
-    """The primitives over arrays of one library on one device.
-
-    All matrices are (rows, length), ranked and sorted along ``length``.
-    """
-
-    xp: Any
-    device: Device
-    name: str
-
-    def ranker(self) -> "Backend":
-        """Give the backend whose ``map_rows`` ranks fastest: NumPy's for arrays on a CPU."""
-
-    def concrete(self, x: Array) -> bool:
-        """Whether values can be looked at: false under ``jax.jit`` alone."""
-
-    def sort_rows(self, x: Array) -> tuple[Array, Array]:
-        """Sort each row: ``(keys, order)``.
-
-        ``keys`` rise, and two are equal exactly where the values are (-0.0 equals 0.0);
-        ``order`` is the stable argsort.
-        """
-
-    def run_bounds(self, first: Array) -> tuple[Array, Array]:
-        """Half-open bounds ``(start, stop)`` of the run that each element of a row is in.
-
-        ``first`` is true where a run begins; ``first[:, 0]`` is true.
-        """
-
-    def scatter_rows(self, order: Array, values: Array) -> Array:
-        """``out[r, order[r, k]] = values[r, k]`` for a permutation ``order[r]``."""
-
-    def matmul(self, a: Array, b: Array) -> Array:
-        """``a @ b.T`` at the full precision of the dtype, whatever the user has set globally."""
-
-    def map_rows(self, fn: Callable[..., Array], rows: Array, dtype: str, **options: Any) -> Array:
-        """``fn(rows, ops=..., dtype=dtype, **options)``, of the shape of ``rows``, in blocks of rows."""
-
-    def call(self, fn: Callable[..., Array], *arrays: Array, **options: Any) -> Array:
-        """``fn(*arrays, ops=self, **options)``, compiled where the library compiles."""
-
-    def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
-        """Room for `write`."""
-
-    def write(self, out: Array, block: Array, row: int, column: int) -> Array:
-        """``out`` with ``block`` at (row, column), in the same memory; ``out`` is used up."""
-
-    def adopt(self, x: Array) -> Array:
-        """``x``, a NumPy array or one of this library, on this device.
-
-        A later write to ``x`` must not change a result that is still being computed.
-        """
-
-    def take_over(self, x: Any) -> Array:
-        """Make a NumPy array that nobody else will write to one of this backend, shared if it can be."""
-
-    def to_numpy(self, x: Array) -> Any:
-        """``x`` as a NumPy array, without a copy where it lies on the host."""
-
-    def free_bytes(self) -> int | None:
-        """Memory to be had on the device, or None where the library does not tell."""
+__all__ = ["BACKENDS", "Backend", "Finding", "available", "check", "load", "move", "of"]
 
 
 def available() -> tuple[str, ...]:
@@ -156,9 +94,7 @@ def of(x: Array) -> Backend:
             module = import_module(f"gsnn_edges.backends.{name}_backend")
             backend: Backend = getattr(module, BACKENDS[name][0]).of(x)
             return backend
-    from gsnn_edges.backends.generic_backend import GenericBackend
-
-    return GenericBackend.of(x)
+    return Backend.of(x)
 
 
 def move(x: Array, ops: Backend) -> Array:
@@ -172,10 +108,34 @@ def move(x: Array, ops: Backend) -> Array:
     True
     """
     owner = of(x)
-    if ops.name == "numpy":
-        return owner.to_numpy(x)
-    if owner.name == ops.name or owner.name == "numpy":
-        return ops.adopt(x)
-    if owner.name == "torch" and ops.name == "jax":
-        return ops.from_torch(x)
-    return ops.adopt(owner.to_numpy(x))
+    same = owner.name in (ops.name, "numpy")
+    return ops.adopt(x) if same else ops.adopt_from(owner, x)
+
+
+def check(name: str, device: Device = None) -> list[Finding]:
+    """Validate a backend on this machine: its primitives against the generic ones.
+
+    Ranks must agree exactly; the product must be true float32 on the device at hand (bfloat16
+    and TF32 are not), whatever is set globally.
+
+    Parameters
+    ----------
+    name, device
+        As for `load`.
+
+    Returns
+    -------
+    list of Finding
+        Each with ``law``, ``error``, ``bound`` and ``kept``.
+
+    Raises
+    ------
+    ValueError, ImportError
+        As for `load`.
+
+    Examples
+    --------
+    >>> all(finding.kept for finding in check("numpy"))
+    True
+    """
+    return list(findings(load(name, device)))

@@ -1,4 +1,4 @@
-"""Every primitive in nothing but the Array API standard: the oracle of the other backends.
+"""Every primitive in nothing but the Array API standard: the laws, and the oracle of the rest.
 
 Any compliant array runs on it (array-api-strict, CuPy, ...). A backend of its own is worth a
 file where the library does one of these faster, or not at all as the standard says it.
@@ -6,7 +6,7 @@ file where the library does one of these faster, or not at all as the standard s
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import array_api_compat
 import array_api_compat.numpy
@@ -21,35 +21,49 @@ BLOCK_ELEMENTS = 1 << 24
 
 @dataclass(frozen=True)
 class GenericBackend:
-    """Primitives over one array namespace and device; the laws are in `Backend`."""
+    """The primitives over arrays of one namespace on one device.
+
+    All matrices are (rows, length): sorted, ranked and multiplied along ``length``. What a
+    method's docstring says is the law for every backend that overrides it.
+    """
 
     xp: Any
     device: Any = None
-    name = "generic"
+    name: ClassVar[str] = "generic"
 
     @classmethod
     def load(cls, device: Any = None) -> Self:
-        """Over NumPy's arrays; `of` serves the arrays of any other library."""
+        """Make the backend for a device, or the library's default; here over NumPy's arrays."""
         host_only(device)
         return cls(array_api_compat.numpy)
 
     @classmethod
     def of(cls, x: Array) -> Self:
+        """Make the backend of an array's own library, on the array's device."""
         return cls(array_api_compat.array_namespace(x), array_api_compat.device(x))
 
     def ranker(self) -> "GenericBackend":
-        """Rank where the arrays lie."""
+        """Give the backend whose `map_rows` ranks fastest: NumPy's for arrays on a CPU."""
         return self
 
     def concrete(self, x: Array) -> bool:
-        """Values can be looked at."""
+        """Whether values can be looked at: false under ``jax.jit`` alone."""
         return True
 
     def sort_rows(self, x: Array) -> tuple[Array, Array]:
+        """Sort each row: ``(keys, order)``.
+
+        ``keys`` rise, and two are equal exactly where their values are (-0.0 equals 0.0);
+        ``order`` is the stable argsort.
+        """
         order = self.xp.argsort(x, axis=1, stable=True)
         return self.xp.take_along_axis(x, order, axis=1), order
 
     def run_bounds(self, first: Array) -> tuple[Array, Array]:
+        """Bounds ``(start, stop)``, half-open, of the run that each element of a row is in.
+
+        ``first`` is true where a run begins; ``first[:, 0]`` is true.
+        """
         xp, length = self.xp, first.shape[1]
         position = xp.arange(length, device=self.device)[None, :]
         starts = xp.sort(xp.where(first, position, length), axis=1)
@@ -62,43 +76,58 @@ class GenericBackend:
         )
 
     def scatter_rows(self, order: Array, values: Array) -> Array:
+        """``out[r, order[r, k]] = values[r, k]``, where each ``order[r]`` is a permutation."""
         inverse = self.xp.argsort(order, axis=1)
         return self.xp.take_along_axis(values, inverse, axis=1)
 
     def matmul(self, a: Array, b: Array) -> Array:
+        """Give ``a @ b.T`` in the dtype's full precision, whatever the user has set globally."""
         return self.xp.matmul(a, self.xp.matrix_transpose(b))
 
-    def map_rows(
-        self, fn: Callable[..., Array], rows: Array, dtype: str, **options: Any
-    ) -> Array:
+    def map_rows(self, fn: Callable[..., Array], rows: Array, dtype: str, **options: Any) -> Array:
+        """``fn(rows, ops=..., dtype=dtype, **options)``, of the same shape, in blocks of rows."""
         count, length = rows.shape
         out = self.empty((count, length), getattr(self.xp, dtype))
-        for start, stop in windows(count, max(1, BLOCK_ELEMENTS // max(1, length))):
+        limit = max(1, BLOCK_ELEMENTS // max(1, length))
+        for start, stop in windows(count if length else 0, limit):
             block = self.call(fn, rows[start:stop, :], dtype=dtype, **options)
             out = self.write(out, block, start, 0)
         return out
 
     def call(self, fn: Callable[..., Array], *arrays: Array, **options: Any) -> Array:
+        """``fn(*arrays, ops=self, **options)``, compiled where the library compiles."""
         return fn(*arrays, ops=self, **options)
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Room for `write`."""
         return self.xp.empty(shape, dtype=dtype, device=self.device)
 
     def write(self, out: Array, block: Array, row: int, column: int) -> Array:
+        """``out`` with ``block`` at (row, column), in the same memory; ``out`` is used up."""
         out[row : row + block.shape[0], column : column + block.shape[1]] = block
         return out
 
     def adopt(self, x: Array) -> Array:
+        """``x``, of NumPy or of this library, on this device.
+
+        A later write to ``x`` must not change a result that is still being computed.
+        """
         return self.xp.asarray(x, device=self.device)
+
+    def adopt_from(self, owner: "GenericBackend", x: Array) -> Array:
+        """`adopt` for an array of another library, whose backend is ``owner``."""
+        return self.adopt(owner.to_numpy(x))
 
     def take_over(self, x: np.ndarray) -> Array:
-        return self.xp.asarray(x, device=self.device)
+        """`adopt` for a NumPy array that nobody else will write to: shared if it can be."""
+        return self.adopt(x)
 
     def to_numpy(self, x: Array) -> np.ndarray:
+        """``x`` as a NumPy array, without a copy where it lies on the host."""
         return np.from_dlpack(x)
 
     def free_bytes(self) -> int | None:
-        """Unknown: the standard does not say."""
+        """Memory to be had on the device, or None where the library does not tell."""
         return None
 
 

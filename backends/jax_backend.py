@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -21,14 +21,13 @@ class JaxBackend(GenericBackend):
     """Primitives for JAX arrays on one device; ``device=None`` stands for traced values."""
 
     xp: Any = jnp
-    name = "jax"
+    name: ClassVar[str] = "jax"
 
     @classmethod
     def load(cls, device: Any = None) -> Self:
-        if isinstance(device, str):
-            platform, _, number = device.replace("cuda", "gpu").partition(":")
-            device = jax.devices(platform)[int(number or 0)]
-        return cls(device=jax.devices()[0] if device is None else device)
+        return cls(
+            device=find_device(device) if isinstance(device, str) else device or jax.devices()[0]
+        )
 
     @classmethod
     def of(cls, x: Array) -> Self:
@@ -77,11 +76,14 @@ class JaxBackend(GenericBackend):
         # A copy: JAX computes later, and the owner may have written to x by then.
         return jax.device_put(jnp.array(x, copy=True), self.device)
 
-    def from_torch(self, x: Any) -> Array:
-        """A torch tensor on this device, by one copy at most; it never shares the caller's."""
-        owned = x.detach().contiguous()
-        owned = owned.clone() if owned.data_ptr() == x.data_ptr() else owned
-        return jax.device_put(jnp.from_dlpack(owned), self.device)
+    def adopt_from(self, owner: GenericBackend, x: Array) -> Array:
+        if owner.name != "torch":
+            return self.adopt(owner.to_numpy(x))
+        # dlpack shares memory, so what it is given must be a copy that nobody else holds: columns
+        # of a matrix are copied to be contiguous anyway, a whole matrix is cloned.
+        own = x.detach().contiguous()
+        own = own.clone() if own.data_ptr() == x.data_ptr() else own
+        return jax.device_put(jnp.from_dlpack(own), self.device)
 
     def take_over(self, x: np.ndarray) -> Array:
         return jax.device_put(x, self.device, may_alias=True)
@@ -94,6 +96,16 @@ class JaxBackend(GenericBackend):
             return NumpyBackend().free_bytes()
         stats = self.device.memory_stats() or {}
         return stats["bytes_limit"] - stats["bytes_in_use"] if "bytes_limit" in stats else None
+
+
+def find_device(name: str) -> Any:
+    """Find a JAX device by platform and number, as "cpu" or "cuda:1"."""
+    platform, _, number = name.replace("cuda", "gpu").partition(":")
+    try:
+        return jax.devices(platform)[int(number or 0)]
+    except (RuntimeError, IndexError, ValueError):
+        there = ", ".join(f"{d.platform}:{d.id}" for d in jax.devices())
+        raise ValueError(f"device={name!r}: JAX finds {there}; use one of these") from None
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))

@@ -12,5 +12,5 @@ def device_path_forced() -> bool:
     """
     value = os.environ.get(VARIABLE, "auto")
     if value not in ("auto", "device"):
-        raise ValueError(f"{VARIABLE} must be 'auto' or 'device', got {value!r}")
+        raise ValueError(f"{VARIABLE} must be 'auto' or 'device'; got {value!r}")
     return value == "device"

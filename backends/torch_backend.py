@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
 
 import array_api_compat.torch as torch_compat
 import numpy as np
@@ -20,8 +20,8 @@ class TorchBackend(GenericBackend):
     """Primitives for torch tensors on one device."""
 
     xp: Any = torch_compat
-    device: Any = torch.device("cpu")
-    name = "torch"
+    device: Any = field(default_factory=lambda: torch.device("cpu"))
+    name: ClassVar[str] = "torch"
 
     @classmethod
     def load(cls, device: Any = None) -> Self:
@@ -82,14 +82,12 @@ class TorchBackend(GenericBackend):
 
 
 def has_onednn() -> bool:
-    """oneDNN's product is twice as fast as MKL's on AVX-512 AMD, and nowhere much slower.
+    """OneDNN's product is twice as fast as MKL's on AVX-512 AMD, and nowhere much slower.
 
     torch offers it for float32 by a private operator alone; where that is missing, `matmul`
     takes the public product.
     """
-    return torch.backends.mkldnn.is_available() and hasattr(
-        torch.ops.mkldnn, "_linear_pointwise"
-    )
+    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 @contextmanager

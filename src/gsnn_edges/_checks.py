@@ -13,6 +13,9 @@ import numpy as np
 
 from gsnn_edges._typing import Array
 
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+REAL_DTYPES = {*FLOATS, *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
+
 
 def choice(name: str, value: Any, allowed: Collection[Any]) -> None:
     """Reject a value that is not one of ``allowed``."""
@@ -41,11 +44,15 @@ def array(name: str, x: Any) -> None:
             f"{name} must be an array (NumPy, torch, JAX or another of the Array API); "
             f"got {type(x).__name__}: convert it first, for example by numpy.asarray"
         )
-    kind = str(x.dtype)
-    if "bool" in kind or "complex" in kind or kind in ("object", "string") or kind[0] in "<>|":
+    if dtype_name(x) not in REAL_DTYPES:
         raise TypeError(
             f"{name} must hold real numbers; got dtype {x.dtype}: cast it to float32 first"
         )
+
+
+def dtype_name(x: Array) -> str:
+    """Name a dtype as all libraries do: torch and the strict namespace put theirs before it."""
+    return str(x.dtype).rpartition(".")[-1]
 
 
 def ndim(name: str, x: Array, dimensions: int, meaning: str) -> None:
@@ -67,7 +74,7 @@ def finite(name: str, x: Array, *, axis_meaning: str = "column") -> None:
     bad = ~xp.isfinite(x)
     count = int(xp.count_nonzero(bad))
     if count:
-        where = np.flatnonzero(np.asarray(compat.to_device(xp.any(bad, axis=0), "cpu")))
+        where = np.flatnonzero(as_numpy(xp.any(bad, axis=0)))
         raise ValueError(
             f"{name} must be finite; got {count} NaN or infinite values in {axis_meaning} "
             f"{listing(where)}: drop or impute them first"
@@ -110,9 +117,7 @@ def as_numpy(value: Any) -> np.ndarray:
     """Host copy or view of a small array-like, whatever library it is of."""
     if compat.is_torch_array(value):
         value = value.detach().cpu()
-    elif compat.is_array_api_obj(value):
-        value = compat.to_device(value, "cpu") if compat.is_cupy_array(value) else value
-    return np.asarray(value)
+    return value.get() if compat.is_cupy_array(value) else np.asarray(value)
 
 
 def axis(name: str, value: Any, dimensions: int) -> int:

@@ -50,7 +50,9 @@ def explain_memory(error: Exception, chunks: Chunks, ops: Backend) -> MemoryErro
     if not any(sign in text for sign in signs):
         return None
     free = ops.free_bytes()
-    room = "unknown" if free is None else str(max(0, int(SOURCE_SHARE * free) // chunks.source_bytes))
+    room = (
+        "unknown" if free is None else str(max(0, int(SOURCE_SHARE * free) // chunks.source_bytes))
+    )
     return MemoryError(
         f"row_chunk={chunks.sources} needs about {chunks.sources * chunks.source_bytes:,} bytes "
         f"beside {chunks.targets} targets and the result, which do not fit on {ops.name} "

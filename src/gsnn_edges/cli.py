@@ -1,11 +1,12 @@
 """The gsnn-edges command."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import click
 
 from gsnn_edges import __version__
-from gsnn_edges.backends import BACKENDS
+from gsnn_edges.backends import BACKENDS, available, findings, load
 
 BACKEND = click.option(
     "--backend",
@@ -51,3 +52,18 @@ def demo(graph: str, backend: str, seed: int, epochs: int | None, out: Path) -> 
     except (ImportError, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"W.npy, table.txt and metrics.json are in {out}")
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Validate each installed one on this machine.")
+def backends(check: bool) -> None:
+    """List the backends, their devices, and what to install for the rest."""
+    for name, (_, package) in BACKENDS.items():
+        if name not in available():
+            click.echo(f"{name:8} not installed: pip install 'gsnn-edges[{name}]'")
+            continue
+        ops = load(name)
+        click.echo(f"{name:8} {version(package):10} on {ops.device or 'cpu'}")
+        for finding in findings(ops) if check else ():
+            mark = "kept  " if finding.kept else "BROKEN"
+            click.echo(f"  {mark} {finding.law}: {finding.error:.1e} (bound {finding.bound:.0e})")

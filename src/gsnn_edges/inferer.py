@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from gsnn_edges.observations import capture, resampled
 from gsnn_edges.observations.nodes import AGGS, NORMS
 from gsnn_edges.progress import track
 from gsnn_edges.ranks import TIES
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 
 class FunctionEdgeInferer:
@@ -73,8 +70,8 @@ class FunctionEdgeInferer:
 
     def __init__(
         self,
-        model: "nn.Module",
-        crit: "Callable[[Tensor, Tensor], Tensor]",
+        model: Any,
+        crit: Callable[[Any, Any], Any],
         edge_index: Any,
         use_prenorm: bool = True,
         device: Device = "cpu",
@@ -179,6 +176,8 @@ class FunctionEdgeInferer:
         penalty_factor = _checks.fraction("penalty_factor", penalty_factor)
         if row_chunk is not None:
             row_chunk = _checks.whole_number("row_chunk", row_chunk, least=1)
+        if seed is not None:
+            seed = _checks.whole_number("seed", seed, least=0)
         draws = _checks.whole_number("estimate_iters", estimate_iters, least=1) if estimate else 1
         rows = _checks.whole_number("estimate_n_samples", estimate_n_samples, least=1)
         observe = partial(self.observe, batch_size=batch_size, seed=seed)
@@ -193,7 +192,7 @@ class FunctionEdgeInferer:
             self.correlate, method=method, scale=scale_by_act_mean, row_chunk=row_chunk
         )
         tracked = track(observations, draws, "resampled batches", verbose=verbose and draws > 1)
-        W = mean(correlate(a, g) for a, g in tracked)  # noqa: N806 - the original's name
+        W = mean(correlate(a, g) for a, g in tracked)
         return penalise(W, self.edge_index, penalty_factor)
 
     def observe(self, x: Any, y: Any, **options: Any) -> tuple[Array, Array]:
@@ -251,7 +250,7 @@ def penalise(matrix: np.ndarray, edge_index: Any, factor: float) -> np.ndarray:
     if factor == 0:
         return matrix
     out_degree, in_degree = (np.bincount(ends, minlength=len(matrix)) for ends in edges)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         matrix *= ((1 + factor) ** out_degree).astype(matrix.dtype)[:, None]
         matrix *= ((1 - factor) ** in_degree).astype(matrix.dtype)[None, :]
     if not np.isfinite(matrix).all():

@@ -9,7 +9,7 @@ from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Array
 
 
-def mrr(A: Array, edge_index: Any, all_true_edges: Any, query_chunk_size: int = 2048) -> float:  # noqa: N803
+def mrr(A: Array, edge_index: Any, all_true_edges: Any, query_chunk_size: int = 2048) -> float:
     """Mean reciprocal rank of true edges among the false edges of the same source.
 
     Each query edge ``(s, d)`` is ranked by ``A[s, d]`` among all ``A[s, j]`` for which
@@ -90,7 +90,12 @@ def competitors(
     for start in range(0, len(sources), chunk):
         here = np.flatnonzero((row >= start) & (row < start + chunk))
         counts[:, here] = count_rows(
-            table, sources[start : start + chunk], row[here] - start, queries[1, here], truths, engine
+            table,
+            sources[start : start + chunk],
+            row[here] - start,
+            queries[1, here],
+            truths,
+            engine,
         )
     return counts[0], counts[1]
 
@@ -117,7 +122,9 @@ def count_rows(
     cell = ops.adopt(row * width + target)
     own = xp.take(xp.reshape(rows, (-1,)), cell)
     lowest = xp.asarray(-np.inf, dtype=rows.dtype, device=ops.device)
-    rows = ops.map_rows(sort_each, xp.where(ops.adopt(true), lowest, rows), dtype_name(rows))
+    rows = ops.map_rows(
+        sort_each, xp.where(ops.adopt(true), lowest, rows), _checks.dtype_name(rows)
+    )
     flat = xp.reshape(rows, (-1,))
     base = ops.adopt(row * width)
     left = search(flat, base, own, width, xp=xp, right=False)
@@ -141,15 +148,8 @@ def sort_each(rows: Array, *, ops: backends.Backend, dtype: str) -> Array:
     return ops.xp.sort(rows, axis=1, stable=False)
 
 
-def dtype_name(x: Array) -> str:
-    """Name a dtype as all libraries do."""
-    return str(x.dtype).rpartition(".")[-1]
-
-
-def search(
-    flat: Array, base: Array, values: Array, width: int, *, xp: Any, right: bool
-) -> Array:
-    """Insertion point of each value in its own sorted row, counted within the row.
+def search(flat: Array, base: Array, values: Array, width: int, *, xp: Any, right: bool) -> Array:
+    """Find the insertion point of each value in its own sorted row, counted within the row.
 
     The standard's ``searchsorted`` knows a single row. ``base`` is where each value's row of
     ``width`` scores begins in ``flat``.

@@ -48,7 +48,7 @@ def rankdata(x: Array, *, axis: int = 0, ties: Ties = "average") -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> rankdata(np.array([0.3, 0.1, 0.3, 0.2]))
+    >>> rankdata(np.array([0.3, 0.1, 0.3, 0.2], dtype=np.float32))
     array([3.5, 1. , 3.5, 2. ], dtype=float32)
     """
     ops = backends.of(x)

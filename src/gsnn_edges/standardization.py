@@ -7,8 +7,8 @@ from gsnn_edges._typing import Array, Method, Ties
 from gsnn_edges.backends import Backend
 from gsnn_edges.ranks import sorted_ranks
 
-# Terms summed one after another: the error of a long float32 sum grows with their number.
-SUM_LENGTH = 1024
+# Terms summed one after another: the error of a float32 sum grows with their number.
+SUM_LENGTH = 128
 
 
 def standardize_rows(
@@ -61,10 +61,9 @@ def standardize_values(x: Array, *, ops: Backend, dtype: str, shift: bool) -> Ar
 
 def widened(x: Array, xp: Any, dtype: str) -> Array:
     """Take a narrow or integer dtype to the float that holds its values."""
-    if x.dtype in (xp.float32, xp.float64):
-        return x
-    wide = xp.isdtype(x.dtype, "integral") and xp.iinfo(x.dtype).bits > 16
-    return xp.astype(x, xp.float64 if wide and has_float64(xp) else getattr(xp, dtype))
+    bits = xp.iinfo(x.dtype).bits if xp.isdtype(x.dtype, "integral") else 0
+    wide = x.dtype == xp.float64 or dtype == "float64" or bits > 16
+    return xp.astype(x, xp.float64 if wide and has_float64(xp) else xp.float32, copy=False)
 
 
 def in_range(x: Array, xp: Any) -> Array:
@@ -86,9 +85,10 @@ def inverse_length(centred: Array, varies: Array, xp: Any) -> Array:
 
 
 def row_sum(x: Array, xp: Any) -> Array:
-    """Sum each row in two steps, so that the error does not grow with its length."""
+    """Sum each row as a tree, so that the error does not grow with its length."""
     rows, length = x.shape
+    if length <= SUM_LENGTH:
+        return xp.sum(x, axis=1, keepdims=True)
     whole = length - length % SUM_LENGTH
     parts = xp.reshape(x[:, :whole], (rows, whole // SUM_LENGTH, SUM_LENGTH))
-    total = xp.sum(xp.sum(parts, axis=2), axis=1, keepdims=True)
-    return total + xp.sum(x[:, whole:], axis=1, keepdims=True)
+    return row_sum(xp.sum(parts, axis=2), xp) + xp.sum(x[:, whole:], axis=1, keepdims=True)

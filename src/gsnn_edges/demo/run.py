@@ -26,6 +26,8 @@ from gsnn_edges.link_ranking import mrr
 
 Matrix = NDArray[np.float32]
 
+_LABELS = {"trained": "W, trained model", "untrained": "W, untrained model", "random": "random"}
+
 
 @dataclass(frozen=True)
 class Score:
@@ -132,7 +134,7 @@ def run_demo(
     if out is not None:
         save(result, Path(out))
     if verbose:
-        print(render(result))
+        print(render(result), end="")
     return result
 
 
@@ -154,28 +156,12 @@ def score(matrix: Matrix, problem: Problem) -> Score:
 
 def render(result: DemoResult) -> str:
     """Lay a result out as text: how it was made, the table of scores, the seconds."""
-    table = Table(box=box.MARKDOWN)
-    table.add_column("matrix")
-    table.add_column("validation MRR", justify="right")
-    table.add_column("test MRR", justify="right")
-    for name, label in (
-        ("trained", "W, trained model"),
-        ("untrained", "W, untrained model"),
-        ("random", "random"),
-    ):
-        found = result.scores[name]
-        table.add_row(label, f"{found.validation:.3f}", f"{found.test:.3f}")
-    text = StringIO()
-    console = Console(file=text, width=100, color_system=None)
-    console.print(
+    made = (
         f"graph {result.graph}, {len(result.W)} function nodes; backend {result.backend}; "
-        f"seed {result.seed}; {result.epochs} epochs",
-        soft_wrap=True,
+        f"seed {result.seed}; {result.epochs} epochs"
     )
-    console.print(table)
     stages = ", ".join(f"{stage} {taken:.2f}" for stage, taken in result.seconds.items())
-    console.print(f"seconds: {stages}", soft_wrap=True)
-    return text.getvalue()
+    return f"{made}\n\n{_score_table(result.scores)}\n\nseconds: {stages}\n"
 
 
 def save(result: DemoResult, folder: Path) -> None:
@@ -198,6 +184,17 @@ def save(result: DemoResult, folder: Path) -> None:
         )
         for file in unfinished.iterdir():
             os.replace(file, folder / file.name)
+
+
+def _score_table(scores: dict[str, Score]) -> str:
+    table = Table("matrix", box=box.MARKDOWN)
+    table.add_column("validation MRR", justify="right")
+    table.add_column("test MRR", justify="right")
+    for name, label in _LABELS.items():
+        table.add_row(label, f"{scores[name].validation:.3f}", f"{scores[name].test:.3f}")
+    text = StringIO()
+    Console(file=text, width=100, color_system=None).print(table)
+    return "\n".join(line for line in text.getvalue().splitlines() if line.strip())
 
 
 def _random_matrix(n_nodes: int, seed: int) -> Matrix:

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from gsnn_edges.demo.gsnn import FUNCTION_EDGES, INPUT_EDGES, OUTPUT_EDGES, EdgeType
-from gsnn_edges.demo.topologies import Indices, Topology
+from gsnn_edges.demo.topologies import Indices, Topology, graph
 
 Values = NDArray[np.float64]
 Rows = NDArray[np.float32]
@@ -48,6 +48,27 @@ class Problem:
     true_edges: Indices
 
 
+def tutorial(*, seed: int = 0) -> Problem:
+    """Simulate the tutorial: 25 inputs, 50 function nodes, 1,000 training and 500 test rows.
+
+    Parameters
+    ----------
+    seed : int
+        Of the data and the split.
+
+    Returns
+    -------
+    Problem
+
+    Examples
+    --------
+    >>> problem = tutorial(seed=0)
+    >>> problem.x_train.shape, problem.test_edges.shape
+    ((1000, 25), (2, 18))
+    """
+    return simulate(graph("tutorial"), seed=seed)
+
+
 def simulate(
     topology: Topology,
     *,
@@ -62,7 +83,7 @@ def simulate(
     every node, outputs included, is the sum of its parents plus noise. Tanh dynamics: the nodes are
     the fixed point of ``v = tanh(W v + x + e)``, weights of random sign and 0.5 to 1.5 in size, and
     are measured as they are; rows that do not settle, as strong cycles can keep them moving, are
-    drawn anew (in the DREAM4 graphs 0 to 2 in a hundred).
+    drawn anew (in the DREAM4 graphs 0 to 7 in a hundred).
 
     Parameters
     ----------
@@ -80,9 +101,8 @@ def simulate(
     Raises
     ------
     ValueError
-        If there are too few edges to hold one out for validation and one for testing.
-    RuntimeError
-        If too few rows settle.
+        If there are too few edges to hold one out for validation and one for testing, or too few
+        rows settle.
     """
     generator = np.random.default_rng(seed)
     validation, test = _split_held_out(topology, held_out_share, generator)
@@ -166,9 +186,9 @@ def _tanh_rows(
         missing -= int(settled.sum())
         if not missing:
             return np.concatenate(xs), np.concatenate(ys)
-    raise RuntimeError(
-        f"after {MAX_DRAWS} draws {missing} of {rows} rows still reach no fixed point: cycles of "
-        f"the graph {topology.name!r} are too strong. Another seed draws other weights."
+    raise ValueError(
+        f"graph must have cycles weak enough to settle; after {MAX_DRAWS} draws {missing} of "
+        f"{rows} rows of {topology.name!r} reach no fixed point. Another seed draws other weights."
     )
 
 

@@ -76,7 +76,7 @@ def graph(name: str | Path) -> Topology:
     100
     """
     if name == "tutorial":
-        return tutorial()
+        return tutorial_graph()
     if name in PACKAGED:
         packaged = resources.files(__package__) / f"{name}.csv"
         with packaged.open(encoding="utf-8") as file:
@@ -115,33 +115,22 @@ def read_topology(path: Path) -> Topology:
         return _from_edge_list(str(path), file)
 
 
-def tutorial(width: int = 25) -> Topology:
-    """Build the tutorial's graph of 2 * width function nodes in three levels.
+def tutorial_graph() -> Topology:
+    """Build the tutorial's graph of 50 function nodes in three levels.
 
-    ``width`` inputs feed a node each; ``width - 1`` middles are fed by two neighbouring ones and
-    feed an output each; a sink is fed by all middles and feeds the last output. Held out are one of
-    the two edges into each middle but the first, and every second edge into the sink.
-
-    Parameters
-    ----------
-    width : int
-        Number of inputs; at least 3.
-
-    Returns
-    -------
-    Topology
+    25 inputs feed a node each; 24 middles are fed by two neighbouring ones and feed an output each;
+    a sink is fed by all middles and feeds the last output. Held out are one of the two edges into
+    each middle but the first, and every second edge into the sink.
     """
-    first = np.arange(width)
-    middle = width + np.arange(width - 1)
-    sink = 2 * width - 1
+    first, middle, sink = np.arange(25), np.arange(25, 49), 49
     left, right = np.stack([first[:-1], middle]), np.stack([first[1:], middle])
-    last = np.stack([middle, np.full(width - 1, sink)])
+    last = np.stack([middle, np.full_like(middle, sink)])
     return Topology(
         name="tutorial",
         dynamics="linear",
-        inputs=tuple(f"in{k}" for k in range(width)),
-        functions=tuple(f"f{k}" for k in range(2 * width)),
-        outputs=tuple(f"out{k}" for k in range(width)),
+        inputs=tuple(f"in{k}" for k in range(25)),
+        functions=tuple(f"f{k}" for k in range(50)),
+        outputs=tuple(f"out{k}" for k in range(25)),
         edges=np.concatenate([left, right, last], axis=1),
         perturbed=first,
         measured=np.append(middle, sink),

@@ -38,7 +38,8 @@ def groups_of(blocks: Sequence[Any]) -> tuple[list[Tensor], int]:
     """Give the node of each channel for every block, and the number of nodes."""
     groups = [torch.as_tensor(block.channel_groups).detach().cpu().flatten() for block in blocks]
     for place, group in enumerate(groups):
-        if group.is_floating_point() or len(group) == 0 or int(group.min()) < 0:
+        is_index = not group.is_floating_point() and group.dtype != torch.bool
+        if not is_index or len(group) == 0 or int(group.min()) < 0:
             raise ValueError(
                 f"model.ResBlocks[{place}].channel_groups must give a node index, from 0, for "
                 f"each channel; got {group.dtype} of shape {tuple(group.shape)}"
@@ -62,6 +63,7 @@ def recording(blocks: Sequence[Any], use_prenorm: bool) -> Iterator[list[Tensor]
     try:
         for block in unique:
             block._store_activations = True
+            setattr(block, RECORDED[use_prenorm], None)  # what an earlier pass may have left
         yield recorded
     finally:
         for hook in hooks:

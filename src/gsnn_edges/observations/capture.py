@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -78,24 +79,26 @@ def capture(
 
     Notes
     -----
-    Peak memory is that of a forward and a backward pass, plus ``a`` and ``g``. Only gradients
-    of activations are computed; ``.grad`` of no parameter is touched, and frozen parameters,
-    ``torch.no_grad()`` and ``torch.inference_mode()`` around the call do not matter.
+    Peak memory is that of a forward and a backward pass, plus ``a`` and ``g`` and a copy of the
+    model's tensors. Only gradients of activations are computed; ``.grad`` of no parameter is
+    touched, and frozen parameters, ``torch.no_grad()`` and ``torch.inference_mode()`` around the
+    call do not matter.
     """
     _checks.choice("norm", norm, NORMS)
     _checks.choice("agg", agg, AGGS)
     device = check_device(model, device)
     if batch_size is not None:
         batch_size = _checks.whole_number("batch_size", batch_size, least=1)
+    if seed is not None:
+        seed = _checks.whole_number("seed", seed, least=0)
     blocks = find_blocks(model)
-    x, y = (as_batch(name, value, device, model) for name, value in (("x", x), ("y", y)))
-    if len(x) != len(y):
-        raise ValueError(f"x and y must have as many rows; got {len(x)} and {len(y)}")
     groups, nodes = groups_of(blocks)
     reducers = [NodeReducer(group.to(device), nodes, norm, agg) for group in groups]
     run = Pass(model, crit, blocks, reducers, use_prenorm)
-    with unchanged(model, seed), gradients_on():
-        return run.all_parts(x, y, dict(forward_kwargs or {}), batch_size)
+    with gradients_on(), unchanged(model, seed):
+        x, y = (for_model(batch, device, model) for batch in as_pair(x, y))
+        kwargs = {name: out_of_inference(value) for name, value in (forward_kwargs or {}).items()}
+        return run.all_parts(x, y, kwargs, batch_size)
 
 
 @dataclass
@@ -137,7 +140,9 @@ class Pass:
         with recording(self.blocks, self.use_prenorm) as recorded:
             loss = self.crit(self.model(x, **kwargs), y)
         check_pass(loss, recorded, self.reducers, len(x))
-        for layer, (reduce, record) in enumerate(zip(self.reducers[:-1], recorded[:-1], strict=True)):
+        for layer, (reduce, record) in enumerate(
+            zip(self.reducers[:-1], recorded[:-1], strict=True)
+        ):
             a[layer] = reduce(record)
         gradients = torch.autograd.grad(loss * share, recorded[1:], allow_unused=True)
         for layer, (reduce, gradient) in enumerate(zip(self.reducers[1:], gradients, strict=True)):
@@ -153,8 +158,15 @@ def gradients_on() -> Iterator[None]:
 
 def check_device(model: nn.Module, device: Device) -> torch.device:
     """Reject a model that lies elsewhere; it is the user's to move."""
-    # An empty tensor says which device "cuda" means just now.
-    wanted = torch.empty(0, device=device).device
+    try:
+        # An empty tensor says which device "cuda" means just now.
+        wanted = torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(
+            f"device={str(device)!r} must be a torch device that can be used here, such as 'cpu'; "
+            f"torch says: {reason}"
+        ) from error
     for tensor in (*model.parameters(), *model.buffers()):
         if tensor.device != wanted:
             raise ValueError(
@@ -165,19 +177,42 @@ def check_device(model: nn.Module, device: Device) -> torch.device:
     return wanted
 
 
-def as_batch(name: str, value: Any, device: torch.device, model: nn.Module) -> Tensor:
-    """Give x or y as a finite tensor on the device, in the model's precision."""
+def as_pair(x: Any, y: Any) -> tuple[Tensor, Tensor]:
+    """Give x and y as finite tensors with as many rows."""
+    x, y = as_rows("x", x), as_rows("y", y)
+    if len(x) != len(y):
+        raise ValueError(f"x and y must have as many rows; got {len(x)} and {len(y)}")
+    return x, y
+
+
+def as_rows(name: str, value: Any) -> Tensor:
+    """Give x or y as a finite tensor, with a row for each sample."""
+    if isinstance(value, np.ndarray):
+        # torch takes neither read-only nor backwards arrays.
+        value = np.require(value, requirements=["C", "W"])
     try:
-        batch = torch.as_tensor(value)
+        rows = torch.as_tensor(value).detach()
     except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"{name} must be a tensor or an array; got {type(value).__name__}") from error
-    if batch.ndim == 0 or len(batch) == 0:
-        raise ValueError(f"{name} must have a row for each sample; got shape {tuple(batch.shape)}")
-    _checks.finite(name, batch.flatten(1) if batch.ndim > 1 else batch[:, None])
+        raise TypeError(
+            f"{name} must be a tensor or an array; got {type(value).__name__}"
+        ) from error
+    if rows.ndim == 0 or len(rows) == 0:
+        raise ValueError(f"{name} must have a row for each sample; got shape {tuple(rows.shape)}")
+    _checks.finite(name, rows.flatten(1) if rows.ndim > 1 else rows[:, None])
+    return rows
+
+
+def for_model(batch: Tensor, device: torch.device, model: nn.Module) -> Tensor:
+    """Give x or y on the device, in the model's precision."""
     dtypes = [p.dtype for p in model.parameters() if p.is_floating_point()]
     dtype = dtypes[0] if dtypes and batch.is_floating_point() else batch.dtype
-    # A clone, as a tensor made under inference_mode cannot take part in a backward pass.
-    return (batch.clone() if batch.is_inference() else batch.detach()).to(device, dtype)
+    batch = out_of_inference(batch)
+    return batch.to(device, dtype)
+
+
+def out_of_inference(value: Any) -> Any:
+    """Clone a tensor made under inference_mode, which no backward pass would take."""
+    return value.clone() if isinstance(value, Tensor) and value.is_inference() else value
 
 
 def reduction_of(crit: Criterion) -> str:
@@ -189,7 +224,7 @@ def reduction_of(crit: Criterion) -> str:
             f"'mean' or 'sum', as torch's losses do; got {reduction!r}. Set crit.reduction, or "
             "leave batch_size out"
         )
-    return reduction
+    return str(reduction)
 
 
 def cut(value: Any, rows: slice | Tensor, batch: int) -> Any:

@@ -1,22 +1,27 @@
 """The model and the global random states come back as they were."""
 
 import random
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+HOLDERS = (nn.Module, Tensor, dict, list, set, deque, tuple)
+Restore = Callable[[], None]
 
 
 @contextmanager
 def unchanged(model: nn.Module, seed: int | None = None) -> Iterator[None]:
     """Put everything of a model back on exit, also after an exception.
 
-    What comes back: buffers, training flags, hooks, every attribute of every sub-module, the
-    contents of lists, dicts and sets among them (caches grow there), ``.grad``, and the random
-    states of Python, NumPy and torch. Parameters are not copied: nothing here writes to them.
+    What comes back: every attribute of every module, the contents of dicts, lists, sets and
+    deques among them (caches grow there; parameters, buffers, hooks and sub-modules are in such),
+    the values of all tensors in these, their ``.grad``, and the random states of Python, NumPy
+    and torch. Objects of other classes are put back, but not what a forward pass does to them.
 
     Parameters
     ----------
@@ -25,13 +30,13 @@ def unchanged(model: nn.Module, seed: int | None = None) -> Iterator[None]:
     seed
         Seeds torch's generators inside; dropout masks then follow it.
     """
-    undo = [*(remember_module(module) for module in model.modules()), *remember_tensors(model)]
+    undo = list(remember(model, {}))
     states = random.getstate(), np.random.get_state()  # noqa: NPY002 - the user's, to restore
     devices = sorted({p.device.index for p in model.parameters() if p.device.type == "cuda"})
     try:
         with torch.random.fork_rng(devices):
             if seed is not None:
-                torch.manual_seed(seed)
+                seed_generators(seed, devices)
             yield
     finally:
         for restore in undo:
@@ -40,61 +45,70 @@ def unchanged(model: nn.Module, seed: int | None = None) -> Iterator[None]:
         np.random.set_state(states[1])  # noqa: NPY002
 
 
-def remember_module(module: nn.Module) -> Callable[[], None]:
-    """Remember the attributes of one module, and what its containers hold."""
-    attributes = dict(vars(module))
-    restore_contents = remember_containers(attributes.values())
+def seed_generators(seed: int, devices: Iterable[int]) -> None:
+    """Seed the generators that are put back; `torch.manual_seed` would seed those of all GPUs."""
+    torch.default_generator.manual_seed(seed)
+    for device in devices:
+        torch.cuda.default_generators[device].manual_seed(seed)
+
+
+def remember(value: Any, seen: dict[int, Any]) -> Iterator[Restore]:
+    """Remember what a module, a container or a tensor holds, nested ones too; each once."""
+    if id(value) in seen or not isinstance(value, HOLDERS):
+        return
+    seen[id(value)] = value
+    if isinstance(value, nn.Module):
+        yield from remember(vars(value), seen)
+    elif isinstance(value, Tensor):
+        yield from remember_tensor(value, seen)
+    else:
+        if not isinstance(value, tuple):
+            yield remember_items(value)
+        for item in list(value.values() if isinstance(value, dict) else value):
+            yield from remember(item, seen)
+
+
+def remember_items(container: Any) -> Restore:
+    """Remember which objects a container holds."""
+    items = container.copy()
 
     def restore() -> None:
-        vars(module).clear()
-        vars(module).update(attributes)
-        restore_contents()
+        container.clear()
+        container.extend(items) if isinstance(container, list | deque) else container.update(items)
 
     return restore
 
 
-def remember_containers(values: Iterable[Any]) -> Callable[[], None]:
-    """Remember what the dicts, lists and sets among the values hold, nested ones too."""
-    held = [
-        (value, value.copy(), remember_containers(value.values() if isinstance(value, dict) else value))
-        for value in values
-        if isinstance(value, dict | list | set)
-    ]
-
-    def restore() -> None:
-        for container, items, restore_inner in held:
-            container.clear()
-            container.extend(items) if isinstance(container, list) else container.update(items)
-            restore_inner()
-
-    return restore
+def remember_tensor(tensor: Tensor, seen: dict[int, Any]) -> Iterator[Restore]:
+    """Remember the values of a tensor and, where it may have one, its gradient."""
+    yield remember_values(tensor)
+    if tensor.is_leaf:
+        yield remember_gradient(tensor)
+        yield from remember(tensor.grad, seen)
 
 
-def remember_tensors(model: nn.Module) -> Iterator[Callable[[], None]]:
-    """Remember the values of buffers and the gradients of parameters."""
-    for buffer in model.buffers():
-        yield remember_values(buffer)
-    for parameter in model.parameters():
-        yield remember_gradient(parameter)
-
-
-def remember_values(tensor: torch.Tensor) -> Callable[[], None]:
-    """Remember a tensor that is written in place, as running statistics are."""
+def remember_values(tensor: Tensor) -> Restore:
+    """Remember a tensor that may be written in place, as running statistics are."""
     values = tensor.detach().clone()
 
     def restore() -> None:
-        with torch.no_grad():
-            tensor.copy_(values)
+        # Only where it differs: a graph of the caller's that has saved the tensor must not see a
+        # write. torch compares dense tensors alone.
+        if values.layout != torch.strided or not torch.equal(tensor, values):
+            with torch.no_grad():
+                tensor.copy_(values)
 
     return restore
 
 
-def remember_gradient(parameter: nn.Parameter) -> Callable[[], None]:
-    """Remember which gradient a parameter carries, if any."""
-    gradient, requires_grad = parameter.grad, parameter.requires_grad
+def remember_gradient(tensor: Tensor) -> Restore:
+    """Remember which gradient a tensor carries, if any, and whether it wants one."""
+    gradient, requires_grad = tensor.grad, tensor.requires_grad
 
     def restore() -> None:
-        parameter.grad = gradient
-        parameter.requires_grad_(requires_grad)
+        if tensor.grad is not gradient:
+            tensor.grad = gradient
+        if tensor.requires_grad != requires_grad:
+            tensor.requires_grad_(requires_grad)
 
     return restore

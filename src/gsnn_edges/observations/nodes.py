@@ -32,7 +32,10 @@ class NodeReducer:
 
     def __call__(self, values: Tensor) -> Tensor:
         """(B, C) or (B, C, 1) channels to (B, N) nodes."""
-        values = NORMS[self.norm](values.detach().flatten(1))
+        values = values.detach().flatten(1)
+        # In half precision, squares overflow and sums lose digits.
+        values = values if values.dtype == torch.float64 else values.float()
+        values = NORMS[self.norm](values)
         width = self.even_width()
         if width:
             return self.reduce_even(values.reshape(len(values), self.nodes, width))
@@ -47,11 +50,13 @@ class NodeReducer:
         return width if torch.equal(even, self.groups) else 0
 
     def reduce_even(self, values: Tensor) -> Tensor:
+        """(B, N, width) to (B, N)."""
         if self.agg == "sum":
             return values.sum(2)
         return values.mean(2) if self.agg == "mean" else values.amax(2)
 
     def reduce_uneven(self, values: Tensor) -> Tensor:
+        """(B, C) to (B, N), by the node of each channel."""
         out = values.new_zeros(len(values), self.nodes)
         if self.agg == "max":
             index = self.groups.expand_as(values)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from gsnn_edges.observations.capture import cut
+from gsnn_edges.observations.capture import as_pair, cut
 
 Capture = Callable[..., tuple[Tensor, Tensor]]
 
@@ -39,7 +39,7 @@ def resampled(
     sees. Otherwise each draw is a pass of its own, with a seed of its own.
     """
     generator = np.random.default_rng(seed)
-    x, y = torch.as_tensor(x), torch.as_tensor(y)
+    x, y = as_pair(x, y)
     batch = len(x)
     if rows_are_independent(model):
         a, g = observe(x, y, forward_kwargs=forward_kwargs)

@@ -1,0 +1,65 @@
+# Everything runs in .venv, which the first target that needs it sets up.
+
+BIN := .venv/bin
+# Passed on by `demo` and `bench`: make demo ARGS="--graph dream4-1"
+ARGS ?=
+# Test processes.
+JOBS ?= 2
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo bench test test-slow test-gpu docs lint wheel clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/torch.stamp  ## simulate, train, find edges and score them: one table
+	$(BIN)/gsnn-edges demo $(ARGS)
+
+bench: .venv/test.stamp  ## time the kernel beside the naive pattern
+	$(BIN)/gsnn-edges bench $(ARGS)
+
+test: .venv/test.stamp  ## run the quick tests
+	$(PYTEST) -n $(JOBS) --dist worksteal
+
+test-slow: .venv/test.stamp  ## run the tests that take minutes
+	$(PYTEST) -m 'slow and not gpu'
+
+test-gpu: .venv/test.stamp  ## run the tests that need a CUDA device
+	$(PYTEST) -m gpu
+
+docs: .venv/test.stamp  ## run the examples of the README, docs/ and the docstrings
+	$(PYTEST) -rs tests/test_documentation.py
+
+# mypy looks for a package in one folder, and ours lies in two: it gets a folder of links.
+lint: .venv/dev.stamp  ## check style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	rm -rf build/typed && mkdir -p build/typed/gsnn_edges
+	ln -s "$(CURDIR)"/src/gsnn_edges/* "$(CURDIR)/backends" build/typed/gsnn_edges
+	$(BIN)/mypy
+
+wheel: .venv/dev.stamp  ## build sdist and wheel, and try the wheel in new environments
+	$(BIN)/python tests/wheel/check_wheel.py dist
+
+clean:  ## remove all that make has made, .venv included
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src backends tests -name __pycache__ -prune -exec rm -rf {} +
+
+# One stamp for each extra of pyproject.toml, so that a second run installs nothing.
+.venv/%.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo 'Installing gsnn-edges[$*] into .venv, once; this may take some minutes.'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[$*]'
+	@touch $@
+
+# A name on the path may be a stub that cannot run, so each is asked for its version.
+$(BIN)/python:
+	@for python in $(PYTHON) python3.11 python3.12 python3.13 python3; do \
+		$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+		exec $$python -m venv .venv; \
+	done; \
+	echo 'gsnn-edges needs Python 3.11 or newer and found none.' >&2; \
+	echo 'Install one, or name it: make PYTHON=/path/to/python3.11' >&2; \
+	exit 1

@@ -1,0 +1,72 @@
+"""Cross-backend validation on the user's own machine: the laws of the primitives, in one call."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gsnn_edges.backends.generic_backend import GenericBackend
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One law, on one backend.
+
+    Attributes
+    ----------
+    law : str
+    error : float
+        Largest deviation from the generic backend, or from NumPy in float64 for the product.
+    bound : float
+        What the deviation may be.
+    """
+
+    law: str
+    error: float
+    bound: float
+
+    @property
+    def kept(self) -> bool:
+        """Whether the law holds."""
+        return self.error <= self.bound
+
+
+def findings(ops: GenericBackend, seed: int = 0) -> Iterator[Finding]:
+    """Hold the primitives of a backend against the generic ones, over NumPy."""
+    generic = GenericBackend.load()
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((16, 5000)).astype(np.float32)
+    x[:, rng.random(5000) < 0.4] = 0
+    x[:, ::7] *= -1
+    first = np.concatenate([np.ones((16, 1), bool), rng.random((16, 4999)) < 0.3], axis=1)
+    yield exact(
+        "sort_rows is the stable argsort", lambda b: b.sort_rows(b.adopt(x))[1], ops, generic
+    )
+    for place, name in enumerate(("start", "stop")):
+        yield exact(
+            f"run_bounds gives the {name} of each run",
+            lambda b, place=place: b.run_bounds(b.adopt(first))[place],
+            ops,
+            generic,
+        )
+    yield exact(
+        "scatter_rows undoes the sort",
+        lambda b: b.scatter_rows(b.sort_rows(b.adopt(x))[1], b.xp.sort(b.adopt(x), axis=1)),
+        ops,
+        generic,
+    )
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    product = ops.to_numpy(ops.matmul(ops.adopt(unit), ops.adopt(unit[::-1])))
+    truth = unit.astype(np.float64) @ unit[::-1].T.astype(np.float64)
+    yield Finding("matmul is true float32", float(np.abs(product - truth).max()), 2e-6)
+
+
+def exact(
+    law: str,
+    primitive: Callable[[GenericBackend], object],
+    ops: GenericBackend,
+    generic: GenericBackend,
+) -> Finding:
+    """Compare what a primitive gives on two backends; no deviation is allowed."""
+    found, expected = (b.to_numpy(primitive(b)).astype(np.float64) for b in (ops, generic))
+    return Finding(law, float(np.abs(found - expected).max()), 0.0)

@@ -1,0 +1,106 @@
+"""The laws of every primitive, on every backend, against the generic one or a loop."""
+
+import numpy as np
+import pytest
+from columns import kinds, matrix
+
+from gsnn_edges import backends
+from gsnn_edges.backends.generic_backend import GenericBackend
+
+GENERIC = GenericBackend.load()
+
+
+@pytest.fixture
+def ops(library):
+    if library.jit:
+        pytest.skip("primitives are compiled inside the functions that use them")
+    return backends.of(library.array(np.zeros(1, np.float32)))
+
+
+def block(length=500):
+    return np.ascontiguousarray(matrix(*kinds(length)).T)
+
+
+@pytest.mark.parametrize("length", [1, 2, 500])
+def test_sort_rows_is_the_stable_argsort(ops, library, length):
+    x = block(length)
+    keys, order = ops.sort_rows(library.array(x))
+    _, expected = GENERIC.sort_rows(x)
+    np.testing.assert_array_equal(ops.to_numpy(order), expected)
+    ties = np.diff(np.take_along_axis(x, expected, axis=1), axis=1) == 0
+    np.testing.assert_array_equal(np.diff(ops.to_numpy(keys).astype(float), axis=1) == 0, ties)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.9, 1.0])
+def test_run_bounds_hold_each_element(ops, library, share):
+    first = np.random.default_rng(0).random((4, 300)) < share
+    first[:, 0] = True
+    start, stop = (ops.to_numpy(bound) for bound in ops.run_bounds(library.array(first)))
+    expected = GENERIC.run_bounds(first)
+    np.testing.assert_array_equal(start, expected[0])
+    np.testing.assert_array_equal(stop, expected[1])
+
+
+def test_generic_run_bounds_equal_a_loop():
+    first = np.array([[True, False, True, True, False, False]])
+    start, stop = GENERIC.run_bounds(first)
+    np.testing.assert_array_equal(start, [[0, 0, 2, 3, 3, 3]])
+    np.testing.assert_array_equal(stop, [[2, 2, 3, 6, 6, 6]])
+
+
+def test_scatter_rows_undoes_the_sort(ops, library):
+    x = library.array(block())
+    _, order = ops.sort_rows(x)
+    sorted_values = ops.xp.sort(x, axis=1)
+    np.testing.assert_array_equal(ops.to_numpy(ops.scatter_rows(order, sorted_values)), block())
+
+
+@pytest.mark.parametrize("length", [1, 33, 5000])
+def test_matmul_is_true_float32(ops, library, length):
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal((n, length)).astype(np.float32) for n in (7, 9))
+    found = ops.to_numpy(ops.matmul(library.array(a), library.array(b)))
+    expected = a.astype(float) @ b.astype(float).T
+    # bfloat16 or TF32 would be off by 1e-3 of the length.
+    np.testing.assert_allclose(found, expected, rtol=0, atol=3e-6 * length**0.5)
+    assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (700, 300), (3, 200_000)])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_map_rows_sees_every_row_once_and_whole(ops, library, shape, transposed):
+    x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    rows = library.array(np.ascontiguousarray(x.T)).T if transposed else library.array(x)
+
+    def less_row_start(block, *, ops, dtype):
+        return block - block[:, :1]
+
+    found = ops.to_numpy(ops.map_rows(less_row_start, rows, "float32"))
+    np.testing.assert_array_equal(found, x - x[:, :1])
+
+
+def test_write_puts_blocks_in_place(ops, library):
+    out = ops.empty((4, 5), ops.xp.float32)
+    for row in (0, 2):
+        for column in (0, 2):
+            value = np.full((2, 3), 10 * row + column, np.float32)
+            out = ops.write(out, library.array(value), row, column)
+    expected = np.array([[0, 0, 2, 2, 2]] * 2 + [[20, 20, 22, 22, 22]] * 2)
+    np.testing.assert_array_equal(ops.to_numpy(out), expected)
+
+
+def test_take_over_and_to_numpy_keep_values(ops):
+    x = block()
+    np.testing.assert_array_equal(ops.to_numpy(ops.take_over(x.copy())), x)
+
+
+def test_free_bytes_are_a_number_or_unknown(ops):
+    free = ops.free_bytes()
+    assert free is None or free > 0
+
+
+@pytest.mark.parametrize("device", ["cuda", "tpu", 3])
+def test_numpy_and_generic_know_the_host_only(device):
+    for name in ("numpy", "generic"):
+        with pytest.raises(ValueError, match="device must be None or 'cpu'"):
+            backends.load(name, device)

@@ -1,0 +1,92 @@
+"""What the JAX backend adds to the laws."""
+
+import numpy as np
+import pytest
+from libraries import require
+
+require("jax")
+require("torch")
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import torch  # noqa: E402
+
+from gsnn_edges import backends, cross_correlation  # noqa: E402
+from gsnn_edges.backends import jax_backend  # noqa: E402
+from gsnn_edges.backends.layout import aligned  # noqa: E402
+
+OPS = backends.load("jax")
+
+
+@pytest.mark.parametrize("setting", ["bfloat16", "tensorfloat32", "highest"])
+def test_a_users_low_precision_does_not_reach_the_product(setting):
+    a, b = (np.random.default_rng(s).standard_normal((9, 2000), np.float32) for s in (0, 1))
+    with jax.default_matmul_precision(setting):
+        text = jax.jit(OPS.matmul).lower(a, b).as_text()
+        found = OPS.matmul(jnp.asarray(a), jnp.asarray(b))
+    assert "precision = [HIGHEST, HIGHEST]" in text
+    np.testing.assert_allclose(found, a.astype(float) @ b.astype(float).T, rtol=0, atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        torch.randn(20, 30),
+        torch.randn(20, 30).T,
+        torch.randn(20, 30)[:, 5:9],
+        torch.randn(20, 30)[::3],
+        torch.randn(20, 1).expand(20, 30),
+        torch.randn(400)[1:],
+        torch.randn(20, 30, requires_grad=True),
+        torch.zeros(0, 3),
+    ],
+    ids=["whole", "transposed", "columns", "every third", "expanded", "offset", "grad", "empty"],
+)
+def test_any_torch_tensor_arrives_and_is_nobody_elses(x):
+    expected = x.detach().clone().numpy()
+    found = backends.move(x, OPS)
+    with torch.no_grad():
+        x.untyped_storage().fill_(7)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_host_array_on_a_cache_line_is_taken_over_without_a_copy():
+    x = aligned((100, 100), np.float32)
+    x[:] = 1
+    assert OPS.take_over(x).unsafe_buffer_pointer() == x.ctypes.data
+
+
+def test_write_reuses_the_memory():
+    out = OPS.empty((100, 100), jnp.float32)
+    before = out.unsafe_buffer_pointer()
+    out = OPS.write(out, jnp.ones((10, 100)), 5, 0)
+    assert out.unsafe_buffer_pointer() == before
+    assert float(out.sum()) == 1000
+
+
+@pytest.mark.parametrize("path", ["auto", "device"])
+def test_nothing_is_compiled_again_for_a_second_call_or_a_last_chunk(path, monkeypatch):
+    monkeypatch.setenv("GSNN_EDGES_PATH", path)
+    a, g = (np.random.default_rng(s).standard_normal((64, 47), np.float32) for s in (0, 1))
+    jax_backend.compiled.clear_cache()
+    cross_correlation(a, g, backend="jax", row_chunk=10)
+    sizes = [jax_backend.compiled._cache_size()]
+    cross_correlation(a, g, backend="jax", row_chunk=10)
+    sizes.append(jax_backend.compiled._cache_size())
+    # A product; on the device path ranks of sources and of targets too.
+    assert sizes == ([1, 1] if path == "auto" else [3, 3])
+
+
+def test_bfloat16_goes_to_numpy():
+    x = jnp.ones(3, jnp.bfloat16)
+    np.testing.assert_array_equal(OPS.to_numpy(x), np.ones(3, np.float32))
+
+
+def test_devices_are_found_by_name():
+    assert backends.load("jax", "cpu").device == jax.devices("cpu")[0]
+    assert backends.load("jax", jax.devices()[0]).device == jax.devices()[0]
+
+
+@pytest.mark.parametrize("device", ["cpu:99", "nonsense"])
+def test_a_missing_device_is_an_error(device):
+    with pytest.raises(ValueError, match=f"device='{device}': JAX finds"):
+        backends.load("jax", device)

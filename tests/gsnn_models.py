@@ -1,0 +1,320 @@
+"""Tiny networks that keep the capture contract, one for each way in which a real one may differ."""
+
+import copy
+import statistics
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+INPUTS, OUTPUTS, WIDTH, NODES = 4, 3, 5, 6
+# The node of each channel of three blocks: ragged and unsorted. Node 2 has no channel anywhere,
+# node 4 in the middle block only.
+LAYERS = ([3, 0, 0, 1, 5, 3, 1], [5, 3, 0, 1, 4, 0], [0, 1, 3, 5, 5])
+
+
+def data(rows=5, seed=0, dtype=torch.float32):
+    """Inputs and targets."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(rows, INPUTS, generator=generator, dtype=torch.float64)
+    y = torch.randn(rows, OUTPUTS, generator=generator, dtype=torch.float64)
+    return x.to(dtype), y.to(dtype)
+
+
+class Block(nn.Module):
+    """State to channels and back; ReLU makes exact zeros in activations and gradients."""
+
+    def __init__(self, groups, *, norm="none", dropout=0.0, trailing=False):
+        super().__init__()
+        self.register_buffer("channel_groups", torch.tensor(groups))
+        self.lin_in = nn.Linear(WIDTH, len(groups))
+        self.norm = nn.BatchNorm1d(len(groups)) if norm == "batch" else nn.Identity()
+        self.dropout = nn.Dropout(dropout)
+        self.lin_out = nn.Linear(len(groups), WIDTH)
+        self.trailing = trailing
+        self._store_activations = False
+
+    def forward(self, state):
+        pre_norm = self.lin_in(state)
+        if self.trailing:
+            pre_norm = pre_norm[..., None]
+        activation = self.dropout(torch.relu(self.norm(pre_norm)))
+        if self._store_activations:
+            self.record(pre_norm, activation)
+        return state + self.lin_out(activation.flatten(1))
+
+    def record(self, pre_norm, activation):
+        self._last_pre_norm_activation = pre_norm
+        self._last_activation = activation
+
+
+class TinyGSNN(nn.Module):
+    """Three blocks between a linear encoder and decoder; all weights follow the seed."""
+
+    def __init__(self, layers=LAYERS, *, block=Block, seed=0, **options):
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.encode = nn.Linear(INPUTS, WIDTH)
+            self.ResBlocks = nn.ModuleList(block(groups, **options) for groups in layers)
+            self.decode = nn.Linear(WIDTH, OUTPUTS)
+
+    def forward(self, x):
+        state = torch.tanh(self.encode(x))
+        for block in self.ResBlocks:
+            state = self.call(block, state)
+        return self.decode(state)
+
+    def call(self, block, state):
+        return block(state)
+
+
+class SharedWeights(TinyGSNN):
+    """All blocks use one lin_in and one lin_out module."""
+
+    def __init__(self):
+        super().__init__(layers=[LAYERS[0]] * 3)
+        for block in self.ResBlocks:
+            block.lin_in = self.ResBlocks[0].lin_in
+            block.lin_out = self.ResBlocks[0].lin_out
+
+
+class RepeatedBlock(TinyGSNN):
+    """One block object is two of the layers."""
+
+    def __init__(self):
+        super().__init__(norm="batch")
+        self.ResBlocks[2] = self.ResBlocks[0]
+
+
+class Checkpointed(TinyGSNN):
+    """Computes each block again in the backward pass."""
+
+    def call(self, block, state):
+        return checkpoint(block, state, use_reentrant=False)
+
+
+class Averaging(TinyGSNN):
+    """Keeps running averages, in each of the ways in which a module can."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("written", torch.zeros(INPUTS))
+        self.register_buffer("replaced", torch.zeros(INPUTS))
+        self.register_buffer("unset", None)
+        self.plain = torch.zeros(INPUTS)
+        self.steps = 0
+
+    def forward(self, x):
+        level = x.detach().mean(0)
+        self.written.lerp_(level, 0.5)
+        self.replaced = self.replaced.lerp(level, 0.5)
+        self.unset = level
+        self.plain.lerp_(level.to(self.plain), 0.5)
+        self.steps += 1
+        return super().forward(x)
+
+
+class Caching(TinyGSNN):
+    """Keeps batched index tensors, in containers and in an attribute that was not there."""
+
+    def __init__(self):
+        super().__init__()
+        self.by_rows = {"index": {}, "calls": [0]}
+        self.history = []
+
+    def forward(self, x):
+        index = torch.arange(100 * len(x))
+        self.by_rows["index"][len(x)] = index
+        self.by_rows["calls"][0] += 1
+        self.history.append(index)
+        self.ResBlocks[0]._batched_index = index
+        return super().forward(x)
+
+
+class Shrinking(TinyGSNN):
+    """Writes to a parameter in its forward pass, as an embedding with max_norm does."""
+
+    def forward(self, x):
+        self.encode.weight.data.mul_(0.9)
+        return super().forward(x)
+
+
+class ExtraInput(TinyGSNN):
+    """Takes a tensor beside x, as keyword, and an option that is no tensor."""
+
+    def forward(self, x, *, gain=None, scale=1.0):
+        return super().forward(x if gain is None else scale * gain * x)
+
+
+class WritesToInput(TinyGSNN):
+    """Works in place on what it is given."""
+
+    def forward(self, x):
+        x.mul_(0.5)
+        return super().forward(x)
+
+
+class UnusedLastBlock(TinyGSNN):
+    """Calls its last block, and drops what it gives."""
+
+    def forward(self, x):
+        state = torch.tanh(self.encode(x))
+        for block in self.ResBlocks[:-1]:
+            state = block(state)
+        self.ResBlocks[-1](state)
+        return self.decode(state)
+
+
+class CallsOneBlockTwice(TinyGSNN):
+    """Calls its first block once more than ResBlocks says."""
+
+    def forward(self, x):
+        return super().forward(x) + self.ResBlocks[0](torch.tanh(self.encode(x)))[:, :OUTPUTS]
+
+
+class PlainList(TinyGSNN):
+    """Holds its blocks in a list, of which torch knows nothing."""
+
+    def __init__(self):
+        super().__init__(norm="batch")
+        blocks = list(self.ResBlocks)
+        del self.ResBlocks
+        self.ResBlocks = blocks
+
+
+class Failing(TinyGSNN):
+    """Raises when its blocks have run."""
+
+    def __init__(self, error):
+        super().__init__(norm="batch")
+        self.error = error
+
+    def forward(self, x):
+        super().forward(x)
+        raise self.error("in forward")
+
+
+class DetachedRecords(Block):
+    def record(self, pre_norm, activation):
+        super().record(pre_norm.detach(), activation.detach())
+
+
+class NarrowRecords(Block):
+    def record(self, pre_norm, activation):
+        super().record(pre_norm[:, 1:], activation[:, 1:])
+
+
+class PostNormOnly(Block):
+    """An older version of the block."""
+
+    def record(self, pre_norm, activation):
+        self._last_activation = activation
+
+
+class Silent(Block):
+    """Records nothing, whatever it is asked."""
+
+    def record(self, pre_norm, activation):
+        pass
+
+
+def frozen():
+    return TinyGSNN().requires_grad_(False)
+
+
+def partly_frozen():
+    model = TinyGSNN()
+    model.ResBlocks[1].requires_grad_(False)
+    return model
+
+
+# Every model that capture must serve, and bring back as it was.
+MODELS = {
+    "plain": TinyGSNN,
+    "side by side": lambda: TinyGSNN([[0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]] * 3),
+    "batch norm": lambda: TinyGSNN(norm="batch"),
+    "dropout": lambda: TinyGSNN(dropout=0.5),
+    "trailing axis": lambda: TinyGSNN(norm="batch", trailing=True),
+    "shared weights": SharedWeights,
+    "repeated block": RepeatedBlock,
+    "checkpointed": Checkpointed,
+    "averaging": Averaging,
+    "caching": Caching,
+    "shrinking": Shrinking,
+    "extra input": ExtraInput,
+    "writes to input": WritesToInput,
+    "unused last block": UnusedLastBlock,
+    "plain list": PlainList,
+    "frozen": frozen,
+    "partly frozen": partly_frozen,
+    "float64": lambda: TinyGSNN(norm="batch").double(),
+}
+
+
+def in_float64(model):
+    """The model in evaluation mode and float64, with blocks that torch does not list."""
+    for block in model.ResBlocks:
+        block.double().eval()
+    return model.double().eval()
+
+
+def dtype_of(model):
+    return next(model.parameters()).dtype
+
+
+def hook(*arguments):
+    """Does nothing; it stands here, since a hook of a model that is pickled must have a name."""
+
+
+def lived_in(model):
+    """The model as its user has it: with gradients, hooks, mixed modes and records of their own."""
+    x, y = data(dtype=dtype_of(model))
+    loss = nn.functional.mse_loss(model(x.clone()), y)
+    if loss.requires_grad:
+        loss.backward()
+    first, last = model.ResBlocks[0], model.ResBlocks[-1]
+    first._last_activation = torch.ones(3)
+    last._store_activations = True
+    first.lin_in.register_forward_hook(hook)
+    last.norm.train(not last.norm.training)
+    return model
+
+
+def slow_capture(model, crit, x, y, *, use_prenorm=True, norm="l1", agg="sum", **forward_kwargs):
+    """What the documentation of `capture` says, by loops, in float64 lists of lists."""
+    model = copy.deepcopy(model).requires_grad_(True)
+    name = "_last_pre_norm_activation" if use_prenorm else "_last_activation"
+    records, groups = [], [block.channel_groups.tolist() for block in model.ResBlocks]
+
+    def read(block, inputs, output):
+        records.append(getattr(block, name))
+        records[-1].retain_grad()
+
+    for block in set(model.ResBlocks):
+        block._store_activations = True
+        block.register_forward_hook(read)
+    loss = crit(model(x.clone(), **forward_kwargs), y)
+    layers = records[: len(groups)]
+    loss.backward()
+    a, g = [], []
+    for layer in range(len(layers) - 1):
+        following = layers[layer + 1]
+        credit = torch.zeros_like(following) if following.grad is None else following.grad
+        a += by_node(layers[layer], groups[layer], groups, norm, agg)
+        g += by_node(credit, groups[layer + 1], groups, norm, agg)
+    return a, g
+
+
+def by_node(values, own_groups, all_groups, norm, agg):
+    """Rows of channels to rows of nodes; a node without channels is 0."""
+    nodes = 1 + max(max(groups) for groups in all_groups)
+    change = {"l1": abs, "l2": lambda v: v * v, "none": lambda v: v}[norm]
+    reduce = {"sum": sum, "mean": statistics.fmean, "max": max}[agg]
+    table = []
+    for row in values.detach().double().flatten(1).tolist():
+        channels = {node: [] for node in range(nodes)}
+        for node, value in zip(own_groups, row, strict=True):
+            channels[node].append(change(value))
+        table.append([reduce(own) if own else 0.0 for own in channels.values()])
+    return table

@@ -1,0 +1,439 @@
+"""capture equals a slow loop over samples, nodes and channels, and leaves no trace."""
+
+from contextlib import nullcontext
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from gsnn_models import (
+    MODELS,
+    NODES,
+    Block,
+    CallsOneBlockTwice,
+    DetachedRecords,
+    ExtraInput,
+    Failing,
+    NarrowRecords,
+    PostNormOnly,
+    Silent,
+    TinyGSNN,
+    UnusedLastBlock,
+    data,
+    dtype_of,
+    lived_in,
+    slow_capture,
+)
+from model_state import assert_unchanged, global_state
+from torch import nn
+
+from gsnn_edges import capture
+from gsnn_edges.observations.nodes import AGGS, NORMS
+
+MSE = nn.MSELoss()
+SUM = nn.MSELoss(reduction="sum")
+TOLERANCE = {torch.float32: 2e-6, torch.float64: 1e-12}
+
+
+def assert_close(results, expected, tolerance):
+    """Within a share of the largest value: sums of signed channels cancel."""
+    for result, wanted in zip(results, expected, strict=True):
+        wanted = np.asarray(wanted)
+        scale = np.abs(wanted).max()
+        np.testing.assert_allclose(result, wanted, rtol=tolerance, atol=tolerance * scale)
+
+
+def assert_equal(results, expected):
+    for result, wanted in zip(results, expected, strict=True):
+        np.testing.assert_array_equal(result, wanted)
+
+
+# What is captured
+
+
+@pytest.mark.parametrize("use_prenorm", [True, False], ids=["pre", "post"])
+@pytest.mark.parametrize("agg", AGGS)
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+def test_every_setting_equals_the_slow_loop(dtype, norm, agg, use_prenorm):
+    model, (x, y) = TinyGSNN(norm="batch").to(dtype).eval(), data(dtype=dtype)
+    options = {"norm": norm, "agg": agg, "use_prenorm": use_prenorm}
+    expected = slow_capture(model, MSE, x, y, **options)
+    assert_close(capture(model, MSE, x, y, **options), expected, TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+def test_every_model_equals_the_slow_loop(name, training):
+    model = MODELS[name]().train(training)
+    x, y = data(dtype=dtype_of(model))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        expected = slow_capture(model, MSE, x, y)
+    result = capture(model, MSE, x, y, seed=3)
+    assert_close(result, expected, TOLERANCE[dtype_of(model)])
+
+
+def test_row_l_times_b_plus_sample_pairs_a_layer_with_the_next():
+    model, (x, y) = TinyGSNN().eval(), data()
+    a, g = capture(model, SUM, x, y)
+    for sample in range(5):
+        one_a, one_g = capture(model, SUM, x[sample : sample + 1], y[sample : sample + 1])
+        rows = [sample, 5 + sample]
+        assert_close((a[rows], g[rows]), (one_a, one_g), 2e-6)
+    # Node 4 has a channel in the middle block only: activations of layer 1, gradients of layer 1.
+    assert [bool(part[:, 4].any()) for part in (a[:5], a[5:], g[:5], g[5:])] == [
+        False, True, True, False
+    ]  # fmt: skip
+
+
+def test_samples_keep_their_order():
+    model, (x, y) = TinyGSNN().eval(), data()
+    a, g = capture(model, MSE, x, y)
+    turned = capture(model, MSE, x.flip(0), y.flip(0))
+    assert_close([t.unflatten(0, (2, 5)).flip(1).flatten(0, 1) for t in turned], (a, g), 2e-6)
+
+
+def test_a_node_without_channels_is_zero():
+    a, g = capture(TinyGSNN(), MSE, *data())
+    assert a.shape == g.shape == (10, NODES)
+    np.testing.assert_array_equal(a[:, 2], np.zeros(10))
+    np.testing.assert_array_equal(g[:, 2], np.zeros(10))
+
+
+def test_gradients_of_an_unused_last_block_are_zero():
+    model, (x, y) = UnusedLastBlock(), data()
+    a, g = capture(model, MSE, x, y)
+    np.testing.assert_array_equal(g[5:], np.zeros((5, NODES)))
+    assert g[:5].any()
+    assert a.any()
+
+
+@pytest.mark.parametrize(
+    ("model_dtype", "result_dtype"),
+    [
+        (torch.float64, torch.float64),
+        (torch.float32, torch.float32),
+        (torch.bfloat16, torch.float32),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("data_dtype", [torch.float32, torch.float64], ids=str)
+def test_the_precision_is_that_of_the_model(model_dtype, result_dtype, data_dtype):
+    results = capture(TinyGSNN().to(model_dtype), MSE, *data(dtype=data_dtype))
+    assert [(r.dtype, r.requires_grad) for r in results] == [(result_dtype, False)] * 2
+
+
+def read_only(x):
+    x = x.numpy().copy()
+    x.flags.writeable = False
+    return x
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda x: x.numpy(),
+        lambda x: x.numpy().astype("f8"),
+        lambda x: x.flip(0).numpy()[::-1],
+        read_only,
+        lambda x: x.tolist(),
+        lambda x: x.clone().requires_grad_(),
+        lambda x: x.T.contiguous().T,
+        lambda x: nn.Parameter(x),
+    ],
+    ids=["array", "float64", "backwards", "read-only", "list", "with gradient", "strided", "leaf"],
+)
+def test_x_and_y_may_be_anything_that_is_like_an_array(convert):
+    model, (x, y) = TinyGSNN(), data()
+    assert_close(capture(model, MSE, convert(x), convert(y)), capture(model, MSE, x, y), 2e-6)
+
+
+def test_targets_may_be_class_numbers():
+    model, (x, _) = TinyGSNN(), data()
+    y = torch.tensor([0, 2, 1, 1, 0])
+    loss = nn.CrossEntropyLoss()
+    assert_close(capture(model, loss, x, y), slow_capture(model, loss, x, y), 2e-6)
+
+
+def test_x_and_y_of_the_caller_are_not_written_to():
+    (x, y), before = data(), data()
+    x.requires_grad_()
+    capture(MODELS["writes to input"](), MSE, x, y)
+    assert_equal((x.detach(), y), before)
+    assert x.grad is None
+
+
+@pytest.mark.parametrize("around", [torch.no_grad, torch.inference_mode, torch.set_grad_enabled])
+@pytest.mark.parametrize("form", ["outside", "inside", "arrays"])
+def test_grad_modes_around_the_call_do_not_matter(around, form):
+    model, (x, y) = TinyGSNN(), data()
+    expected = capture(model, MSE, x, y)
+    with around(False) if around is torch.set_grad_enabled else around():
+        if form == "inside":
+            x, y = data()
+        elif form == "arrays":
+            x, y = x.double().numpy(), y.double().numpy()
+        with assert_unchanged(model):
+            results = capture(model, MSE, x, y)
+    assert_equal(results, expected)
+    assert not any(result.is_inference() for result in results)
+
+
+def test_further_arguments_reach_the_model():
+    model, (x, y) = ExtraInput(), data()
+    gain, y = torch.linspace(1, 2, 5)[:, None], y
+    with torch.inference_mode():
+        inside = gain.clone()
+    expected = slow_capture(model, MSE, x, y, gain=gain, scale=0.5)
+    for value in (gain, inside):
+        result = capture(model, MSE, x, y, forward_kwargs={"gain": value, "scale": 0.5})
+        assert_close(result, expected, 2e-6)
+
+
+def test_checkpointed_blocks_give_what_the_others_give():
+    expected = capture(TinyGSNN(), MSE, *data())
+    assert_close(capture(MODELS["checkpointed"](), MSE, *data()), expected, 1e-6)
+
+
+# Parts of a batch
+
+
+@pytest.mark.parametrize("crit", [MSE, SUM], ids=["mean", "sum"])
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 6, 7, 100])
+@pytest.mark.parametrize("name", ["batch norm", "extra input", "frozen", "float64"])
+def test_parts_equal_the_whole(name, crit, batch_size):
+    model = MODELS[name]().eval()
+    x, y = data(rows=7, dtype=dtype_of(model))
+    gain = {"gain": torch.linspace(1, 2, 7)[:, None]} if name == "extra input" else None
+    call = partial(capture, model, crit, x, y, forward_kwargs=gain)
+    assert_close(call(batch_size=batch_size), call(), 5e-6)
+
+
+def test_parts_are_no_larger_than_asked():
+    model, (x, y), seen = TinyGSNN(), data(rows=7), []
+    model.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
+    capture(model, MSE, x, y, batch_size=3)
+    assert seen == [3, 3, 1]
+
+
+def test_tensors_of_another_length_are_not_cut():
+    model, (x, y) = ExtraInput().eval(), data()
+    gain = torch.linspace(1, 2, x.shape[1])
+    call = partial(capture, model, MSE, x, y, forward_kwargs={"gain": gain})
+    assert_close(call(batch_size=2), call(), 5e-6)
+
+
+def test_a_loss_that_does_not_tell_its_reduction_may_not_be_cut():
+    model, (x, y) = TinyGSNN(), data()
+    capture(model, nn.functional.mse_loss, x, y, batch_size=5)
+    with assert_unchanged(model), pytest.raises(ValueError, match="`reduction` of 'mean' or 'sum'"):
+        capture(model, nn.functional.mse_loss, x, y, batch_size=4)
+
+
+# Dropout
+
+
+def test_a_seed_makes_dropout_repeatable():
+    model, (x, y) = TinyGSNN(dropout=0.5).train(), data()
+    first, again, other = (capture(model, MSE, x, y, seed=seed) for seed in (1, 1, 2))
+    assert_equal(again, first)
+    assert (other[0] != first[0]).any()
+
+
+def test_without_a_seed_two_calls_draw_the_same_masks():
+    model, (x, y) = TinyGSNN(dropout=0.5).train(), data()
+    first, again = capture(model, MSE, x, y), capture(model, MSE, x, y)
+    assert_equal(again, first)
+    torch.rand(1)
+    assert (capture(model, MSE, x, y)[0] != first[0]).any()
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+def test_the_global_generators_do_not_move(seed):
+    before = global_state()
+    capture(TinyGSNN(dropout=0.5).train(), MSE, *data(), seed=seed)
+    assert global_state() == before
+
+
+# The model comes back as it was
+
+
+def raising(error):
+    def crit(prediction, target):
+        raise error("in crit")
+
+    return crit
+
+
+OUTCOMES = {
+    "success": (MSE, nullcontext),
+    "error": (raising(ZeroDivisionError), partial(pytest.raises, ZeroDivisionError)),
+    "interrupt": (raising(KeyboardInterrupt), partial(pytest.raises, KeyboardInterrupt)),
+    "NaN": (
+        lambda p, y: (p * float("nan")).sum(),
+        partial(pytest.raises, ValueError, match="gradients"),
+    ),
+}
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize("name", MODELS)
+def test_the_model_is_as_it_was(name, training, outcome):
+    model = lived_in(MODELS[name]().train(training))
+    crit, ends = OUTCOMES[outcome]
+    with assert_unchanged(model), ends():
+        capture(model, crit, *data(dtype=dtype_of(model)), seed=1)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_the_model_is_as_it_was_when_its_forward_raises(error, batch_size):
+    model = Failing(error).train()
+    with assert_unchanged(model), pytest.raises(error, match="in forward"):
+        capture(model, MSE, *data(), batch_size=batch_size)
+
+
+# Wrong calls
+
+NAN, INF = float("nan"), float("inf")
+
+
+def spoilt(value, which=0, place=(3, 1)):
+    """Inputs and targets, one number of one of them spoilt."""
+    pair = data()
+    pair[which][place] = value
+    return dict(zip("xy", pair, strict=True))
+
+
+def with_weight(value, *path):
+    model = TinyGSNN().eval()
+    model.get_submodule(".".join(path)).bias.data[0] = value
+    return {"model": model}
+
+
+def without_groups():
+    model = TinyGSNN()
+    del model.ResBlocks[1].channel_groups
+    return {"model": model}
+
+
+def mixed_devices():
+    model = TinyGSNN()
+    model.decode.to("meta")
+    return {"model": model}
+
+
+def squared_errors(prediction, target):
+    return (prediction - target) ** 2
+
+
+# id -> (what is wrong, error, phrase)
+WRONG = {
+    "no blocks": (lambda: {"model": nn.Linear(4, 3)}, TypeError, "model.ResBlocks"),
+    "one block": (lambda: {"model": TinyGSNN([[0]])}, ValueError, "at least 2 blocks.*got 1"),
+    "no groups": (without_groups, TypeError, r"ResBlocks\[1\].*must have channel_groups"),
+    "pre-norm not recorded": (
+        lambda: {"model": TinyGSNN(block=PostNormOnly)}, TypeError, "try use_prenorm=False",
+    ),
+    "nothing recorded": (
+        lambda: {"model": TinyGSNN(block=Silent), "use_prenorm": False},
+        TypeError,
+        "needs blocks that record _last_activation",
+    ),
+    "detached records": (
+        lambda: {"model": TinyGSNN(block=DetachedRecords)}, ValueError, "carries no gradient",
+    ),
+    "narrow records": (
+        lambda: {"model": TinyGSNN(block=NarrowRecords)},
+        ValueError,
+        r"block 0 must record activations of shape \(5, 7\).*got \(5, 6\)",
+    ),
+    "block called twice": (
+        lambda: {"model": CallsOneBlockTwice()}, ValueError, "3 blocks once.*4 calls",
+    ),
+    "unknown norm": (lambda: {"norm": "l3"}, ValueError, "norm must be one of 'l1', 'l2'"),
+    "norm None": (lambda: {"norm": None}, ValueError, "norm must be one of .*got None"),
+    "unknown agg": (lambda: {"agg": "median"}, ValueError, "agg must be one of 'sum', 'mean'"),
+    "x is text": (lambda: {"x": "abc"}, TypeError, "x must be a tensor or an array; got str"),
+    "y is None": (lambda: {"y": None}, TypeError, "y must be a tensor or an array; got NoneType"),
+    "x of objects": (
+        lambda: {"x": np.full((5, 4), None)}, TypeError, "x must be a tensor or an array",
+    ),
+    "x a number": (lambda: {"x": torch.tensor(1.0)}, ValueError, r"x must have a row.*shape \(\)"),
+    "x empty": (lambda: {"x": torch.ones(0, 4)}, ValueError, r"x must have a row.*shape \(0, 4\)"),
+    "y longer": (lambda: {"y": data(6)[1]}, ValueError, "as many rows; got 5 and 6"),
+    "NaN in x": (lambda: spoilt(NAN), ValueError, "x must be finite; got 1 NaN.*column 1"),
+    "infinity in x": (lambda: spoilt(INF), ValueError, "x must be finite; got 1 NaN.*column 1"),
+    "NaN in y": (lambda: spoilt(NAN, 1), ValueError, "y must be finite; got 1 NaN.*column 1"),
+    "NaN in a weight": (
+        lambda: with_weight(NAN, "ResBlocks", "1", "lin_in"),
+        ValueError,
+        "activations must be finite; got 5 NaN or infinite values in node 5:",
+    ),
+    "NaN in all layers": (
+        lambda: with_weight(NAN, "encode"), ValueError, "activations must.*0, 1, 3, 4, 5:",
+    ),
+    "infinite gradient": (
+        lambda: with_weight(INF, "decode"), ValueError, "gradients must be finite.*in node 0, 1",
+    ),
+    "vector loss": (
+        lambda: {"crit": squared_errors}, ValueError, r"must give one number.*got \(5, 3\)",
+    ),
+    "loss is a float": (
+        lambda: {"crit": lambda p, y: 1.0}, ValueError, "must give one number.*got float",
+    ),
+    "loss without the model": (
+        lambda: {"crit": lambda p, y: y.sum()}, ValueError, "one number that depends on the model",
+    ),
+    "batch_size 0": (lambda: {"batch_size": 0}, ValueError, "batch_size must be at least 1; got 0"),
+    "batch_size 2.0": (lambda: {"batch_size": 2.0}, TypeError, "batch_size must be a whole number"),
+    "batch_size True": (lambda: {"batch_size": True}, TypeError, "batch_size must be a whole"),
+    "device elsewhere": (
+        lambda: {"device": "meta"}, ValueError, r"it lies on cpu: call model.to\('meta'\)",
+    ),
+    "parameters elsewhere": (mixed_devices, ValueError, "it lies on meta.*'cpu'"),
+    "device unknown": (lambda: {"device": "tpu9"}, ValueError, "device='tpu9' must be a torch"),
+    "device of no type": (lambda: {"device": 1.5}, ValueError, "device='1.5' must be a torch"),
+    "seed is text": (lambda: {"seed": "one"}, TypeError, "seed must be a whole number; got 'one'"),
+    "seed negative": (lambda: {"seed": -1}, ValueError, "seed must be at least 0; got -1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_call_is_refused_and_leaves_the_model_alone(name):
+    change, error, phrase = WRONG[name]
+    x, y = data()
+    call = {"model": TinyGSNN().eval(), "crit": MSE, "x": x, "y": y} | change()
+    model = call.pop("model")
+    with assert_unchanged(model), pytest.raises(error, match=phrase):
+        capture(model, call.pop("crit"), call.pop("x"), call.pop("y"), **call)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_missing_gpu_is_named():
+    with pytest.raises(ValueError, match="device='cuda' must be a torch device"):
+        capture(TinyGSNN(), MSE, *data(), device="cuda")
+
+
+def test_options_are_keyword_only():
+    with pytest.raises(TypeError, match="positional"):
+        capture(TinyGSNN(), MSE, *data(), False)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("use_prenorm", [True, False])
+@pytest.mark.parametrize("agg", AGGS)
+def test_a_gpu_gives_what_the_cpu_gives(agg, use_prenorm):
+    options = {"agg": agg, "use_prenorm": use_prenorm}
+    model, (x, y) = TinyGSNN(norm="batch").eval(), data()
+    expected = capture(model, MSE, x, y, **options)
+    results = capture(model.cuda(), MSE, x, y, device="cuda", **options)
+    assert {result.device.type for result in results} == {"cuda"}
+    assert_close([result.cpu() for result in results], expected, 1e-5)
+
+
+def test_blocks_without_a_dropout_or_norm_are_enough():
+    model = TinyGSNN([[0, 1], [1, 0]], block=Block)
+    assert [t.shape for t in capture(model, MSE, *data())] == [(5, 2), (5, 2)]

@@ -1,0 +1,492 @@
+"""FunctionEdgeInferer equals a slow capture and SciPy, and calls as the original does."""
+
+import inspect
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from gsnn_models import (
+    MODELS,
+    NODES,
+    ExtraInput,
+    TinyGSNN,
+    data,
+    dtype_of,
+    in_float64,
+    lived_in,
+    slow_capture,
+)
+from model_state import assert_unchanged, global_state
+from oracles import correlation
+from torch import nn
+
+from gsnn_edges import FunctionEdgeInferer, capture
+from gsnn_edges.backends.paths import VARIABLE
+from gsnn_edges.observations import resampled
+from gsnn_edges.observations.nodes import AGGS, NORMS
+
+MSE = nn.MSELoss()
+EDGES = [[0, 0, 1, 5, 5, 3, 3], [1, 3, 0, 1, 5, 0, 0]]  # one of them twice
+BACKENDS = ["torch", "numpy", "jax", "generic"]
+METHODS = ["spearman", "pearson"]
+
+
+def inferer(model=None, edges=EDGES, **options):
+    return FunctionEdgeInferer(TinyGSNN().eval() if model is None else model, MSE, edges, **options)
+
+
+def many(dtype=torch.float32):
+    return data(rows=40, dtype=dtype)
+
+
+# The signatures of the original
+
+
+def parameters(function):
+    return list(inspect.signature(function).parameters.values())
+
+
+ORIGINAL = {
+    FunctionEdgeInferer: {
+        "model": inspect.Parameter.empty,
+        "crit": inspect.Parameter.empty,
+        "edge_index": inspect.Parameter.empty,
+        "use_prenorm": True,
+        "device": "cpu",
+        "norm": "l1",
+        "agg": "sum",
+    },
+    FunctionEdgeInferer(TinyGSNN(), MSE, EDGES).fit: {
+        "x": inspect.Parameter.empty,
+        "y": inspect.Parameter.empty,
+        "method": "spearman",
+        "penalty_factor": 0.0,
+        "scale_by_act_mean": False,
+        "estimate": False,
+        "estimate_iters": 10,
+        "estimate_n_samples": 2500,
+        "row_chunk": None,
+        "verbose": False,
+    },
+}
+
+
+@pytest.mark.parametrize("function", ORIGINAL, ids=["constructor", "fit"])
+def test_names_order_and_defaults_are_those_of_the_original(function):
+    ours = parameters(function)[: len(ORIGINAL[function])]
+    assert [(p.name, p.default) for p in ours] == list(ORIGINAL[function].items())
+    assert {p.kind for p in ours} == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
+
+
+@pytest.mark.parametrize("function", ORIGINAL, ids=["constructor", "fit"])
+def test_what_is_new_is_keyword_only_and_optional(function):
+    new = parameters(function)[len(ORIGINAL[function]) :]
+    assert {p.kind for p in new} == {inspect.Parameter.KEYWORD_ONLY}
+    assert [p.name for p in new if p.default is inspect.Parameter.empty] == []
+
+
+def test_every_argument_of_the_constructor_is_an_attribute():
+    model, edges = TinyGSNN(), torch.tensor(EDGES)
+    made = FunctionEdgeInferer(model, MSE, edges, False, "cpu", "l2", "max", ties="ordinal")
+    assert (made.model, made.crit, made.edge_index) == (model, MSE, edges)
+    assert (made.use_prenorm, made.device, made.norm, made.agg) == (False, "cpu", "l2", "max")
+    assert (made.backend, made.backend_device) == ("torch", None)
+    assert (made.ties, made.precision) == ("ordinal", "float32")
+
+
+def test_positional_arguments_of_fit_mean_what_they_did():
+    x, y = many()
+    by_place = inferer().fit(x, y, "pearson", 0.2, True, True, 3, 50, 4, False, seed=1)
+    by_name = inferer().fit(
+        x, y, method="pearson", penalty_factor=0.2, scale_by_act_mean=True, estimate=True,
+        estimate_iters=3, estimate_n_samples=50, row_chunk=4, verbose=False, seed=1,
+    )  # fmt: skip
+    np.testing.assert_array_equal(by_place, by_name)
+
+
+# W
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("use_prenorm", [True, False], ids=["pre", "post"])
+@pytest.mark.parametrize("agg", AGGS)
+@pytest.mark.parametrize("norm", NORMS)
+def test_every_setting_equals_the_slow_loop_and_scipy(norm, agg, use_prenorm, method):
+    # In float64, so that the two agree on which values tie.
+    model, (x, y) = TinyGSNN(norm="batch").double().eval(), many(torch.float64)
+    settings = {"use_prenorm": use_prenorm, "norm": norm, "agg": agg}
+    W = inferer(model, **settings).fit(x, y, method)
+    expected = correlation(*slow_capture(model, MSE, x, y, **settings), method)
+    np.testing.assert_allclose(W, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_equals_the_slow_loop_and_scipy(name):
+    model, (x, y) = in_float64(MODELS[name]()), many(torch.float64)
+    expected = correlation(*slow_capture(model, MSE, x, y))
+    np.testing.assert_allclose(inferer(model).fit(x, y), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("path", ["auto", "device"])
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("method", METHODS)
+def test_backends_agree(method, backend, path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, path)
+    model, (x, y) = TinyGSNN().eval(), many()
+    W = inferer(model, backend=backend).fit(x, y, method)
+    expected = correlation(*capture(model, MSE, x, y), method)
+    np.testing.assert_allclose(W, expected, rtol=0, atol=1e-6)
+    reference = inferer(model, backend="numpy").fit(x, y, method)
+    np.testing.assert_allclose(W, reference, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("estimate", [False, True])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_result_is_a_float32_array_to_write_to(backend, estimate):
+    W = inferer(backend=backend).fit(
+        *many(),
+        penalty_factor=0.1,
+        scale_by_act_mean=True,
+        estimate=estimate,
+        estimate_iters=2,
+        seed=0,
+    )
+    assert (type(W), W.dtype, W.shape) == (np.ndarray, np.float32, (NODES, NODES))
+    assert W.flags.writeable
+    W += 1
+
+
+def test_a_float64_model_gives_float32_scores_too():
+    W = inferer(TinyGSNN().double().eval()).fit(*many(), scale_by_act_mean=True, penalty_factor=0.1)
+    assert W.dtype == np.float32
+
+
+@pytest.mark.parametrize("backend", ["torch", "numpy", "generic"])
+def test_precision_float64_is_within_1e_9_of_scipy(backend):
+    model, (x, y) = TinyGSNN().double().eval(), many(torch.float64)
+    W = inferer(model, backend=backend, precision="float64").fit(x, y)
+    assert W.dtype == np.float64
+    np.testing.assert_allclose(W, correlation(*capture(model, MSE, x, y)), rtol=0, atol=1e-9)
+
+
+def test_ordinal_ties_are_those_of_scipy():
+    model, (x, y) = TinyGSNN().double().eval(), many(torch.float64)
+    settings = {"use_prenorm": False}
+    expected = correlation(*capture(model, MSE, x, y, **settings), ties="ordinal")
+    W = inferer(model, ties="ordinal", **settings).fit(x, y)
+    np.testing.assert_allclose(W, expected, rtol=0, atol=1e-6)
+    assert np.abs(W - inferer(model, **settings).fit(x, y)).max() > 0.01
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_node_without_channels_has_no_evidence(method):
+    W = inferer().fit(*many(), method)
+    np.testing.assert_array_equal(W[2], np.zeros(NODES))
+    np.testing.assert_array_equal(W[:, 2], np.zeros(NODES))
+    assert np.count_nonzero(W) == (NODES - 1) ** 2
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_scale_of_the_loss_does_not_matter(method):
+    model, (x, y) = TinyGSNN().eval(), many()
+
+    def faint(prediction, target):
+        return MSE(prediction, target) * 2.0**-60
+
+    expected = inferer(model).fit(x, y, method)
+    W = FunctionEdgeInferer(model, faint, EDGES).fit(x, y, method)
+    np.testing.assert_allclose(W, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("row_chunk", [1, 4, 6, 100])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_row_chunk_does_not_change_the_answer(backend, row_chunk):
+    made, (x, y) = inferer(backend=backend), many()
+    np.testing.assert_allclose(made.fit(x, y, row_chunk=row_chunk), made.fit(x, y), atol=1e-6)
+
+
+@pytest.mark.parametrize("estimate", [False, True])
+def test_batch_size_cuts_the_passes_and_does_not_change_the_answer(estimate):
+    model, (x, y), seen = TinyGSNN().double().eval(), many(torch.float64), []
+    options = {"estimate": estimate, "seed": 0}
+    whole = inferer(model).fit(x, y, **options)
+    model.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
+    parts = inferer(model).fit(x, y, batch_size=15, **options)
+    assert seen == [15, 15, 10]
+    np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("estimate", [False, True])
+def test_further_arguments_reach_the_model(estimate):
+    x, y = many(torch.float64)
+    gain = torch.linspace(1, 2, 40)[:, None]
+    options = {"estimate": estimate, "seed": 0}
+    W = inferer(ExtraInput().double().eval()).fit(x, y, forward_kwargs={"gain": gain}, **options)
+    expected = inferer(TinyGSNN().double().eval()).fit(gain * x, y, **options)
+    np.testing.assert_allclose(W, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "convert", [torch.Tensor.numpy, torch.Tensor.tolist, jnp.asarray], ids=["numpy", "list", "jax"]
+)
+def test_x_and_y_may_be_of_any_library(convert):
+    made, (x, y) = inferer(), many()
+    W = made.fit(convert(x), convert(y))
+    np.testing.assert_allclose(W, made.fit(x, y), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("estimate", [False, True])
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+def test_inference_mode_does_not_matter(training, backend, estimate):
+    made, (x, y) = inferer(TinyGSNN().train(training), backend=backend), many()
+    options = {"estimate": estimate, "estimate_iters": 2, "seed": 0}
+    expected = made.fit(x, y, **options)
+    with torch.inference_mode():
+        W = made.fit(x, y, **options)
+    np.testing.assert_array_equal(W, expected)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("backend", ["torch", "numpy", "generic"])
+def test_a_gpu_gives_what_the_cpu_gives(backend):
+    model, (x, y) = TinyGSNN(norm="batch").double().eval(), many(torch.float64)
+    expected = inferer(model).fit(x, y)
+    made = inferer(model.cuda(), device="cuda", backend=backend)
+    np.testing.assert_allclose(made.fit(x, y), expected, rtol=0, atol=1e-6)
+
+
+# Penalty and scale
+
+
+def penalised(W, edges, factor):
+    """The formula, an edge at a time."""
+    W = W.astype(np.float64)
+    for source, target in zip(*edges, strict=True):
+        W[source] *= 1 + factor
+        W[:, target] *= 1 - factor
+    return W
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.1, 0.5, 0.99])
+@pytest.mark.parametrize(
+    "form", [list, np.asarray, torch.tensor, jnp.asarray], ids=lambda f: f.__name__
+)
+def test_each_known_edge_penalises_its_column_and_lifts_its_row(form, factor):
+    W = inferer(edges=form(EDGES)).fit(*many(), penalty_factor=factor)
+    expected = penalised(inferer().fit(*many()), EDGES, factor)
+    np.testing.assert_allclose(W, expected, rtol=1e-6, atol=0)
+    assert W.dtype == np.float32
+
+
+@pytest.mark.parametrize("edges", [[[], []], np.zeros((2, 0), int), torch.zeros(2, 0).long()])
+def test_without_known_edges_nothing_is_penalised(edges):
+    W = inferer(edges=edges).fit(*many(), penalty_factor=0.5)
+    np.testing.assert_array_equal(W, inferer().fit(*many()))
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_scaling_multiplies_rows_by_the_mean_activation(norm):
+    model, (x, y) = TinyGSNN().eval(), many()
+    made = inferer(model, norm=norm)
+    means = np.asarray(slow_capture(model, MSE, x, y, norm=norm)[0]).mean(0)
+    expected = made.fit(x, y) * means[:, None]
+    W = made.fit(x, y, scale_by_act_mean=True)
+    np.testing.assert_allclose(W, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_scale_and_penalty_go_together():
+    x, y = many()
+    W = inferer().fit(x, y, penalty_factor=0.3, scale_by_act_mean=True)
+    expected = penalised(inferer().fit(x, y, scale_by_act_mean=True), EDGES, 0.3)
+    np.testing.assert_allclose(W, expected, rtol=1e-6, atol=0)
+
+
+# estimate
+
+
+@pytest.mark.parametrize("scale", [False, True])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+def test_estimate_is_the_mean_of_the_draws(training, method, scale):
+    made, (x, y) = inferer(TinyGSNN(dropout=0.5).train(training)), many()
+    draws = resampled(made.observe, made.model, x, y, draws=3, rows=30, seed=7, forward_kwargs={})
+    matrices = [
+        correlation(a, g, method) * (a.numpy().mean(0)[:, None] if scale else 1) for a, g in draws
+    ]
+    W = made.fit(
+        x, y, method, scale_by_act_mean=scale, estimate=True, estimate_iters=3,
+        estimate_n_samples=30, seed=7,
+    )  # fmt: skip
+    np.testing.assert_allclose(W, np.mean(matrices, axis=0), rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+def test_estimate_follows_its_seed(training):
+    made, (x, y) = inferer(TinyGSNN(dropout=0.5).train(training)), many()
+    first, again, other = (
+        made.fit(x, y, estimate=True, estimate_iters=2, seed=seed) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(again, first)
+    assert np.abs(other - first).max() > 1e-3
+
+
+def test_estimate_without_a_seed_varies():
+    made, (x, y) = inferer(), many()
+    first, second = (made.fit(x, y, estimate=True, estimate_n_samples=20) for _ in range(2))
+    assert np.abs(second - first).max() > 1e-3
+
+
+def test_estimate_of_many_rows_comes_near_the_whole():
+    made, (x, y) = inferer(), many()
+    W = made.fit(x, y, estimate=True, estimate_iters=4, estimate_n_samples=5000, seed=0)
+    np.testing.assert_allclose(W, made.fit(x, y), rtol=0, atol=0.03)
+
+
+def test_estimate_costs_one_pass_in_evaluation_mode():
+    model, passes = TinyGSNN().eval(), []
+    model.register_forward_pre_hook(lambda module, inputs: passes.append(len(inputs[0])))
+    inferer(model).fit(*many(), estimate=True)
+    assert passes == [40]
+
+
+def test_fit_is_repeatable_bit_for_bit():
+    made, (x, y) = inferer(TinyGSNN(dropout=0.5).train()), many()
+    np.testing.assert_array_equal(made.fit(x, y), made.fit(x, y))
+    assert np.abs(made.fit(x, y, seed=1) - made.fit(x, y, seed=2)).max() > 1e-3
+
+
+# What must not happen
+
+
+@pytest.mark.parametrize("estimate", [False, True])
+@pytest.mark.parametrize("name", MODELS)
+def test_the_model_and_the_global_generators_do_not_move(name, estimate):
+    model = lived_in(MODELS[name]().train())
+    x, y = data(dtype=dtype_of(model))
+    with assert_unchanged(model):
+        inferer(model).fit(x, y, estimate=estimate, estimate_iters=2, estimate_n_samples=20)
+
+
+def test_known_edges_are_not_written_to():
+    edges, before = np.array(EDGES), np.array(EDGES)
+    inferer(edges=edges).fit(*many(), penalty_factor=0.5)
+    np.testing.assert_array_equal(edges, before)
+
+
+@pytest.mark.parametrize(
+    ("verbose", "estimate", "speaks"),
+    [(False, False, False), (False, True, False), (True, False, False), (True, True, True)],
+)
+def test_progress_is_shown_on_stderr_when_asked_for(verbose, estimate, speaks, capfd):
+    inferer().fit(*many(), estimate=estimate, verbose=verbose)
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert ("resampled batches" in printed.err) == speaks
+    assert bool(printed.err) == speaks
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+def test_an_interrupt_during_estimate_leaves_no_trace(training, verbose, monkeypatch):
+    made = inferer(lived_in(TinyGSNN(dropout=0.5).train(training)))
+    calls = []
+
+    def interrupt(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return np.zeros((NODES, NODES))
+
+    monkeypatch.setattr(made, "correlate", interrupt)
+    with assert_unchanged(made.model), pytest.raises(KeyboardInterrupt):
+        made.fit(*many(), estimate=True, verbose=verbose)
+
+
+# Wrong calls
+
+NAN = float("nan")
+# What is wrong with the constructor: id -> (arguments, error, phrase).
+WRONG_MADE = {
+    "norm": ({"norm": "l3"}, ValueError, "norm must be one of 'l1', 'l2', 'none'; got 'l3'"),
+    "agg": ({"agg": None}, ValueError, "agg must be one of 'sum', 'mean', 'max'; got None"),
+    "ties": ({"ties": "min"}, ValueError, "ties must be one of 'average', 'ordinal'; got 'min'"),
+    "precision": ({"precision": "tf32"}, ValueError, "precision must be one of 'float32'"),
+    "backend": ({"backend": "cupy"}, ValueError, "backend.* must be one of .*got 'cupy'"),
+    "edges transposed": ({"edges": [[0, 1], [1, 2], [2, 3]]}, ValueError, r"\(2, E\).*\(3, 2\)"),
+    "edges flat": ({"edges": [0, 1]}, ValueError, r"edge_index must have shape \(2, E\)"),
+    "edges of floats": ({"edges": [[0.0], [1.0]]}, TypeError, "edge_index must hold whole numbers"),
+    "edges negative": ({"edges": [[0], [-1]]}, ValueError, "edge_index must hold node indices.*-1"),
+}  # fmt: skip
+# What is wrong with fit: id -> (arguments of the constructor, of fit, error, phrase).
+WRONG_FIT = {
+    "model": ({"model": nn.Linear(4, 3)}, {}, TypeError, "residual blocks in model.ResBlocks"),
+    "one block": ({"model": TinyGSNN([[0, 1]])}, {}, ValueError, "at least 2 blocks"),
+    "device": ({"device": "meta"}, {}, ValueError, "device='meta'.*it lies on cpu"),
+    "source of no node": (
+        {"edges": [[6], [0]]}, {}, ValueError, r"edge_index must hold sources in 0 .. 5.*got 6",
+    ),
+    "target of no node": (
+        {"edges": [[0], [99]]}, {}, ValueError, r"edge_index must hold targets in 0 .. 5.*got 99",
+    ),
+    "method": ({}, {"method": "kendall"}, ValueError, "method must be one of .*got 'kendall'"),
+    "penalty 1": ({}, {"penalty_factor": 1}, ValueError, r"penalty_factor must lie in \[0, 1\)"),
+    "penalty negative": ({}, {"penalty_factor": -0.1}, ValueError, r"must lie in \[0, 1\).*-0.1"),
+    "penalty NaN": ({}, {"penalty_factor": NAN}, ValueError, r"must lie in \[0, 1\).*nan"),
+    "penalty text": ({}, {"penalty_factor": "a"}, TypeError, "penalty_factor must be a number"),
+    "penalty overflows": (
+        {"edges": np.zeros((2, 500), int)}, {"penalty_factor": 0.9},
+        ValueError, "penalty_factor=0.9 is too large for a node with 500 known edges",
+    ),
+    "row_chunk 0": ({}, {"row_chunk": 0}, ValueError, "row_chunk must be at least 1; got 0"),
+    "row_chunk 1.5": ({}, {"row_chunk": 1.5}, TypeError, "row_chunk must be a whole number"),
+    "estimate_iters 0": (
+        {}, {"estimate": True, "estimate_iters": 0}, ValueError, "estimate_iters must be at",
+    ),
+    "estimate_n_samples 0": (
+        {}, {"estimate": True, "estimate_n_samples": 0}, ValueError, "n_samples must be at least 1",
+    ),
+    "estimate_n_samples 9.5": (
+        {}, {"estimate": True, "estimate_n_samples": 9.5}, TypeError, "must be a whole number",
+    ),
+    "batch_size 0": ({}, {"batch_size": 0}, ValueError, "batch_size must be at least 1; got 0"),
+    "seed negative": ({}, {"seed": -1}, ValueError, "seed must be at least 0; got -1"),
+    "seed text": ({}, {"seed": "a", "estimate": True}, TypeError, "seed must be a whole number"),
+    "argument of no model": ({}, {"forward_kwargs": {"gain": 1}}, TypeError, "unexpected keyword"),
+    "x text": ({}, {"x": "abc"}, TypeError, "x must be a tensor or an array; got str"),
+    "x with NaN": ({}, {"x": torch.full((5, 4), NAN)}, ValueError, "x must be finite; got 20 NaN"),
+    "y longer": ({}, {"y": data(6)[1]}, ValueError, "x and y must have as many rows; got 5 and 6"),
+    "y longer, resampled": (
+        {}, {"y": data(6)[1], "estimate": True}, ValueError, "x and y must have as many rows",
+    ),
+    "one observation": (
+        {"model": TinyGSNN([[0, 1], [0, 1]])}, {"x": data(1)[0], "y": data(1)[1]},
+        ValueError, "at least 2 observations",
+    ),
+    "float64 on JAX": (
+        {"model": TinyGSNN().double(), "backend": "jax"}, {}, ValueError, "set jax_enable_x64",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG_MADE)
+def test_a_wrong_constructor_is_refused(name):
+    options, error, phrase = WRONG_MADE[name]
+    with pytest.raises(error, match=phrase):
+        inferer(**options)
+
+
+@pytest.mark.parametrize("name", WRONG_FIT)
+def test_a_wrong_fit_is_refused_and_leaves_the_model_alone(name):
+    made_with, fitted_with, error, phrase = WRONG_FIT[name]
+    made = inferer(**made_with)
+    x, y = data()
+    with assert_unchanged(made.model), pytest.raises(error, match=phrase):
+        made.fit(**({"x": x, "y": y} | fitted_with))
+
+
+def test_the_global_generators_do_not_move_when_nothing_is_seeded():
+    before = global_state()
+    inferer().fit(*many(), estimate=True)
+    assert global_state() == before

@@ -1,0 +1,134 @@
+"""mrr equals a slow loop, to rounding of its mean, in every library."""
+
+import inspect
+import tracemalloc
+
+import numpy as np
+import oracles
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gsnn_edges import mrr
+
+
+def problem(seed, nodes=20, queries=60, levels=12):
+    """Tied scores, duplicate queries, self-edges, queries that are not among the true edges."""
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, levels, (nodes, nodes)).astype(np.float32)
+    edges = rng.integers(0, nodes, (2, queries))
+    edges[1, :3] = edges[0, :3]
+    edges[:, -5:] = edges[:, :5]
+    return scores, edges, np.concatenate([edges[:, ::2], rng.integers(0, nodes, (2, 30))], axis=1)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 2048])
+@pytest.mark.parametrize("levels", [1, 2, 12, 10**6])
+def test_equals_a_loop_over_all_pairs(library, chunk, levels):
+    if library.jit:
+        pytest.skip("mrr is eager only")
+    scores, edges, true_edges = problem(levels, levels=levels)
+    found = mrr(library.array(scores), edges, true_edges, query_chunk_size=chunk)
+    expected = oracles.reciprocal_ranks(scores, edges, true_edges).mean()
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32), st.integers(2, 15), st.integers(1, 40), st.integers(1, 50))
+def test_equals_a_loop_for_any_graph(seed, nodes, queries, levels):
+    scores, edges, true_edges = problem(seed, nodes, queries, levels)
+    found = mrr(scores, edges, true_edges)
+    expected = oracles.reciprocal_ranks(scores, edges, true_edges).mean()
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert 0 < found <= 1
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64", "int32", "int64", "uint8"])
+def test_scores_of_every_real_dtype(dtype):
+    scores, edges, true_edges = problem(0)
+    expected = oracles.reciprocal_ranks(scores, edges, true_edges).mean()
+    np.testing.assert_allclose(mrr(scores.astype(dtype), edges, true_edges), expected, rtol=1e-12)
+
+
+def test_edges_may_be_lists_arrays_or_tensors():
+    torch = pytest.importorskip("torch")
+    jnp = pytest.importorskip("jax.numpy")
+    scores, edges, true_edges = problem(0)
+    expected = mrr(scores, edges, true_edges)
+    for kind in (np.ndarray.tolist, torch.from_numpy, jnp.asarray):
+        assert mrr(scores, kind(edges), kind(true_edges)) == expected
+
+
+def test_a_query_that_is_not_true_does_not_compete_with_itself():
+    assert mrr(np.ones((1, 1)), [[0], [0]], [[], []]) == 1
+    assert mrr(np.array([[5.0, 1.0], [0.0, 0.0]]), [[0], [0]], [[], []]) == 1
+
+
+def test_a_true_edge_competes_with_no_true_edge():
+    scores = np.array([[0.1, 0.9, 0.8, 0.2]])
+    assert mrr(scores, [[0], [2]], [[0, 0], [1, 2]]) == 1
+    assert mrr(scores, [[0], [2]], [[0], [2]]) == 0.5
+
+
+def test_it_falls_when_a_competitor_rises():
+    scores = np.array([[0.5, 0.1, 0.2]])
+    found = []
+    for rival in (0.1, 0.5, 0.9):
+        scores[0, 1] = rival
+        found.append(mrr(scores, [[0], [0]], [[0], [0]]))
+    np.testing.assert_allclose(found, [1, 1 / 1.5, 1 / 2])
+
+
+def test_no_query_gives_nan_and_a_warning():
+    with pytest.warns(UserWarning, match="holds no edge, so the mean is nan"):
+        found = mrr(np.ones((3, 3)), np.zeros((2, 0), int), [[0], [1]])
+    assert np.isnan(found)
+
+
+def test_memory_follows_the_chunk_not_the_matrix():
+    nodes = 2000
+    scores = np.random.default_rng(0).standard_normal((nodes, nodes), np.float32)
+    edges = np.random.default_rng(1).integers(0, nodes, (2, 4000))
+    tracemalloc.start()
+    mrr(scores, edges, edges, query_chunk_size=20)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Less than one mask of the matrix, at a byte for each pair.
+    assert peak < nodes * nodes
+
+
+def test_signature_is_the_originals():
+    assert (
+        str(inspect.signature(mrr))
+        .replace("'", "")
+        .startswith("(A: Any, edge_index: Any, all_true_edges: Any, query_chunk_size: int = 2048)")
+    )
+
+
+A = np.arange(9.0).reshape(3, 3)
+EDGE = [[0], [1]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "phrase"),
+    [
+        ((A.tolist(), EDGE, EDGE), TypeError, "A must be an array"),
+        ((A[0], EDGE, EDGE), ValueError, "A must have 2 dimensions"),
+        ((A > 1, EDGE, EDGE), TypeError, "A must hold real numbers"),
+        ((np.where(A == 4, np.nan, A), EDGE, EDGE), ValueError, "A must be finite; got 1 NaN"),
+        ((np.where(A == 4, np.inf, A), EDGE, EDGE), ValueError, "column 1"),
+        ((A, [0, 1], EDGE), ValueError, r"edge_index must have shape \(2, E\)"),
+        ((A, [[0, 1], [1, 2], [2, 0]], EDGE), ValueError, "transpose it"),
+        ((A, [[0.0], [1.0]], EDGE), TypeError, "edge_index must hold whole numbers"),
+        ((A, [[0], [3]], EDGE), ValueError, "edge_index must hold targets in 0 .. 2"),
+        ((A, [[3], [0]], EDGE), ValueError, "edge_index must hold sources in 0 .. 2"),
+        ((A, EDGE, [[0], [-1]]), ValueError, "all_true_edges must hold node indices, counted"),
+        ((A, EDGE, [[0], [7]]), ValueError, "all_true_edges must hold targets in 0 .. 2"),
+        ((A, EDGE, [["a"], ["b"]]), TypeError, "all_true_edges must hold whole numbers"),
+        ((A, EDGE, EDGE, 0), ValueError, "query_chunk_size must be at least 1; got 0"),
+        ((A, EDGE, EDGE, 2.5), TypeError, "query_chunk_size must be a whole number"),
+    ],
+)
+def test_bad_input_is_explained(arguments, error, phrase):
+    with pytest.raises(error, match=phrase):
+        mrr(*arguments)

@@ -1,0 +1,60 @@
+"""Standardized rows have mean 0 and length 1; the shift moves the commonest value to 0."""
+
+import numpy as np
+import pytest
+from columns import kinds, matrix
+
+from gsnn_edges import backends
+from gsnn_edges.standardization import in_range, row_sum, standardize_rows
+
+METHODS = ("spearman", "pearson")
+
+
+def standardized(library, x, **options):
+    ops = backends.of(library.array(x))
+    options = {
+        "method": "spearman",
+        "ties": "average",
+        "shift": False,
+        "dtype": "float32",
+    } | options
+    if library.jit:
+        pytest.skip("compiled inside cross_correlation, which is tested")
+    return ops.to_numpy(standardize_rows(library.array(x), ops=ops, **options)).astype(float)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_rows_have_mean_zero_and_length_one_and_constant_rows_are_zero(library, method):
+    *varying, constant = kinds(5000)
+    rows = standardized(library, matrix(*varying, constant).T, method=method)
+    lengths = np.repeat([1.0, 0.0], [sum(map(len, varying)), len(constant)])
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), lengths, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(rows.sum(axis=1), 0, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_shift_moves_zeros_to_exactly_zero_and_nothing_else(library, method):
+    x = np.stack([column for name, column in kinds(4000)[0].items() if "zeros" in name])
+    plain = standardized(library, x, method=method)
+    moved = standardized(library, x, method=method, shift=True)
+    mostly = (x == 0).mean(axis=1) > 0.5
+    assert mostly.sum() == 3
+    np.testing.assert_array_equal(moved[mostly] == 0, x[mostly] == 0)
+    np.testing.assert_allclose(np.diff(moved), np.diff(plain), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("exponent", [-120, -60, 0, 60, 120])
+def test_extreme_rows_are_brought_into_range_exactly(library, exponent):
+    x = np.float32(2.0**exponent) * np.array([[1.0, -1.5, 0.0, 1.25]], np.float32)
+    ops = backends.of(library.array(x))
+    found = ops.to_numpy(in_range(library.array(x), ops.xp))
+    assert 2.0**-96 < np.abs(found).max() < 2.0**97
+    np.testing.assert_array_equal(found / found[0, 0], x / x[0, 0])
+
+
+@pytest.mark.parametrize("length", [1, 127, 128, 129, 20_000, 1_000_000])
+def test_sums_do_not_lose_digits_with_length(library, length):
+    x = np.full((2, length), 0.1, np.float32)
+    ops = backends.of(library.array(x))
+    found = ops.to_numpy(row_sum(library.array(x), ops.xp))
+    np.testing.assert_allclose(found[:, 0], length * float(np.float32(0.1)), rtol=1e-6)

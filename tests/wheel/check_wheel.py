@@ -1,0 +1,79 @@
+"""Build sdist and wheel from a clean copy of the checkout, and try the wheel where it is alone.
+
+    python tests/wheel/check_wheel.py FOLDER
+
+FOLDER receives both files. The Python that runs this needs `build` and `setuptools`.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TRIAL = Path(__file__).with_name("try_installed.py")
+# Extras, and the backends that they bring: without any there is NumPy alone.
+ENVIRONMENTS = {"": ("numpy",), "[all]": ("numpy", "torch", "jax")}
+
+
+def main() -> None:
+    target = Path(sys.argv[1])
+    with tempfile.TemporaryDirectory(prefix="gsnn-edges-wheel-") as name:
+        scratch = Path(name)
+        wheel = build(scratch)
+        for extras, backends in ENVIRONMENTS.items():
+            print(f"--- {wheel.name}{extras} in an environment of its own", flush=True)
+            try_wheel(wheel, extras, backends, scratch)
+        target.mkdir(exist_ok=True)
+        for file in wheel.parent.iterdir():
+            shutil.copy(file, target)
+
+
+def build(scratch: Path) -> Path:
+    """Build the sdist and from it the wheel, which must be the wheel of the checkout."""
+    # A copy, as setuptools would take up what earlier builds left in the checkout.
+    checkout = scratch / "checkout"
+    leave = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
+    shutil.copytree(ROOT, checkout, ignore=leave)
+    direct, released = scratch / "direct", scratch / "released"
+    run_build("--wheel", "--outdir", direct, checkout)
+    run_build("--outdir", released, checkout)
+    (expected,), (wheel,) = direct.glob("*.whl"), released.glob("*.whl")
+    if contents(expected) != contents(wheel):
+        different = {name for name, _ in contents(expected) ^ contents(wheel)}
+        sys.exit(f"the sdist builds another wheel than the checkout: {sorted(different)}")
+    return wheel
+
+
+def run_build(*arguments: str | Path) -> None:
+    command = [sys.executable, "-m", "build", "--no-isolation", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        sys.exit(f"{done.stdout}\nthe build failed: {command}")
+
+
+def contents(wheel: Path) -> set[tuple[str, int]]:
+    """Name and checksum of every file in a wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {(file.filename, file.CRC) for file in archive.infolist()}
+
+
+def try_wheel(wheel: Path, extras: str, backends: tuple[str, ...], scratch: Path) -> None:
+    """Install a wheel into an empty environment and use it from an empty folder."""
+    with tempfile.TemporaryDirectory(dir=scratch) as name:
+        environment, elsewhere = Path(name, "environment"), Path(name, "elsewhere")
+        elsewhere.mkdir()
+        venv.create(environment)
+        python = environment / "bin" / "python"
+        pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
+        install = ["install", "--quiet", "--constraint", ROOT / "constraints.txt"]
+        subprocess.run([*pip, *install, f"{wheel}{extras}"], check=True)
+        # -I: neither the folder of the script nor PYTHONPATH may lead back to the checkout.
+        subprocess.run([python, "-I", TRIAL, *backends], cwd=elsewhere, check=True)
+
+
+if __name__ == "__main__":
+    main()
