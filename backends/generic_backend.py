@@ -84,6 +84,14 @@ class GenericBackend:
         """Give ``a @ b.T`` in the dtype's full precision, whatever the user has set globally."""
         return self.xp.matmul(a, self.xp.matrix_transpose(b))
 
+    def product_length(self) -> int:
+        """How many products `matmul` may add up before its error leaves the bounds.
+
+        Equal products, as columns of few distinct values have them, round the same way when a
+        library adds them one after another; sums of shorter sums do not.
+        """
+        return 1024
+
     def map_rows(self, fn: Callable[..., Array], rows: Array, dtype: str, **options: Any) -> Array:
         """``fn(rows, ops=..., dtype=dtype, **options)``, of the same shape, in blocks of rows."""
         count, length = rows.shape

@@ -5,6 +5,7 @@ on a CPU are ranked here too, in place: their own sorts are many times slower.
 """
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -43,13 +44,13 @@ class NumpyBackend(GenericBackend):
 
     def run_bounds(self, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         starts = np.flatnonzero(first)
-        counts = np.diff(starts, append=first.size)
-        start = (starts % first.shape[1]).astype(np.int32)
-        stop = start + counts.astype(np.int32)
-        return (
-            np.repeat(start, counts).reshape(first.shape),
-            np.repeat(stop, counts).reshape(first.shape),
-        )
+        stops = np.append(starts[1:], first.size)
+        # Both bounds in one int64: spreading runs over their members is what costs here.
+        both = np.repeat(starts | stops << 32, stops - starts)
+        start, stop = (1, 0) if sys.byteorder == "big" else (0, 1)
+        bounds = both.view(np.int32).reshape(*first.shape, 2)
+        bounds -= np.arange(0, first.size, first.shape[1], dtype=np.int32)[:, None, None]
+        return bounds[..., start], bounds[..., stop]
 
     def scatter_rows(self, order: np.ndarray, values: np.ndarray) -> np.ndarray:
         out = np.empty(values.shape, values.dtype)

@@ -12,6 +12,7 @@ radix    one stable argsort for each 16 bits of the key, which NumPy does by cou
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -23,17 +24,19 @@ def ordered_keys(x: np.ndarray) -> np.ndarray:
     x = np.ascontiguousarray(x)
     if x.dtype.itemsize == 1:
         x = x.astype(np.int16)
-    unsigned = _UNSIGNED[x.dtype.itemsize]
+    unsigned: Any = _UNSIGNED[x.dtype.itemsize]
     top = unsigned(1 << (8 * x.dtype.itemsize - 1))
     if x.dtype.kind == "u":
         return x
     if x.dtype.kind == "i":
-        return np.bitwise_xor(x.view(unsigned), top)
+        x = x.view(unsigned) ^ top
+        return x
     # Adding 0.0 turns -0.0 into 0.0. Negative floats fall as their bits rise: flip them all.
     bits = (x + x.dtype.type(0)).view(unsigned)
     signed = bits.view(f"i{x.dtype.itemsize}")
     flip = (signed >> (8 * x.dtype.itemsize - 1)).view(unsigned) | top
-    return np.bitwise_xor(bits, flip)
+    keys: np.ndarray = bits ^ flip
+    return keys
 
 
 def packed_sort(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,11 @@
 """torch: ranks on the host for CPU tensors, on the device for all others."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import array_api_compat.torch as torch_compat
@@ -54,11 +57,18 @@ class TorchBackend(GenericBackend):
 
     def matmul(self, a: Array, b: Array) -> Array:
         with full_precision(a.device.type):
-            if a.device.type == "cpu" and a.dtype == torch.float32 and has_onednn():
+            if a.dtype == torch.float32 and self.uses_onednn():
                 # Strided operands would fall to a reference kernel, a thousand times slower.
                 a, b = a.contiguous(), b.contiguous()
                 return torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], "")
             return a @ b.T
+
+    def product_length(self) -> int:
+        return 256 if self.uses_onednn() else 1024
+
+    def uses_onednn(self) -> bool:
+        """Whether products take oneDNN's private operator; elsewhere the public one serves."""
+        return self.device.type == "cpu" and mkl_is_held_back() and has_onednn()
 
     def adopt(self, x: Array) -> Array:
         if isinstance(x, torch.Tensor):
@@ -71,8 +81,9 @@ class TorchBackend(GenericBackend):
         return torch.from_numpy(x).to(self.device)
 
     def to_numpy(self, x: Array) -> np.ndarray:
-        x = x.detach().cpu()
-        return x.float().numpy() if x.dtype == torch.bfloat16 else x.numpy()
+        # NumPy has no bfloat16; float32 holds its values.
+        x = x.float() if x.dtype == torch.bfloat16 else x
+        return np.asarray(x.detach().cpu())
 
     def free_bytes(self) -> int | None:
         if self.device.type == "cuda":
@@ -82,12 +93,23 @@ class TorchBackend(GenericBackend):
 
 
 def has_onednn() -> bool:
-    """OneDNN's product is twice as fast as MKL's on AVX-512 AMD, and nowhere much slower.
+    """Whether this build has oneDNN's product for float32, a private operator."""
+    there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return there and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
-    torch offers it for float32 by a private operator alone; where that is missing, `matmul`
-    takes the public product.
+
+@lru_cache(maxsize=1)
+def mkl_is_held_back() -> bool:
+    """Whether torch's default product, MKL's, is half as fast as the processor allows.
+
+    MKL keeps to AVX2 on AMD. From Zen 5 on (family 26) that halves it, and oneDNN does not.
     """
-    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    family = re.search(r"^cpu family\s*: (\d+)$", text, re.MULTILINE)
+    return "AuthenticAMD" in text and family is not None and int(family[1]) >= 26
 
 
 @contextmanager

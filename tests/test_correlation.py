@@ -23,8 +23,16 @@ def pair(observations, groups=slice(None)):
     """Two matrices of every kind of column, some of them correlated."""
     a = matrix(*kinds(observations, seed=0)[groups])
     g = matrix(*kinds(observations, seed=1)[groups])
-    g[:, :9] += np.where(a[:, :9] == 0, 0, a[:, :9]) * (np.arange(9) % 2)
+    # Every second column is itself again: errors are largest where the correlation is 1.
+    g[:, ::2] = a[:, ::2]
     return a, g
+
+
+def assert_within_bounds(found, expected):
+    """Hold the first nine kinds of column to the closer bound."""
+    easy = np.ix_(range(9), range(9))
+    np.testing.assert_allclose(found[easy], expected[easy], rtol=0, atol=FEW_TIES)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=MANY_TIES)
 
 
 @pytest.mark.parametrize("ties", ["average", "ordinal"])
@@ -34,9 +42,7 @@ def test_spearman_of_awkward_columns_equals_scipy(library, observations, ties):
     arrays = library.array(a), library.array(g)
     found = library.numpy(library.call(cross_correlation, *arrays, ties=ties))
     expected = oracles.correlation(a, g, ties=ties)
-    easy = np.ix_(range(9), range(9))
-    np.testing.assert_allclose(found[easy], expected[easy], rtol=0, atol=FEW_TIES)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=MANY_TIES)
+    assert_within_bounds(found, expected)
     assert found.dtype == np.float32
 
 
@@ -46,9 +52,7 @@ def test_pearson_of_awkward_columns_equals_numpy_in_float64(library, observation
     arrays = library.array(a), library.array(g)
     found = library.numpy(library.call(cross_correlation, *arrays, method="pearson"))
     expected = oracles.correlation(a, g, "pearson")
-    easy = np.ix_(range(9), range(9))
-    np.testing.assert_allclose(found[easy], expected[easy], rtol=0, atol=FEW_TIES)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=MANY_TIES)
+    assert_within_bounds(found, expected)
 
 
 @pytest.mark.slow
@@ -59,9 +63,7 @@ def test_long_columns_keep_the_bounds(library, observations, method):
     arrays = library.array(a), library.array(g)
     found = library.numpy(library.call(cross_correlation, *arrays, method=method))
     expected = oracles.correlation(a, g, method)
-    easy = np.ix_(range(9), range(9))
-    np.testing.assert_allclose(found[easy], expected[easy], rtol=0, atol=FEW_TIES)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=MANY_TIES)
+    assert_within_bounds(found, expected)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -120,7 +122,7 @@ def test_row_chunk_changes_nothing_beyond_rounding(library, row_chunk, method):
     arrays = library.array(a), library.array(g)
     whole = library.numpy(library.call(cross_correlation, *arrays, method=method))
     chunks = library.call(cross_correlation, *arrays, method=method, row_chunk=row_chunk)
-    np.testing.assert_allclose(library.numpy(chunks), whole, rtol=0, atol=FEW_TIES)
+    assert_within_bounds(library.numpy(chunks), whole)
 
 
 @pytest.mark.parametrize(("sources", "targets"), [(0, 3), (3, 0), (0, 0), (1, 1), (1, 7), (7, 1)])
@@ -282,7 +284,7 @@ def test_nan_in_any_library_is_named_by_its_column(library):
         pytest.skip("values cannot be looked at under jit")
     bad = GOOD.astype(np.float32)
     bad[1, 2] = np.nan
-    with pytest.raises(ValueError, match="a must be finite; got 1 NaN .* column 2"):
+    with pytest.raises(ValueError, match=r"a must be finite; got 1 NaN .* column 2"):
         cross_correlation(library.array(bad), library.array(GOOD.astype(np.float32)))
 
 

@@ -1,5 +1,8 @@
 """Progress goes to standard error, and only where it is asked for."""
 
+import subprocess
+import sys
+
 import pytest
 
 from gsnn_edges.progress import track
@@ -11,3 +14,13 @@ def test_items_come_through_and_the_bar_only_if_asked_for(verbose, capsys):
     shown = capsys.readouterr()
     assert shown.out == ""
     assert ("letters" in shown.err) is verbose
+
+
+def test_the_users_random_numbers_do_not_move():
+    code = (
+        "import random; random.seed(1); before = random.getstate()\n"
+        "from gsnn_edges.progress import track\n"
+        "list(track(range(3), 3, 'x', verbose=True)); assert random.getstate() == before"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("Error")) == (0, 0), done.stderr

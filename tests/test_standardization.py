@@ -52,7 +52,7 @@ def test_extreme_rows_are_brought_into_range_exactly(library, exponent):
     np.testing.assert_array_equal(found / found[0, 0], x / x[0, 0])
 
 
-@pytest.mark.parametrize("length", [1, 127, 128, 129, 20_000, 1_000_000])
+@pytest.mark.parametrize("length", [1, 31, 32, 33, 20_000, 1_000_000])
 def test_sums_do_not_lose_digits_with_length(library, length):
     x = np.full((2, length), 0.1, np.float32)
     ops = backends.of(library.array(x))

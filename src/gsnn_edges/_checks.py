@@ -66,11 +66,13 @@ def ndim(name: str, x: Array, dimensions: int, meaning: str) -> None:
 def finite(name: str, x: Array, *, axis_meaning: str = "column") -> None:
     """Reject NaN and infinity, saying how many there are and in which columns."""
     xp = compat.array_namespace(x)
+    x = x.detach() if compat.is_torch_array(x) else x
     if not xp.isdtype(x.dtype, "real floating") or 0 in x.shape:
         return
     # One pass without a mask in the usual case: a sum is finite only if every term is.
-    if math.isfinite(float(xp.sum(x))):
-        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        if math.isfinite(float(xp.sum(x))):
+            return
     bad = ~xp.isfinite(x)
     count = int(xp.count_nonzero(bad))
     if count:

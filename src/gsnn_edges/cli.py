@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from gsnn_edges import __version__
-from gsnn_edges.backends import BACKENDS, available, findings, load
+from gsnn_edges.backends import BACKENDS, available, load
+from gsnn_edges.backends import check as check_backend
 
 BACKEND = click.option(
     "--backend",
@@ -55,8 +56,8 @@ def demo(graph: str, backend: str, seed: int, epochs: int | None, out: Path) -> 
 
 
 @main.command()
-@click.option("--check", is_flag=True, help="Validate each installed one on this machine.")
-def backends(check: bool) -> None:
+@click.option("--check", "validate", is_flag=True, help="Validate each one on this machine.")
+def backends(validate: bool) -> None:
     """List the backends, their devices, and what to install for the rest."""
     for name, (_, package) in BACKENDS.items():
         if name not in available():
@@ -64,6 +65,6 @@ def backends(check: bool) -> None:
             continue
         ops = load(name)
         click.echo(f"{name:8} {version(package):10} on {ops.device or 'cpu'}")
-        for finding in findings(ops) if check else ():
+        for finding in check_backend(name) if validate else ():
             mark = "kept  " if finding.kept else "BROKEN"
             click.echo(f"  {mark} {finding.law}: {finding.error:.1e} (bound {finding.bound:.0e})")

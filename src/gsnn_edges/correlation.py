@@ -13,8 +13,6 @@ from gsnn_edges.standardization import standardize_rows
 
 METHODS = ("spearman", "pearson")
 PRECISIONS = ("float32", "float64")
-# A float32 sum of about so many products keeps its digits; longer ones are sums of such sums.
-PRODUCT_LENGTH = 8192
 
 
 def cross_correlation(
@@ -190,9 +188,9 @@ class Kernel:
 
 
 def product(sources: Array, targets: Array, *, ops: Backend) -> Array:
-    """Products of all pairs of standardized rows, in [-1, 1]."""
+    """Products of all pairs of standardized rows, in [-1, 1], as sums of shorter sums."""
     length = sources.shape[1]
-    parts = max(1, round(length / PRODUCT_LENGTH))
+    parts = -(-length // ops.product_length())
     bounds = [length * part // parts for part in range(parts + 1)]
     total = ops.matmul(sources[:, : bounds[1]], targets[:, : bounds[1]])
     for start, stop in pairwise(bounds[1:]):

@@ -1,5 +1,7 @@
 """What the torch backend adds to the laws."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from libraries import require
@@ -49,17 +51,37 @@ def test_the_setting_comes_back_after_an_error():
     assert torch.backends.mkldnn.matmul.fp32_precision == before
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_without_onednns_operator_the_public_product_serves(there, monkeypatch):
+@pytest.mark.parametrize(("held_back", "there"), [(True, True), (True, False), (False, True)])
+def test_onednn_serves_where_mkl_is_held_back_and_the_operator_is_there(
+    held_back, there, monkeypatch
+):
+    monkeypatch.setattr(torch_backend, "mkl_is_held_back", lambda: held_back)
     monkeypatch.setattr(torch_backend, "has_onednn", lambda: there)
+    ops = backends.load("torch")
+    assert ops.uses_onednn() is (held_back and there)
     a, b = torch.randn(8, 1000), torch.randn(9, 1000)
-    assert product_error(backends.of(a), a, b) < 1e-4
+    assert product_error(ops, a, b) < 1e-4
+    assert product_error(ops, a[:, 3:900], b[:, 3:900]) < 1e-4
 
 
-def test_strided_operands_are_as_good():
-    wide = torch.randn(1000, 8)
-    ops = backends.of(wide)
-    assert product_error(ops, wide.T[:, 3:900], wide.T[:, 3:900]) < 1e-3
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        ("vendor_id\t: AuthenticAMD\ncpu family\t: 26\n", True),
+        ("vendor_id\t: AuthenticAMD\ncpu family\t: 25\n", False),
+        ("vendor_id\t: GenuineIntel\ncpu family\t: 26\n", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_mkl_is_held_back_on_zen_5_and_later(cpuinfo, expected, monkeypatch):
+    def read(path):
+        if cpuinfo is None:
+            raise FileNotFoundError(path)
+        return cpuinfo
+
+    monkeypatch.setattr(Path, "read_text", read)
+    assert torch_backend.mkl_is_held_back.__wrapped__() is expected
 
 
 @pytest.mark.parametrize("x", [np.arange(6.0)[::-1], np.broadcast_to(np.ones(3), (2, 3))])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from gsnn_edges.observations.capture import as_pair, cut
+from gsnn_edges.observations.passes import as_pair, cut
 
 Capture = Callable[..., tuple[Tensor, Tensor]]
 

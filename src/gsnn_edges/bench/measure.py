@@ -1,0 +1,137 @@
+"""Time and peak memory of calls, taken side by side in one run."""
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+Name = TypeVar("Name", bound=Hashable)
+
+_PROCESS = Path("/proc/self")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What the timed calls of one contestant took.
+
+    Attributes
+    ----------
+    seconds : tuple of float
+        Wall time of each call.
+    peak_bytes : int or None
+        Resident memory that a call added at its highest, its result included, in the median;
+        None where the system does not tell. Memory that the allocator had kept from earlier
+        calls is not seen.
+    """
+
+    seconds: tuple[float, ...]
+    peak_bytes: int | None = None
+
+    @property
+    def median(self) -> float:
+        """Median of the seconds."""
+        return statistics.median(self.seconds)
+
+    @property
+    def least(self) -> float:
+        """Least of the seconds: what the others would be on a machine that does nothing else."""
+        return min(self.seconds)
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A call to be timed, and what is to be done before each time, untimed."""
+
+    call: Callable[[], object]
+    before: Callable[[], object] | None = None
+
+    def timed(self) -> Measurement:
+        """Run once; results that a library still computes are waited for."""
+        if self.before is not None:
+            self.before()
+        gc.collect()
+        resident = reset_peak()
+        start = time.perf_counter()
+        result = self.call()
+        wait_for(result)
+        seconds = time.perf_counter() - start
+        return Measurement((seconds,), None if resident is None else peak_resident() - resident)
+
+
+def interleaved(
+    contestants: Mapping[Name, Contestant], *, repeats: int = 5, budget: float = 15.0
+) -> dict[Name, Measurement]:
+    """Time calls in turn, round by round, so that a slow spell of the machine hits all alike.
+
+    Parameters
+    ----------
+    contestants : mapping of name to Contestant
+    repeats : int
+        Rounds after the warm-up, at most.
+    budget : float
+        Seconds after which no further round begins. A call that takes more than half of them at
+        warm-up is not repeated: that time counts.
+
+    Returns
+    -------
+    dict of name to Measurement
+
+    Examples
+    --------
+    >>> found = interleaved({"sum": Contestant(lambda: sum(range(1000)))}, repeats=3)
+    >>> len(found["sum"].seconds)
+    3
+    """
+    runs = {name: [contestant.timed()] for name, contestant in contestants.items()}
+    again = [name for name, (first,) in runs.items() if first.median <= budget / 2]
+    start = time.perf_counter()
+    for _ in range(repeats):
+        for name in again:
+            runs[name].append(contestants[name].timed())
+        if time.perf_counter() - start > budget:
+            break
+    return {name: summary(found[1:] or found) for name, found in runs.items()}
+
+
+def summary(runs: list[Measurement]) -> Measurement:
+    """Join measurements of the same call."""
+    peaks = [run.peak_bytes for run in runs if run.peak_bytes is not None]
+    return Measurement(
+        tuple(seconds for run in runs for seconds in run.seconds),
+        int(statistics.median(peaks)) if peaks else None,
+    )
+
+
+def wait_for(result: object) -> None:
+    """Wait until a result, or each of a tuple of them, has been computed."""
+    if isinstance(result, tuple):
+        for part in result:
+            wait_for(part)
+    elif hasattr(result, "block_until_ready"):
+        result.block_until_ready()
+    elif getattr(result, "is_cuda", False):
+        import torch
+
+        torch.cuda.synchronize()
+
+
+def reset_peak() -> int | None:
+    """Let the peak of resident memory begin anew: bytes now, or None where that cannot be had."""
+    try:
+        (_PROCESS / "clear_refs").write_text("5")
+        return _resident("VmRSS")
+    except OSError:
+        return None
+
+
+def peak_resident() -> int:
+    """Highest resident memory since `reset_peak`, in bytes."""
+    return _resident("VmHWM")
+
+
+def _resident(field: str) -> int:
+    lines = (_PROCESS / "status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:"))

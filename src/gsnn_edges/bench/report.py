@@ -1,0 +1,119 @@
+"""The rows of the benchmark, as a table and as JSON."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from io import StringIO
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+NOT_MEASURED = "not measured"
+WIDTH = 140
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the benchmark.
+
+    Attributes
+    ----------
+    what, size : str
+        What was timed, and on what size.
+    milliseconds : float or None
+        Median wall time.
+    ratio : float or None
+        As ``reference`` says.
+    reference : str
+        What is divided by what, as "over the bare product" or "over ours".
+    at_most, at_least : float or None
+        The goal of the ratio, where it has one.
+    peak_mb : float or None
+        Resident memory, in 10**6 bytes, that the call added to its inputs at its highest; None
+        where it was not measured.
+    note : str
+        Why there is no time, as "not installed".
+    """
+
+    what: str
+    size: str
+    milliseconds: float | None = None
+    ratio: float | None = None
+    reference: str = ""
+    at_most: float | None = None
+    at_least: float | None = None
+    peak_mb: float | None = None
+    note: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal is met; None where there is none."""
+        if self.ratio is None or (self.at_most is None and self.at_least is None):
+            return None
+        above = self.at_least is None or self.ratio >= self.at_least
+        return above and (self.at_most is None or self.ratio <= self.at_most)
+
+
+def render(environment: Mapping[str, str], rows: Sequence[Row]) -> str:
+    """Lay a benchmark out as text: what it was run on, and the table."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("what", "size", box=box.MARKDOWN)
+    for heading in ("ms", "ratio"):
+        table.add_column(heading, justify="right")
+    table.add_column("of the ratio")
+    table.add_column("goal")
+    table.add_column("peak MB", justify="right")
+    for row in rows:
+        table.add_row(*cells(row))
+    text = StringIO()
+    Console(file=text, width=WIDTH, color_system=None).print(table)
+    lines = [line.rstrip() for line in text.getvalue().splitlines() if line.strip()]
+    return "\n".join([*_head(environment), "", *lines]) + "\n"
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """Write a row as text."""
+    if row.milliseconds is None:
+        return row.what, row.size, row.note, "", "", "", ""
+    digits = 0 if row.milliseconds >= 100 else 1
+    return (
+        row.what,
+        row.size,
+        f"{row.milliseconds:,.{digits}f}",
+        "" if row.ratio is None else f"{row.ratio:.2f}",
+        row.reference,
+        _goal(row),
+        NOT_MEASURED if row.peak_mb is None else f"{row.peak_mb:,.0f}",
+    )
+
+
+def write_json(path: Path, environment: Mapping[str, str], rows: Sequence[Row]) -> None:
+    """Write what `render` shows to a file, whole or not at all."""
+    report = {
+        "environment": dict(environment),
+        "rows": [{**asdict(row), "met": row.met} for row in rows],
+    }
+    # Beside its place: a rename within a folder is all or nothing.
+    with NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, prefix=".unfinished-", delete=False
+    ) as unfinished:
+        try:
+            json.dump(report, unfinished, indent=2)
+            unfinished.close()
+            os.replace(unfinished.name, path)
+        except BaseException:
+            os.unlink(unfinished.name)
+            raise
+
+
+def _head(environment: Mapping[str, str]) -> list[str]:
+    return [f"{name:10} {value}" for name, value in environment.items()]
+
+
+def _goal(row: Row) -> str:
+    bounds = [f"<= {row.at_most:g}"] if row.at_most is not None else []
+    bounds += [f">= {row.at_least:g}"] if row.at_least is not None else []
+    return " ".join(bounds) + (", missed" if row.met is False else "")

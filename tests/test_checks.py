@@ -1,0 +1,77 @@
+"""Checks let good values through, and say what is wrong with the others."""
+
+import array_api_strict
+import numpy as np
+import pytest
+
+from gsnn_edges import _checks
+
+
+@pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])
+def test_whole_numbers_come_back_as_int(value):
+    found = _checks.whole_number("n", value, least=0)
+    assert (found, type(found)) == (3, int)
+
+
+@pytest.mark.parametrize("value", [0, 0.5, "0.25", np.float32(0.0)])
+def test_fractions_come_back_as_float(value):
+    assert _checks.fraction("p", value) == float(value)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1, 1.5, float("nan"), float("inf")])
+def test_a_fraction_outside_is_refused(value):
+    with pytest.raises(ValueError, match=r"p must lie in \[0, 1\), 0 for none; got"):
+        _checks.fraction("p", value)
+
+
+@pytest.mark.parametrize("value", [None, "much", [0.5, 0.5]])
+def test_what_is_no_number_is_no_fraction(value):
+    with pytest.raises(TypeError, match=r"p must be a number in \[0, 1\)"):
+        _checks.fraction("p", value)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32"])
+def test_finite_arrays_pass_however_large_their_sum(library, dtype):
+    if dtype == "float64" and not library.has_float64:
+        pytest.skip("JAX has no float64 unless it is switched on")
+    if dtype == "float16" and library.name == "strict":
+        pytest.skip("the standard has no float16")
+    largest = np.finfo(dtype).max if dtype[0] == "f" else 7
+    x = library.array(np.full((300, 2), largest, dtype))
+    _checks.finite("x", x)
+
+
+def test_non_finite_values_are_counted_and_placed():
+    x = np.zeros((4, 30), np.float32)
+    x[1, 3], x[2, 3], x[0, 20] = np.nan, np.inf, -np.inf
+    message = "x must be finite; got 3 NaN or infinite values in node 3, 20: drop or impute"
+    with pytest.raises(ValueError, match=message):
+        _checks.finite("x", x, axis_meaning="node")
+
+
+def test_long_lists_of_places_are_cut():
+    assert _checks.listing(range(3)) == "0, 1, 2"
+    assert _checks.listing(range(30)).endswith("8, 9, ... (30 in all)")
+
+
+@pytest.mark.parametrize("edges", [[[0, 1], [1, 2]], np.array([[0, 1], [1, 2]], np.uint8)])
+def test_edges_come_back_as_int64(edges):
+    found = _checks.edge_index("edges", edges, (3, 3))
+    np.testing.assert_array_equal(found, [[0, 1], [1, 2]])
+    assert found.dtype == np.int64
+
+
+@pytest.mark.parametrize("edges", [[], [[], []], np.zeros((2, 0))])
+def test_no_edges_are_no_mistake(edges):
+    assert _checks.edge_index("edges", edges).shape == (2, 0)
+
+
+def test_a_namespace_without_float64_is_told_apart():
+    jnp = pytest.importorskip("jax.numpy")
+    assert _checks.has_float64(array_api_strict)
+    assert not _checks.has_float64(jnp)
+
+
+@pytest.mark.parametrize(("axis", "expected"), [(0, 0), (2, 2), (-1, 2), (-3, 0)])
+def test_axes_are_counted_from_the_front(axis, expected):
+    assert _checks.axis("axis", axis, 3) == expected
