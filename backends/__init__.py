@@ -85,12 +85,9 @@ def of(x: Array) -> Backend:
     'numpy'
     """
     _checks.array("x", x)
-    for name, is_one in (
-        ("numpy", compat.is_numpy_array),
-        ("torch", compat.is_torch_array),
-        ("jax", compat.is_jax_array),
-    ):
-        if is_one(x):
+    for name in BACKENDS:
+        # compat tells whose an array is without importing its library: is_numpy_array, ...
+        if name != "generic" and getattr(compat, f"is_{name}_array")(x):
             module = import_module(f"gsnn_edges.backends.{name}_backend")
             backend: Backend = getattr(module, BACKENDS[name][0]).of(x)
             return backend

@@ -80,9 +80,16 @@ class GenericBackend:
         inverse = self.xp.argsort(order, axis=1)
         return self.xp.take_along_axis(values, inverse, axis=1)
 
-    def matmul(self, a: Array, b: Array) -> Array:
-        """Give ``a @ b.T`` in the dtype's full precision, whatever the user has set globally."""
-        return self.xp.matmul(a, self.xp.matrix_transpose(b))
+    def matmul(self, a: Array, b: Array, total: Array | None = None) -> Array:
+        """Give ``a @ b.T`` in the dtype's full precision, whatever the user has set globally.
+
+        With ``total``, the sum of both; ``total`` is used up.
+        """
+        part = self.xp.matmul(a, self.xp.matrix_transpose(b))
+        if total is None:
+            return part
+        total += part
+        return total
 
     def product_length(self) -> int:
         """How many products `matmul` may add up before its error leaves the bounds.
@@ -90,7 +97,7 @@ class GenericBackend:
         Equal products, as columns of few distinct values have them, round the same way when a
         library adds them one after another; sums of shorter sums do not.
         """
-        return 1024
+        return 2048
 
     def map_rows(self, fn: Callable[..., Array], rows: Array, dtype: str, **options: Any) -> Array:
         """``fn(rows, ops=..., dtype=dtype, **options)``, of the same shape, in blocks of rows."""

@@ -57,9 +57,10 @@ class JaxBackend(GenericBackend):
         row = lax.broadcasted_iota(jnp.int32, order.shape, 0)
         return jnp.empty_like(values).at[row, order].set(values, unique_indices=True)
 
-    def matmul(self, a: Array, b: Array) -> Array:
+    def matmul(self, a: Array, b: Array, total: Array | None = None) -> Array:
         columns = (((1,), (1,)), ((), ()))
-        return lax.dot_general(a, b, columns, precision=lax.Precision.HIGHEST)
+        part = lax.dot_general(a, b, columns, precision=lax.Precision.HIGHEST)
+        return part if total is None else total + part
 
     def product_length(self) -> int:
         return 512

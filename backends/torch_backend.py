@@ -55,16 +55,18 @@ class TorchBackend(GenericBackend):
     def scatter_rows(self, order: Array, values: Array) -> Array:
         return torch.empty_like(values).scatter_(1, order, values)
 
-    def matmul(self, a: Array, b: Array) -> Array:
+    def matmul(self, a: Array, b: Array, total: Array | None = None) -> Array:
         with full_precision(a.device.type):
             if a.dtype == torch.float32 and self.uses_onednn():
                 # Strided operands would fall to a reference kernel, a thousand times slower.
                 a, b = a.contiguous(), b.contiguous()
-                return torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], "")
-            return a @ b.T
+                if total is None:
+                    return torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], "")
+                return torch.ops.mkldnn._linear_pointwise.binary(a, total, b, None, "add")
+            return a @ b.T if total is None else total.addmm_(a, b.T)
 
     def product_length(self) -> int:
-        return 256 if self.uses_onednn() else 1024
+        return 256 if self.uses_onednn() else super().product_length()
 
     def uses_onednn(self) -> bool:
         """Whether products take oneDNN's private operator; elsewhere the public one serves."""
@@ -87,8 +89,9 @@ class TorchBackend(GenericBackend):
 
     def free_bytes(self) -> int | None:
         if self.device.type == "cuda":
-            cached = torch.cuda.memory_reserved(self.device)
-            return torch.cuda.mem_get_info(self.device)[0] + cached - torch.cuda.memory_allocated()
+            reserved = torch.cuda.memory_reserved(self.device)
+            cached = reserved - torch.cuda.memory_allocated(self.device)
+            return torch.cuda.mem_get_info(self.device)[0] + cached
         return NumpyBackend().free_bytes() if self.device.type == "cpu" else None
 
 

@@ -18,7 +18,7 @@ def test_version_is_the_packages():
     assert run("--version").output == f"gsnn-edges, version {gsnn_edges.__version__}\n"
 
 
-@pytest.mark.parametrize("command", [(), ("demo",), ("backends",)])
+@pytest.mark.parametrize("command", [(), ("demo",), ("bench",), ("backends",)])
 def test_help_explains(command):
     shown = run(*command, "--help")
     assert shown.exit_code == 0

@@ -31,9 +31,9 @@ FLOORS = {
     "correlation": 6,
     "inferer": 8,
     "demo": 9,
-    "bench": 9,
-    "cli": 10,
-    "__init__": 11,  # the table of contents names everything, so nothing may import from it
+    "bench": 10,
+    "cli": 11,
+    "__init__": 12,  # the table of contents names everything, so nothing may import from it
 }
 
 # The only files and folders that import a heavy library.
@@ -43,7 +43,7 @@ IMPORTERS = {
 }
 
 LONGEST_BODY = 60
-LONGEST_BACKEND = 120
+LONGEST_BACKEND = 100  # lines of code, without docstrings, comments and blank ones
 
 
 def named_files() -> dict[str, Path]:
@@ -212,9 +212,20 @@ def test_function_bodies_are_short():
     assert {n: length for n, length in lengths.items() if length > LONGEST_BODY} == {}
 
 
+def code_length(path: Path) -> int:
+    """Count the lines that hold code: what is left when `ast` has forgotten all comments."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            node.body[0] = ast.Pass()
+    return sum(bool(line) for line in ast.unparse(tree).splitlines())
+
+
 def test_backend_files_are_short():
     paths = FOLDERS["gsnn_edges.backends"].glob("*_backend.py")
-    lengths = {path.name: len(path.read_text().splitlines()) for path in paths}
+    lengths = {path.name: code_length(path) for path in paths}
     assert {n: length for n, length in lengths.items() if length > LONGEST_BACKEND} == {}
 
 

@@ -56,6 +56,37 @@ def demo(graph: str, backend: str, seed: int, epochs: int | None, out: Path) -> 
 
 
 @main.command()
+@click.option("--quick", is_flag=True, help="The smallest sizes only: one minute, not eight.")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File for the rows and what they were measured on.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="Where torch and JAX arrays lie.",
+)
+def bench(quick: bool, json_file: Path | None, device: str) -> None:
+    """Time this package beside the processor's limits, naive code and its peers."""
+    if json_file is not None and not json_file.parent.is_dir():
+        raise click.ClickException(f"--json: there is no folder {json_file.parent}")
+    try:
+        from gsnn_edges.bench import run_bench
+        from gsnn_edges.bench.environment import environment
+        from gsnn_edges.bench.report import write_json
+
+        rows = run_bench(quick=quick, device=device)
+        if json_file is not None:
+            write_json(json_file, environment(device), rows)
+    except (ImportError, MemoryError, OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command()
 @click.option("--check", "validate", is_flag=True, help="Validate each one on this machine.")
 def backends(validate: bool) -> None:
     """List the backends, their devices, and what to install for the rest."""

@@ -192,7 +192,7 @@ def product(sources: Array, targets: Array, *, ops: Backend) -> Array:
     length = sources.shape[1]
     parts = -(-length // ops.product_length())
     bounds = [length * part // parts for part in range(parts + 1)]
-    total = ops.matmul(sources[:, : bounds[1]], targets[:, : bounds[1]])
-    for start, stop in pairwise(bounds[1:]):
-        total += ops.matmul(sources[:, start:stop], targets[:, start:stop])
+    total = None
+    for start, stop in pairwise(bounds):
+        total = ops.matmul(sources[:, start:stop], targets[:, start:stop], total)
     return ops.xp.clip(total, -1, 1)

@@ -8,7 +8,7 @@ from gsnn_edges.backends import Backend
 from gsnn_edges.ranks import sorted_ranks
 
 # Terms summed one after another: the error of a float32 sum grows with their number.
-SUM_LENGTH = 32
+SUM_LENGTH = 64
 
 
 def standardize_rows(

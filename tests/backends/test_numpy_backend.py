@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gsnn_edges import backends
-from gsnn_edges.backends.numpy_backend import CACHE_ELEMENTS
+from gsnn_edges.backends.numpy_backend import BLOCK_ELEMENTS
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])
@@ -23,7 +23,7 @@ def test_blocks_fit_the_cache_and_the_threads_share_them(threads, monkeypatch):
 
     x = np.zeros((4000, 500), np.float32)
     backends.load("numpy").map_rows(look, x.T, "float32")
-    assert max(rows * length for rows, length in shapes) <= CACHE_ELEMENTS
+    assert max(rows * length for rows, length in shapes) <= BLOCK_ELEMENTS
     assert len(workers) == int(threads)
 
 

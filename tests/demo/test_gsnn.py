@@ -8,26 +8,8 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
+from gsnn_edges.bench.gsnn import naive_forward, random_graph, sparse_pairs
 from gsnn_edges.demo.gsnn import FUNCTION_EDGES, GSNN, INPUT_EDGES, OUTPUT_EDGES
-
-
-def random_graph(n_nodes, edges_per_node, seed=0):
-    """A graph whose first half of nodes has inputs and whose second half has outputs."""
-    generator = np.random.default_rng(seed)
-    between = np.unique(generator.integers(0, n_nodes, (2, edges_per_node * n_nodes)), axis=1)
-    half = np.arange(n_nodes // 2)
-    edges = {
-        INPUT_EDGES: np.stack([half, half]),
-        FUNCTION_EDGES: between,
-        OUTPUT_EDGES: np.stack([half + n_nodes - len(half), half]),
-    }
-    names = {
-        "input": [f"in{k}" for k in half],
-        "function": [f"f{k}" for k in range(n_nodes)],
-        "output": [f"out{k}" for k in half],
-    }
-    return {kind: torch.tensor(pairs) for kind, pairs in edges.items()}, names
-
 
 CHAIN = {
     INPUT_EDGES: torch.tensor([[0, 1], [0, 2]]),
@@ -147,45 +129,15 @@ def test_an_output_hears_only_what_leads_to_it(norm):
     assert_array_equal(heard != 0, [[True, False], [True, True]])
 
 
-def naive_sums(x, pairs, weight, n_rows):
-    """Gather, multiply, scatter over (B, pairs)."""
-    messages = x[:, pairs[1]] * weight
-    return x.new_zeros(len(x), n_rows).index_add(1, pairs[0], messages)
-
-
-def naive_pairs(linear):
-    ends = torch.cat([linear.offsets[1:], torch.tensor([len(linear.columns)])])
-    return torch.stack(
-        [torch.arange(len(ends)).repeat_interleave(ends - linear.offsets), linear.columns]
-    )
-
-
-def naive_forward(model, x, pairs):
-    """The model without norm and dropout, as a straightforward implementation computes it."""
-    state = torch.zeros(len(x), model.n_edges, dtype=x.dtype)
-    state[:, : len(model.input_sources)] = x[:, model.input_sources]
-    for block, (into, out) in zip(model.ResBlocks, pairs, strict=True):
-        bias = torch.zeros(model.n_edges, dtype=x.dtype)
-        bias[block.lin_out.biased_rows] = block.lin_out.bias
-        h = naive_sums(state, into, block.lin_in.weight, len(block.channel_groups))
-        h = nn.functional.elu(h + block.lin_in.bias)
-        out_sums = naive_sums(h, out, block.lin_out.weight, model.n_edges)
-        state = out_sums + bias + block.residual_scale.relu() * state
-    readout = naive_sums(state, naive_pairs(model.readout), 1.0, x.shape[1])
-    return readout / (model.readout.count.to(x) * len(model.ResBlocks)).sqrt()
-
-
-def all_pairs(model):
-    return [(naive_pairs(block.lin_in), naive_pairs(block.lin_out)) for block in model.ResBlocks]
-
-
 def test_gradients_equal_the_naive_ones():
     model = shaken(GSNN(*random_graph(30, 4), channels=3, layers=3))
     x = torch.randn(20, 15, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     x.requires_grad_()
     wanted = [x, *model.parameters()]
     got = torch.autograd.grad(model(x).square().mean(), wanted)
-    naive = torch.autograd.grad(naive_forward(model, x, all_pairs(model)).square().mean(), wanted)
+    naive = torch.autograd.grad(
+        naive_forward(model, x, sparse_pairs(model)).square().mean(), wanted
+    )
     for ours, theirs in zip(got, naive, strict=True):
         assert_allclose(ours, theirs, rtol=1e-9, atol=1e-15)
 

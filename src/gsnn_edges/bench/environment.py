@@ -6,11 +6,11 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import gsnn_edges
+from gsnn_edges import __version__
 from gsnn_edges.backends.threads import allowed_threads
 
 _PROCESSORS = Path("/proc/cpuinfo")
-_PACKAGE = Path(gsnn_edges.__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 
 
 def environment(device: str) -> dict[str, str]:
@@ -27,7 +27,7 @@ def environment(device: str) -> dict[str, str]:
         "threads": str(allowed_threads()),
         "python": platform.python_version(),
         **{library: installed_version(library) for library in ("numpy", "torch", "jax")},
-        "gsnn-edges": commit() or gsnn_edges.__version__,
+        "gsnn-edges": commit() or __version__,
     }
 
 

@@ -15,6 +15,7 @@ from gsnn_edges.demo.gsnn import (
     OUTPUT_EDGES,
     EdgeType,
     Readout,
+    ResBlock,
     SparseLinear,
 )
 
@@ -89,26 +90,31 @@ def naive_pass(example: Example, pairs: Pairs) -> tuple[Tensor, ...]:
 
 
 def naive_forward(model: GSNN, x: Tensor, pairs: Pairs) -> Tensor:
-    """Gather, multiply and scatter over (B, pairs): the model without norm and dropout.
+    """Gather, multiply and scatter over (B, pairs): an ELU model without norm and dropout.
 
     ``pairs`` are those of `sparse_pairs`, which a straightforward model would keep.
     """
     state = x.new_zeros(len(x), model.n_edges)
     state[:, : len(model.input_sources)] = x[:, model.input_sources]
-    for block, (into, out) in zip(model.ResBlocks, pairs, strict=True):
+    for block, (into, out) in zip(_blocks(model), pairs, strict=True):
         bias = x.new_zeros(model.n_edges)
         bias[block.lin_out.biased_rows] = block.lin_out.bias
         h = _naive_sums(state, into, block.lin_in.weight, len(block.channel_groups))
         h = functional.elu(h + block.lin_in.bias)
-        update = _naive_sums(h, out, block.lin_out.weight, model.n_edges)
-        state = update + bias + block.residual_scale.relu() * state
+        update = _naive_sums(h, out, block.lin_out.weight, model.n_edges) + bias
+        scale = block.residual_scale
+        state = update if scale is None else update + scale.relu() * state
     outputs = _naive_sums(state, _pairs(model.readout), 1.0, len(model.readout.count))
     return outputs / (model.readout.count.to(x) * len(model.ResBlocks)).sqrt()
 
 
 def sparse_pairs(model: GSNN) -> Pairs:
     """List the pairs of the sparse maps of each block."""
-    return [(_pairs(block.lin_in), _pairs(block.lin_out)) for block in model.ResBlocks]
+    return [(_pairs(block.lin_in), _pairs(block.lin_out)) for block in _blocks(model)]
+
+
+def _blocks(model: GSNN) -> list[ResBlock]:
+    return [block for block in model.ResBlocks if isinstance(block, ResBlock)]
 
 
 def _pairs(linear: SparseLinear | Readout) -> Tensor:

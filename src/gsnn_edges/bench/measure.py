@@ -37,8 +37,18 @@ class Measurement:
 
     @property
     def least(self) -> float:
-        """Least of the seconds: what the others would be on a machine that does nothing else."""
+        """Least of the seconds, which other work on the machine has delayed the least."""
         return min(self.seconds)
+
+    @property
+    def milliseconds(self) -> float:
+        """Median time, in 1e-3 s."""
+        return 1e3 * self.median
+
+    @property
+    def peak_mb(self) -> float | None:
+        """Memory in 10**6 bytes."""
+        return None if self.peak_bytes is None else self.peak_bytes / 1e6
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,6 @@ class Contestant:
         """Run once; results that a library still computes are waited for."""
         if self.before is not None:
             self.before()
-        gc.collect()
         resident = reset_peak()
         start = time.perf_counter()
         result = self.call()
@@ -85,15 +94,28 @@ def interleaved(
     >>> len(found["sum"].seconds)
     3
     """
-    runs = {name: [contestant.timed()] for name, contestant in contestants.items()}
-    again = [name for name, (first,) in runs.items() if first.median <= budget / 2]
+    warm_up = one_round(contestants)
+    runs = {name: [taken] for name, taken in warm_up.items()}
+    again = {n: contestants[n] for n, taken in warm_up.items() if taken.median <= budget / 2}
     start = time.perf_counter()
     for _ in range(repeats):
-        for name in again:
-            runs[name].append(contestants[name].timed())
+        for name, taken in one_round(again).items():
+            runs[name].append(taken)
         if time.perf_counter() - start > budget:
             break
     return {name: summary(found[1:] or found) for name, found in runs.items()}
+
+
+def one_round(contestants: Mapping[Name, Contestant]) -> dict[Name, Measurement]:
+    """Time each once; garbage is collected before, as it would be charged to one of them."""
+    gc.collect()
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return {name: contestant.timed() for name, contestant in contestants.items()}
+    finally:
+        if collects:
+            gc.enable()
 
 
 def summary(runs: list[Measurement]) -> Measurement:

@@ -16,14 +16,15 @@ def _standardized_ranks(x: Tensor) -> Tensor:
     order = x.argsort(dim=0)
     rank = torch.arange(len(x), dtype=x.dtype, device=x.device)[:, None]
     ranks = torch.empty_like(x).scatter_(0, order, rank.expand_as(x))
-    ranks = ranks - ranks.mean(dim=0)
-    return ranks / ranks.norm(dim=0)
+    centred = ranks - ranks.mean(dim=0)
+    norm: Tensor = torch.linalg.vector_norm(centred, dim=0)
+    return centred / norm
 
 
 def gather_mrr(scores: Tensor, queries: Tensor, truths: Tensor, chunk: int = 2048) -> float:
-    """Filtered mean reciprocal rank, ties averaged, by one row of ``scores`` for each query.
+    """Score edges by their filtered mean reciprocal rank, with a row of scores for each query.
 
-    ``scores`` of shape (N, N), ``queries`` and ``truths`` of shape (2, E).
+    ``scores`` of shape (N, N), ``queries`` and ``truths`` of shape (2, E). Ties are averaged.
     """
     true = torch.zeros(scores.shape, dtype=torch.bool, device=scores.device)
     true[truths[0], truths[1]] = True

@@ -4,7 +4,7 @@ No correlation of ranks can be had for less than one matrix product and one sort
 are taken on matrices that are ready, in the layout that suits them best.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -20,46 +20,51 @@ from gsnn_edges.bench.measure import Contestant
 SORT_BLOCK = 1 << 17
 
 
-def products(a: Floats, g: Floats, there: Mapping[str, Backend | None]) -> dict[str, Contestant]:
+def products(a: Floats, g: Floats, libraries: Mapping[str, Backend]) -> dict[str, Contestant]:
     """Give the product ``a.T @ g`` by every library and layout, in full float32.
 
     Parameters
     ----------
     a, g : arrays of shape (M, Na) and (M, Ng)
-    there : mapping of library to its backend or None
-        As from `libraries`.
+    libraries : mapping of name to backend
+        As from `installed`.
     """
     rows = [np.ascontiguousarray(x.T) for x in (a, g)]
     found = {}
-    if there.get("numpy"):
+    if "numpy" in libraries:
         found["NumPy A @ B.T"] = Contestant(partial(_product_of_rows, *rows))
-    if torch := there.get("torch"):
+    if "torch" in libraries:
+        torch = libraries["torch"]
         tensors = [torch.adopt(x) for x in rows]
         found["torch A @ B.T"] = Contestant(partial(_product_of_rows, *tensors))
-        # oneDNN's on a CPU, for which torch has no public name.
-        found["torch backend's product"] = Contestant(partial(torch.matmul, *tensors))
-    if jax := there.get("jax"):
-        compiled = _jax_product()
-        columns, rows = ([jax.adopt(x) for x in pair] for pair in ([a, g], rows))
-        found["JAX a.T @ g"] = Contestant(partial(compiled, *columns, dimension=0))
-        found["JAX A @ B.T"] = Contestant(partial(compiled, *rows, dimension=1))
+        # On a CPU that of oneDNN, for which torch has no public name.
+        found["our route in torch"] = Contestant(partial(torch.matmul, *tensors))
+    if "jax" in libraries:
+        adopt, product = libraries["jax"].adopt, _jax_product()
+        found["JAX a.T @ g"] = Contestant(partial(product, adopt(a), adopt(g), dimension=0))
+        found["JAX A @ B.T"] = Contestant(partial(product, *map(adopt, rows), dimension=1))
     return found
 
 
-def key_sort(a: Floats, g: Floats, there: Mapping[str, Backend | None]) -> Contestant:
+def key_sort(a: Floats, g: Floats, device: str) -> Contestant:
     """Sort the columns of both matrices, which is the least that ranking them takes.
 
     On a CPU ``np.sort`` in place on ready rows, in blocks of 2**17 keys over all allowed threads;
     on another device ``torch.sort``.
     """
     keys = [np.ascontiguousarray(x.T) for x in (a, g)]
-    if not there.get("numpy"):
-        import torch
-
-        tensors = [there["torch"].adopt(x) for x in keys]  # type: ignore[union-attr]
-        return Contestant(lambda: tuple(torch.sort(x, dim=1).values for x in tensors))
+    if device != "cpu":
+        return Contestant(device_sort(keys, device))
     rows = [np.empty_like(x) for x in keys]
     return Contestant(partial(_sort_all, rows), before=partial(_copy_all, keys, rows))
+
+
+def device_sort(keys: list[Floats], device: str) -> Callable[[], Array]:
+    """Sort ready rows by torch, on a device."""
+    import torch
+
+    rows = [torch.from_numpy(x).to(device) for x in keys]
+    return lambda: tuple(torch.sort(x, dim=1).values for x in rows)
 
 
 def scipy_spearman(a: Floats, g: Floats) -> np.ndarray:

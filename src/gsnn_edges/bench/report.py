@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from io import StringIO
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryDirectory
 
 NOT_MEASURED = "not measured"
-WIDTH = 140
+WIDTH = 200  # no line is broken: the table is Markdown
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Row:
     milliseconds : float or None
         Median wall time.
     ratio : float or None
-        As ``reference`` says.
+        That time over the time of ``reference``.
     reference : str
-        What is divided by what, as "over the bare product" or "over ours".
+        What the time is compared with.
     at_most, at_least : float or None
         The goal of the ratio, where it has one.
     peak_mb : float or None
@@ -63,7 +63,7 @@ def render(environment: Mapping[str, str], rows: Sequence[Row]) -> str:
     table = Table("what", "size", box=box.MARKDOWN)
     for heading in ("ms", "ratio"):
         table.add_column(heading, justify="right")
-    table.add_column("of the ratio")
+    table.add_column("over")
     table.add_column("goal")
     table.add_column("peak MB", justify="right")
     for row in rows:
@@ -96,17 +96,11 @@ def write_json(path: Path, environment: Mapping[str, str], rows: Sequence[Row]) 
         "environment": dict(environment),
         "rows": [{**asdict(row), "met": row.met} for row in rows],
     }
-    # Beside its place: a rename within a folder is all or nothing.
-    with NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=".unfinished-", delete=False
-    ) as unfinished:
-        try:
-            json.dump(report, unfinished, indent=2)
-            unfinished.close()
-            os.replace(unfinished.name, path)
-        except BaseException:
-            os.unlink(unfinished.name)
-            raise
+    # Beside its place: a rename within a file system is all or nothing.
+    with TemporaryDirectory(dir=path.parent, prefix=".unfinished-") as folder:
+        unfinished = Path(folder) / path.name
+        unfinished.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        os.replace(unfinished, path)
 
 
 def _head(environment: Mapping[str, str]) -> list[str]:

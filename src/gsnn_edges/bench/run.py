@@ -1,0 +1,101 @@
+"""The whole benchmark: one table, one run."""
+
+from collections.abc import Callable
+from functools import partial
+
+from gsnn_edges import _checks, backends
+from gsnn_edges.bench.cases import correlation, growth, peer, ranking
+from gsnn_edges.bench.environment import environment
+from gsnn_edges.bench.group import MISSING, Settings
+from gsnn_edges.bench.libraries import ON_DEVICE, installed
+from gsnn_edges.bench.report import Row, render
+from gsnn_edges.progress import track
+
+Case = Callable[[Settings], list[Row]]
+
+QUICK_BUDGET = 4.0
+FULL_BUDGET = 15.0
+NODES, BATCH = 1000, 500  # of the reference GSNN
+
+
+def run_bench(quick: bool = False, device: str = "cpu", verbose: bool = True) -> list[Row]:
+    """Measure this package beside the limits of the processor, naive code and its peers.
+
+    Parameters
+    ----------
+    quick : bool
+        The smallest size of each kind: about a minute on 2 cores, where all takes eight.
+    device : {"cpu", "cuda"}
+        Where torch and JAX arrays lie. Away from the CPU, the limits are the product and torch's
+        sort there, goals are not shown, and memory is not measured.
+    verbose : bool
+        Show progress, then print the table.
+
+    Returns
+    -------
+    list of Row
+
+    Raises
+    ------
+    ValueError
+        For an unknown device, or one that is not there.
+    ImportError
+        For "cuda" where torch is not installed. On a CPU, rows say what is not installed.
+
+    Notes
+    -----
+    Times are medians of calls that take turns, after a warm-up; a call that is long beside the
+    time for its group is made once. Peak memory: about 5 GB, for N = 1000 and M = 100,000; quick,
+    1 GB.
+    """
+    _checks.choice("device", device, ON_DEVICE)
+    if device != "cpu":
+        backends.load("torch", device)
+    settings = Settings(device, budget=QUICK_BUDGET if quick else FULL_BUDGET)
+    cases = quick_cases(device) if quick else full_cases(device)
+    tracked = track(cases, len(cases), "benchmark", verbose=verbose)
+    rows = [row for case in tracked for row in case(settings)]
+    if verbose:
+        print(render(environment(device), rows), end="")
+    return rows
+
+
+def quick_cases(device: str) -> list[Case]:
+    """List the cases of the smallest size."""
+    return [
+        partial(correlation, 1000, 10**4),
+        *peers(device),
+        partial(ranking, 2000, 20_000),
+        fit_of_gsnn,
+    ]
+
+
+def full_cases(device: str) -> list[Case]:
+    """List all cases."""
+    return [
+        *(
+            partial(correlation, *size)
+            for size in ((1000, 10**4), (2000, 10**4), (5000, 10**4), (1000, 10**5))
+        ),
+        *peers(device),
+        partial(ranking, 5000, 50_000),
+        partial(ranking, 10_000, 200_000),
+        fit_of_gsnn,
+        partial(growth, (1000, 2000, 4000), (10**4, 2 * 10**4, 4 * 10**4)),
+    ]
+
+
+def peers(device: str) -> list[Case]:
+    """List the peers, which know a CPU only."""
+    if device != "cpu":
+        return []
+    return [partial(peer, "scipy", 1000, 10**4), partial(peer, "pandas", 500, 5000)]
+
+
+def fit_of_gsnn(settings: Settings) -> list[Row]:
+    """Time the fit of a reference GSNN, which takes torch."""
+    if "torch" not in installed(settings.device):
+        return [Row("fit of a GSNN", f"N={NODES}, B={BATCH}", note=MISSING)]
+    from gsnn_edges.bench.fitting import fitting
+
+    return fitting(NODES, BATCH, settings)

@@ -1,0 +1,66 @@
+import json
+
+import pytest
+
+from gsnn_edges.bench.report import NOT_MEASURED, Row, cells, render, write_json
+
+ENVIRONMENT = {"date": "today", "processor": "abacus"}
+ROWS = [
+    Row("ours", "N=2", 1234.5, ratio=1.25, reference="limit", at_most=2.0, peak_mb=7.4),
+    Row("theirs", "N=2", 9.87, ratio=3.0, reference="ours", at_least=4.0),
+    Row("others", "N=2", note="not installed"),
+]
+
+
+@pytest.mark.parametrize(
+    ("row", "met"),
+    [
+        (Row("", "", 1.0, ratio=2.0), None),
+        (Row("", "", 1.0, at_most=2.0), None),
+        (Row("", "", 1.0, ratio=2.0, at_most=2.0), True),
+        (Row("", "", 1.0, ratio=2.1, at_most=2.0), False),
+        (Row("", "", 1.0, ratio=7.0, at_least=7.0), True),
+        (Row("", "", 1.0, ratio=6.9, at_least=7.0), False),
+    ],
+)
+def test_goal_is_met_or_not(row, met):
+    assert row.met is met
+
+
+def test_cells():
+    assert [cells(row) for row in ROWS] == [
+        ("ours", "N=2", "1,234", "1.25", "limit", "<= 2", "7"),
+        ("theirs", "N=2", "9.9", "3.00", "ours", ">= 4, missed", NOT_MEASURED),
+        ("others", "N=2", "not installed", "", "", "", ""),
+    ]
+
+
+def test_table_has_a_head_and_a_line_for_each_row():
+    lines = render(ENVIRONMENT, ROWS).splitlines()
+    assert [line.split() for line in lines[:3]] == [["date", "today"], ["processor", "abacus"], []]
+    assert lines[3].replace(" ", "") == "|what|size|ms|ratio|over|goal|peakMB|"
+    assert [line.split()[1] for line in lines[5:]] == ["ours", "theirs", "others"]
+
+
+def test_json_holds_everything(tmp_path):
+    file = tmp_path / "bench.json"
+    file.write_text("older")
+    write_json(file, ENVIRONMENT, ROWS)
+    report = json.loads(file.read_text())
+    assert report["environment"] == ENVIRONMENT
+    assert [row["what"] for row in report["rows"]] == ["ours", "theirs", "others"]
+    assert [row["met"] for row in report["rows"]] == [True, False, None]
+    assert [path.name for path in tmp_path.iterdir()] == ["bench.json"]
+
+
+def test_json_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    def fail(*paths):
+        raise OSError("disk full")
+
+    file = tmp_path / "bench.json"
+    file.write_text("older")
+    monkeypatch.setattr("gsnn_edges.bench.report.os.replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_json(file, ENVIRONMENT, ROWS)
+    assert file.read_text() == "older"
+    assert [path.name for path in tmp_path.iterdir()] == ["bench.json"]

@@ -1,0 +1,64 @@
+from functools import partial
+
+import pytest
+
+from gsnn_edges.bench import Row, run, run_bench
+from gsnn_edges.bench.group import MISSING, Settings
+
+
+def one_row(name, settings):
+    return [Row(name, "N=1", settings.budget)]
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    monkeypatch.setattr(run, "quick_cases", lambda device: [partial(one_row, "quick")])
+    names = "first", "second"
+    monkeypatch.setattr(run, "full_cases", lambda device: [partial(one_row, n) for n in names])
+
+
+def test_rows_come_in_the_order_of_the_cases(capsys):
+    rows = run_bench(verbose=False)
+    assert [row.what for row in rows] == ["first", "second"]
+    assert capsys.readouterr().out == ""
+
+
+def test_table_is_printed_when_verbose(capsys):
+    rows = run_bench(quick=True)
+    assert rows == [Row("quick", "N=1", run.QUICK_BUDGET)]
+    printed = capsys.readouterr()
+    assert "processor" in printed.out
+    assert "| quick " in printed.out
+    assert "benchmark" in printed.err
+
+
+def test_unknown_device():
+    with pytest.raises(ValueError, match="device must be one of 'cpu', 'cuda'; got 'tpu'"):
+        run_bench(device="tpu")
+
+
+def test_device_that_is_not_there():
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    with pytest.raises(ValueError, match="finds no CUDA device"):
+        run_bench(device="cuda")
+
+
+def test_fit_without_torch_says_so(monkeypatch):
+    monkeypatch.setattr(run, "installed", lambda device: {})
+    (row,) = run.fit_of_gsnn(Settings())
+    assert row.note == MISSING
+
+
+def test_fit_has_the_size_of_the_goals(monkeypatch):
+    pytest.importorskip("torch")
+    asked = []
+    monkeypatch.setattr("gsnn_edges.bench.fitting.fitting", lambda *a: asked.append(a[:2]))
+    run.fit_of_gsnn(Settings())
+    assert asked == [(1000, 500)]
+
+
+def test_peers_run_on_a_cpu_alone():
+    assert [case.args[0] for case in run.peers("cpu")] == ["scipy", "pandas"]
+    assert run.peers("cuda") == []
