@@ -58,9 +58,7 @@ class JaxBackend(GenericBackend):
         return jnp.empty_like(values).at[row, order].set(values, unique_indices=True)
 
     def matmul(self, a: Array, b: Array, total: Array | None = None) -> Array:
-        columns = (((1,), (1,)), ((), ()))
-        part = lax.dot_general(a, b, columns, precision=lax.Precision.HIGHEST)
-        return part if total is None else total + part
+        return exact_product(a, b) if total is None else add_product(total, a, b)
 
     def product_length(self) -> int:
         return 512
@@ -118,6 +116,18 @@ def compiled(
 ) -> Array:
     """One compilation for each function, options and shape; jit itself keeps them."""
     return fn(*arrays, ops=ops, **dict(options))
+
+
+def exact_product(a: Array, b: Array) -> Array:
+    """``a @ b.T`` without TF32 or bfloat16."""
+    columns = (((1,), (1,)), ((), ()))
+    return lax.dot_general(a, b, columns, precision=lax.Precision.HIGHEST)
+
+
+@partial(jax.jit, donate_argnums=0)
+def add_product(total: Array, a: Array, b: Array) -> Array:
+    """``total + a @ b.T``, in the memory of ``total``."""
+    return total + exact_product(a, b)
 
 
 @partial(jax.jit, donate_argnums=0)

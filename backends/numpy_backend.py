@@ -74,9 +74,7 @@ class NumpyBackend(GenericBackend):
         def work(top: int) -> None:
             block = contiguous(rows[top : top + panel])
             for low, high in windows(len(block), height):
-                out[top + low : top + high] = fn(
-                    block[low:high], ops=self, dtype=dtype, **options
-                )
+                out[top + low : top + high] = fn(block[low:high], ops=self, dtype=dtype, **options)
 
         keep_freed_memory()
         spread(work, range(0, count if length else 0, panel))

@@ -179,7 +179,7 @@ class Kernel:
 
     def block(self, columns: Array, targets: Array) -> Array:
         """Rows of the result; a function, so that one chunk of sources is gone before the next."""
-        return self.ops.call(product, self.standardized(columns, shift=False), targets)
+        return product(self.standardized(columns, shift=False), targets, self.ops)
 
     def standardized(self, columns: Array, *, shift: bool) -> Array:
         """Columns of any library as standardized rows of the backend."""
@@ -187,8 +187,11 @@ class Kernel:
         return on_ranker(standardize_rows, columns.T, self.ops, self.precision, **options)
 
 
-def product(sources: Array, targets: Array, *, ops: Backend) -> Array:
-    """Products of all pairs of standardized rows, in [-1, 1], as sums of shorter sums."""
+def product(sources: Array, targets: Array, ops: Backend) -> Array:
+    """Products of all pairs of standardized rows, in [-1, 1], as sums of shorter sums.
+
+    Not compiled as a whole: a compiler would cut all the slices at once, and hold them.
+    """
     length = sources.shape[1]
     parts = -(-length // ops.product_length())
     bounds = [length * part // parts for part in range(parts + 1)]
