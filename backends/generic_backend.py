@@ -13,6 +13,7 @@ import array_api_compat.numpy
 import numpy as np
 
 from gsnn_edges._typing import Array
+from gsnn_edges.backends.summation import sum_of_sums
 from gsnn_edges.backends.windows import windows
 
 # A sort holds a few copies of its block: 2**24 elements keep them to some hundred megabytes.
@@ -80,11 +81,21 @@ class GenericBackend:
         inverse = self.xp.argsort(order, axis=1)
         return self.xp.take_along_axis(values, inverse, axis=1)
 
-    def matmul(self, a: Array, b: Array, total: Array | None = None) -> Array:
+    def matmul(self, a: Array, b: Array) -> Array:
         """Give ``a @ b.T`` in the dtype's full precision, whatever the user has set globally.
 
-        With ``total``, the sum of both; ``total`` is used up.
+        Nor may the error grow with the length. Equal products, as columns of few distinct values
+        have them, all round the same way where a library adds them one after another; sums of
+        shorter sums do not.
         """
+
+        def add(total: Array | None, start: int, stop: int) -> Array:
+            return self.add_product(total, a[:, start:stop], b[:, start:stop])
+
+        return sum_of_sums(add, a.shape[1], self.product_length())
+
+    def add_product(self, total: Array | None, a: Array, b: Array) -> Array:
+        """Give ``total + a @ b.T``, or the product alone; ``total`` is used up."""
         part = self.xp.matmul(a, self.xp.matrix_transpose(b))
         if total is None:
             return part
@@ -92,11 +103,7 @@ class GenericBackend:
         return total
 
     def product_length(self) -> int:
-        """How many products `matmul` may add up before its error leaves the bounds.
-
-        Equal products, as columns of few distinct values have them, round the same way when a
-        library adds them one after another; sums of shorter sums do not.
-        """
+        """How many products the library may add up in one go."""
         return 2048
 
     def map_rows(self, fn: Callable[..., Array], rows: Array, dtype: str, **options: Any) -> Array:

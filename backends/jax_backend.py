@@ -14,6 +14,10 @@ from gsnn_edges._typing import Array
 from gsnn_edges.backends.generic_backend import GenericBackend
 from gsnn_edges.backends.numpy_backend import NumpyBackend
 from gsnn_edges.backends.paths import device_path_forced
+from gsnn_edges.backends.summation import GROUP
+
+# Products that XLA may add up in one go; see `GenericBackend.matmul`.
+PRODUCT_LENGTH = 256
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,8 @@ class JaxBackend(GenericBackend):
         row = lax.broadcasted_iota(jnp.int32, order.shape, 0)
         return jnp.empty_like(values).at[row, order].set(values, unique_indices=True)
 
-    def matmul(self, a: Array, b: Array, total: Array | None = None) -> Array:
-        return exact_product(a, b) if total is None else add_product(total, a, b)
-
-    def product_length(self) -> int:
-        return 512
+    def matmul(self, a: Array, b: Array) -> Array:
+        return long_product(a, b)
 
     def call(self, fn: Callable[..., Array], *arrays: Array, **options: Any) -> Array:
         return compiled(fn, self, tuple(sorted(options.items())), *arrays)
@@ -119,18 +120,31 @@ def compiled(
 
 
 def exact_product(a: Array, b: Array) -> Array:
-    """``a @ b.T`` without TF32 or bfloat16."""
+    """Give ``a @ b.T`` without TF32 or bfloat16."""
     columns = (((1,), (1,)), ((), ()))
     return lax.dot_general(a, b, columns, precision=lax.Precision.HIGHEST)
 
 
-@partial(jax.jit, donate_argnums=0)
-def add_product(total: Array, a: Array, b: Array) -> Array:
-    """``total + a @ b.T``, in the memory of ``total``."""
-    return total + exact_product(a, b)
+@jax.jit
+def long_product(a: Array, b: Array) -> Array:
+    """Give ``a @ b.T`` as a sum of sums, by loops: unrolled, it would be compiled for minutes."""
+    length = a.shape[1]
+    count = max(1, -(-length // PRODUCT_LENGTH))
+    size = length // count
+
+    def add(place: Array, total: Array) -> Array:
+        stretches = (lax.dynamic_slice_in_dim(x, place * size, size, axis=1) for x in (a, b))
+        return total + exact_product(*stretches)
+
+    def add_group(place: Array, total: Array) -> Array:
+        stop = jnp.minimum((place + 1) * GROUP, count)
+        return total + lax.fori_loop(place * GROUP, stop, add, jnp.zeros_like(total))
+
+    rest = exact_product(a[:, count * size :], b[:, count * size :])
+    return lax.fori_loop(0, -(-count // GROUP), add_group, rest)
 
 
 @partial(jax.jit, donate_argnums=0)
 def write_in_place(out: Array, block: Array, row: int, column: int) -> Array:
-    """``out`` with ``block`` at (row, column), in the memory of ``out``."""
+    """Give ``out`` with ``block`` at (row, column), in the memory of ``out``."""
     return lax.dynamic_update_slice(out, block, (row, column))

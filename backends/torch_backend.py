@@ -55,7 +55,7 @@ class TorchBackend(GenericBackend):
     def scatter_rows(self, order: Array, values: Array) -> Array:
         return torch.empty_like(values).scatter_(1, order, values)
 
-    def matmul(self, a: Array, b: Array, total: Array | None = None) -> Array:
+    def add_product(self, total: Array | None, a: Array, b: Array) -> Array:
         with full_precision(a.device.type):
             if a.dtype == torch.float32 and self.uses_onednn():
                 # Strided operands would fall to a reference kernel, a thousand times slower.

@@ -1,5 +1,6 @@
 """W equals SciPy's in float64, in every library, for every kind of column."""
 
+import sys
 import tracemalloc
 
 import numpy as np
@@ -10,9 +11,10 @@ from columns import kinds, matrix
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from libraries import DTYPES_64, require
+from libraries import DTYPES_64, LIBRARIES, require
 
 from gsnn_edges import cross_correlation
+from gsnn_edges.bench.measure import peak_resident, reset_peak
 
 # Law 3: continuous columns and one large tied value, columns of few distinct values, float64.
 FEW_TIES, MANY_TIES, DOUBLE = 1e-6, 4e-6, 1e-9
@@ -239,6 +241,22 @@ def test_peak_memory_with_the_inputs_is_what_the_docstring_says(monkeypatch):
     a, g = (np.random.default_rng(s).standard_normal((9000, 3000), np.float32) for s in (0, 1))
     inputs, result = a.nbytes + g.nbytes, 4 * 3000 * 3000
     assert inputs + peak_bytes(a, g, None) <= 2.2 * inputs + 1.1 * result
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux for the peak")
+@pytest.mark.parametrize("name", ["torch", "jax"])
+def test_peak_resident_memory_is_what_the_docstring_says(name):
+    require(name)
+    library = next(library for library in LIBRARIES if str(library) == name)
+    a, g = (
+        library.array(np.random.default_rng(s).standard_normal((9000, 2000), np.float32))
+        for s in (0, 1)
+    )
+    inputs, result = 2 * 4 * 9000 * 2000, 4 * 2000 * 2000
+    library.numpy(cross_correlation(a, g))
+    before = reset_peak()
+    library.numpy(cross_correlation(a, g))
+    assert inputs + peak_resident() - before <= 2.2 * inputs + 1.1 * result
 
 
 GOOD = np.arange(12.0).reshape(4, 3)

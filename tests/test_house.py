@@ -43,7 +43,7 @@ IMPORTERS = {
 }
 
 LONGEST_BODY = 60
-LONGEST_BACKEND = 100  # lines of code, without docstrings, comments and blank ones
+LONGEST_BACKEND = 110  # lines of code, without docstrings, comments and blank ones
 
 
 def named_files() -> dict[str, Path]:

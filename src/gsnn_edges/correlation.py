@@ -1,7 +1,6 @@
 """The rectangular cross-correlation of two matrices, by chunks of columns."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
@@ -179,23 +178,10 @@ class Kernel:
 
     def block(self, columns: Array, targets: Array) -> Array:
         """Rows of the result; a function, so that one chunk of sources is gone before the next."""
-        return product(self.standardized(columns, shift=False), targets, self.ops)
+        products = self.ops.matmul(self.standardized(columns, shift=False), targets)
+        return self.ops.xp.clip(products, -1, 1)
 
     def standardized(self, columns: Array, *, shift: bool) -> Array:
         """Columns of any library as standardized rows of the backend."""
         options = {"method": self.method, "ties": self.ties, "shift": shift}
         return on_ranker(standardize_rows, columns.T, self.ops, self.precision, **options)
-
-
-def product(sources: Array, targets: Array, ops: Backend) -> Array:
-    """Products of all pairs of standardized rows, in [-1, 1], as sums of shorter sums.
-
-    Not compiled as a whole: a compiler would cut all the slices at once, and hold them.
-    """
-    length = sources.shape[1]
-    parts = -(-length // ops.product_length())
-    bounds = [length * part // parts for part in range(parts + 1)]
-    total = None
-    for start, stop in pairwise(bounds):
-        total = ops.matmul(sources[:, start:stop], targets[:, start:stop], total)
-    return ops.xp.clip(total, -1, 1)

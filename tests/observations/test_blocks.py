@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from gsnn_models import LAYERS, Block, RepeatedBlock, TinyGSNN, data
+from gsnn_models import LAYERS, Block, RepeatedBlock, Silent, TinyGSNN, data
 from torch import nn
 
 from gsnn_edges.observations.blocks import find_blocks, groups_of, read_record, recording
@@ -106,8 +106,12 @@ def test_what_an_earlier_pass_left_is_not_read():
         block._store_activations = True
     model(data()[0])
     model.ResBlocks[1].record = lambda pre_norm, activation: None
-    with pytest.raises(TypeError, match="left NoneType"), recording(find_blocks(model), True):
-        model(data()[0])
+    with recording(find_blocks(model), True) as recorded:
+        model(2 * data()[0])
+    twin = TinyGSNN()
+    with recording(find_blocks(twin), True) as expected:
+        twin(2 * data()[0])
+    torch.testing.assert_close(recorded, expected, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(
@@ -130,4 +134,23 @@ def test_a_record_without_a_gradient_is_refused(left, use_prenorm, error, phrase
     block = Block([0, 1])
     vars(block).update(left)
     with pytest.raises(error, match=phrase):
-        read_record(block, use_prenorm)
+        read_record(block, use_prenorm, {})
+
+
+@pytest.mark.parametrize("use_prenorm", [True, False])
+@pytest.mark.parametrize("shared", [False, True], ids=["own maps", "shared maps"])
+def test_blocks_that_record_nothing_are_tapped_at_their_linear_maps(use_prenorm, shared):
+    models = [TinyGSNN([LAYERS[0]] * 3, block=block) for block in (Block, Silent)]
+    if shared:
+        for model in models:
+            for block in model.ResBlocks:
+                block.lin_in, block.lin_out = model.ResBlocks[0].lin_in, model.ResBlocks[0].lin_out
+    found = []
+    for model in models:
+        with recording(find_blocks(model), use_prenorm) as recorded:
+            model(data()[0])
+        found.append(recorded)
+    for expected, tapped in zip(*found, strict=True):
+        torch.testing.assert_close(tapped, expected, rtol=0, atol=0)
+    assert not any(module._forward_hooks for module in models[1].modules())
+    assert not any(module._forward_pre_hooks for module in models[1].modules())

@@ -15,9 +15,8 @@ from gsnn_models import (
     ExtraInput,
     Failing,
     NarrowRecords,
-    PostNormOnly,
-    Silent,
     TinyGSNN,
+    Unreadable,
     UnusedLastBlock,
     data,
     dtype_of,
@@ -335,10 +334,10 @@ WRONG = {
     "one block": (lambda: {"model": TinyGSNN([[0]])}, ValueError, "at least 2 blocks.*got 1"),
     "no groups": (without_groups, TypeError, r"ResBlocks\[1\].*must have channel_groups"),
     "pre-norm not recorded": (
-        lambda: {"model": TinyGSNN(block=PostNormOnly)}, TypeError, "try use_prenorm=False",
+        lambda: {"model": TinyGSNN(block=Unreadable)}, TypeError, "try use_prenorm=False",
     ),
     "nothing recorded": (
-        lambda: {"model": TinyGSNN(block=Silent), "use_prenorm": False},
+        lambda: {"model": TinyGSNN(block=Unreadable), "use_prenorm": False},
         TypeError,
         "needs blocks that record _last_activation",
     ),

@@ -7,7 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+# By use_prenorm: where a block records its activations, and the map that they leave or enter.
 RECORDED = {True: "_last_pre_norm_activation", False: "_last_activation"}
+TAPPED = {True: "lin_in", False: "lin_out"}
 
 
 def find_blocks(model: nn.Module) -> list[nn.Module]:
@@ -54,12 +56,14 @@ def recording(blocks: Sequence[Any], use_prenorm: bool) -> Iterator[list[Tensor]
     A hook reads it at once, so that a block that is called for several layers gives several.
     """
     recorded: list[Tensor] = []
+    passing: dict[int, Any] = {}
 
     def collect(block: Any, inputs: Any, output: Any) -> None:
-        recorded.append(read_record(block, use_prenorm))
+        recorded.append(read_record(block, use_prenorm, passing))
 
     unique = {id(block): block for block in blocks}.values()
     hooks = [block.register_forward_hook(collect) for block in unique]
+    hooks += [hook for block in unique for hook in tap(block, use_prenorm, passing)]
     try:
         for block in unique:
             block._store_activations = True
@@ -70,13 +74,33 @@ def recording(blocks: Sequence[Any], use_prenorm: bool) -> Iterator[list[Tensor]
             hook.remove()
 
 
-def read_record(block: Any, use_prenorm: bool) -> Tensor:
-    """Give the activation that a block has just recorded."""
-    name = RECORDED[use_prenorm]
+def tap(block: Any, use_prenorm: bool, passing: dict[int, Any]) -> Iterator[Any]:
+    """Register a hook on the linear map that an activation leaves or enters, if there is one.
+
+    Older blocks do not record it. Blocks may share the map: what a block has just passed through
+    it is the last that passed.
+    """
+    linear = getattr(block, TAPPED[use_prenorm], None)
+    if isinstance(linear, nn.Module):
+        if use_prenorm:
+            yield linear.register_forward_hook(
+                lambda module, inputs, output: passing.update({id(module): output})
+            )
+        else:
+            yield linear.register_forward_pre_hook(
+                lambda module, inputs: passing.update({id(module): inputs[0]})
+            )
+
+
+def read_record(block: Any, use_prenorm: bool, passing: dict[int, Any]) -> Tensor:
+    """Give the activation that a block has just recorded, or passed through its linear map."""
+    name, linear = RECORDED[use_prenorm], TAPPED[use_prenorm]
     record = getattr(block, name, None)
+    if record is None:
+        record = passing.get(id(getattr(block, linear, None)))
     if not isinstance(record, Tensor):
         raise TypeError(
-            f"use_prenorm={use_prenorm} needs blocks that record {name}; "
+            f"use_prenorm={use_prenorm} needs blocks that record {name} or have a module {linear}; "
             f"{type(block).__name__} left {type(record).__name__} there: try "
             f"use_prenorm={not use_prenorm}, or a newer version of the model"
         )

@@ -40,8 +40,9 @@ def capture(
         A trained GSNN: at least two blocks in ``model.ResBlocks``, each with
         ``channel_groups`` (the node of each channel) and, while ``_store_activations`` is
         true, its activations in ``_last_pre_norm_activation`` and ``_last_activation``, of
-        shape (B, C) or (B, C, 1). It comes back as it was, also after an error. It runs in the
-        mode, training or evaluation, that it is in.
+        shape (B, C) or (B, C, 1); where one is missing, the output of the block's ``lin_in``, or
+        the input of its ``lin_out``, is taken. The model comes back as it was, also after an
+        error, and runs in the mode, training or evaluation, that it is in.
     crit : callable
         ``crit(model(x), y)``, a loss of one number.
     x, y : tensors or arrays of shape (B, ...)
