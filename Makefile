@@ -20,6 +20,9 @@ demo: .venv/torch.stamp  ## simulate, train, find edges and score them: one tabl
 bench: .venv/test.stamp  ## time the kernel beside the naive pattern
 	$(BIN)/gsnn-edges bench $(ARGS)
 
+# Test processes with two threads each would wait for one another.
+test: export OMP_NUM_THREADS = 1
+
 test: .venv/test.stamp  ## run the quick tests
 	$(PYTEST) -n $(JOBS) --dist worksteal
 

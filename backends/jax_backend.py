@@ -125,7 +125,7 @@ def exact_product(a: Array, b: Array) -> Array:
     return lax.dot_general(a, b, columns, precision=lax.Precision.HIGHEST)
 
 
-@jax.jit
+@partial(jax.jit)
 def long_product(a: Array, b: Array) -> Array:
     """Give ``a @ b.T`` as a sum of sums, by loops: unrolled, it would be compiled for minutes."""
     length = a.shape[1]

@@ -17,7 +17,7 @@ from gsnn_edges._typing import Array
 from gsnn_edges.backends.generic_backend import GenericBackend, host_only
 from gsnn_edges.backends.layout import aligned, contiguous, keep_freed_memory
 from gsnn_edges.backends.sorting import sort_rows
-from gsnn_edges.backends.threads import spread
+from gsnn_edges.backends.threads import fair_share, spread
 from gsnn_edges.backends.windows import windows
 
 # A block whose keys, order and ranks stay in cache. Half of it keeps them nearer, but threads
@@ -69,7 +69,7 @@ class NumpyBackend(GenericBackend):
         height = max(1, BLOCK_ELEMENTS // max(1, length))
         # Columns of a C-ordered array are fetched by whole cache lines.
         whole_lines = -(-height // LINE_ELEMENTS) * LINE_ELEMENTS
-        panel = height if rows.flags.c_contiguous else whole_lines
+        panel = fair_share(count, height if rows.flags.c_contiguous else whole_lines)
 
         def work(top: int) -> None:
             block = contiguous(rows[top : top + panel])

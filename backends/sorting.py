@@ -5,8 +5,8 @@ stable, so they give the same order, and the choice between them is one of speed
 
 packed   a 32-bit key above its 32-bit position in one int64, one SIMD sort. Best where the
          processor compresses registers to memory quickly (Intel AVX-512, AMD Zen 5, AVX2).
-radix    one stable argsort for each 16 bits of the key, which NumPy does by counting. Twice to
-         four times faster than `packed` on AMD Zen 4, and the way for 16- and 64-bit keys.
+radix    one stable argsort for each 16 bits of the key, which NumPy does by counting. About
+         twice as fast as `packed` on AMD Zen 4, and the way for 16- and 64-bit keys.
 """
 
 import time

@@ -17,6 +17,12 @@ def spread(work: Callable[[int], None], tasks: range) -> None:
             pass
 
 
+def fair_share(count: int, limit: int) -> int:
+    """Size of equal tasks, ``limit`` at most, of which every thread gets as many."""
+    rounds = -(-count // (limit * allowed_threads()))
+    return max(1, -(-count // (max(1, rounds) * allowed_threads())))
+
+
 def allowed_threads() -> int:
     """Count the processors this process may run on, or fewer where OMP_NUM_THREADS says so."""
     if hasattr(os, "sched_getaffinity"):

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from gsnn_edges.backends.threads import allowed_threads, spread
+from gsnn_edges.backends import threads
+from gsnn_edges.backends.threads import allowed_threads, fair_share, spread
 
 
 @pytest.mark.parametrize("limit", ["1", "2", "64"])
@@ -42,3 +43,11 @@ def test_the_variable_may_ask_for_fewer_threads(limit, expected, monkeypatch):
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     )
     assert allowed_threads() == (expected or everything)
+
+
+@pytest.mark.parametrize(
+    ("count", "limit", "expected"), [(1000, 144, 125), (1000, 1000, 500), (3, 10, 2), (0, 5, 1)]
+)
+def test_two_threads_get_equal_shares(count, limit, expected, monkeypatch):
+    monkeypatch.setattr(threads, "allowed_threads", lambda: 2)
+    assert fair_share(count, limit) == expected
