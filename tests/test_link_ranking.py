@@ -89,6 +89,7 @@ def test_memory_follows_the_chunk_not_the_matrix():
     nodes = 2000
     scores = np.random.default_rng(0).standard_normal((nodes, nodes), np.float32)
     edges = np.random.default_rng(1).integers(0, nodes, (2, 4000))
+    mrr(scores, edges, edges, query_chunk_size=20)
     tracemalloc.start()
     mrr(scores, edges, edges, query_chunk_size=20)
     _, peak = tracemalloc.get_traced_memory()

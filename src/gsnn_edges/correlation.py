@@ -167,17 +167,24 @@ class Kernel:
             raise explained from error
 
     def fill(self, a: Array, g: Array, chunks: Chunks) -> Array:
-        """Write the blocks: standardized targets stay, sources come and go."""
-        ops = self.ops
-        out = ops.empty((a.shape[1], g.shape[1]), getattr(ops.xp, self.precision))
+        """Write the result, some targets at a time; as a rule all of them."""
+        out = self.ops.empty((a.shape[1], g.shape[1]), getattr(self.ops.xp, self.precision))
         for left, right in windows(g.shape[1], chunks.targets):
-            targets = self.standardized(g[:, left:right], shift=True)
-            for top, bottom in windows(a.shape[1], chunks.sources):
-                out = ops.write(out, self.block(a[:, top:bottom], targets), top, left)
+            out = self.fill_columns(out, left, a, g[:, left:right], chunks.sources)
+        return out
+
+    # The standardized targets, and a chunk of sources, belong to a call of the next two methods:
+    # one is gone before the next is made.
+
+    def fill_columns(self, out: Array, left: int, a: Array, g: Array, row_chunk: int) -> Array:
+        """Write the columns of some targets, which stay while sources come and go."""
+        targets = self.standardized(g, shift=True)
+        for top, bottom in windows(a.shape[1], row_chunk):
+            out = self.ops.write(out, self.block(a[:, top:bottom], targets), top, left)
         return out
 
     def block(self, columns: Array, targets: Array) -> Array:
-        """Rows of the result; a function, so that one chunk of sources is gone before the next."""
+        """Correlate a chunk of sources with standardized targets."""
         products = self.ops.matmul(self.standardized(columns, shift=False), targets)
         return self.ops.xp.clip(products, -1, 1)
 
