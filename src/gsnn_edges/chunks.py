@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from gsnn_edges.backends import Backend
 
-# What the kernel may hold beyond inputs, standardized targets and result, as shares of them.
-INPUT_SHARE = 0.2
+# What the kernel may hold beyond inputs, standardized targets and result, as shares of them. Few
+# chunks are better than many: a product leaves the threads of its library spinning for a while.
+INPUT_SHARE = 0.5
 RESULT_SHARE = 0.1
 # Small problems are not worth splitting.
 LEAST_BUDGET = 1 << 26
@@ -32,8 +33,10 @@ def chunk_sizes(
     column = max(1, observations * itemsize)
     if free is not None:
         targets = min(targets, max(1, int(TARGET_SHARE * free) // column))
-    # A source is moved, ranked, multiplied and added to the sum so far, then clipped.
-    source_bytes = 2 * column + 3 * targets * itemsize
+    # A source is moved (on the host it is looked at where it lies), ranked, multiplied and added
+    # to the sums so far.
+    copies = 1 if ops.ranker().name == "numpy" else 2
+    source_bytes = copies * column + 3 * targets * itemsize
     if row_chunk is None:
         inputs = column * (sources + shape[2])
         budget = INPUT_SHARE * inputs + RESULT_SHARE * sources * shape[2] * itemsize

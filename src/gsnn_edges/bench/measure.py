@@ -11,6 +11,9 @@ from typing import TypeVar
 Name = TypeVar("Name", bound=Hashable)
 
 _PROCESS = Path("/proc/self")
+# Threads of a matrix library spin for a tenth of a second after a product, and would take a
+# processor from the next contestant.
+SETTLE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Contestant:
         """Run once; results that a library still computes are waited for."""
         if self.before is not None:
             self.before()
+        time.sleep(SETTLE_SECONDS)
         resident = reset_peak()
         start = time.perf_counter()
         result = self.call()
