@@ -461,7 +461,8 @@ WRONG_FIT = {
         {}, {"y": data(6)[1], "estimate": True}, ValueError, "x and y must have as many rows",
     ),
     "one observation": (
-        {"model": TinyGSNN([[0, 1], [0, 1]])}, {"x": data(1)[0], "y": data(1)[1]},
+        {"model": TinyGSNN([[0, 1], [0, 1]]), "edges": [[0], [1]]},
+        {"x": data(1)[0], "y": data(1)[1]},
         ValueError, "at least 2 observations",
     ),
     "float64 on JAX": (

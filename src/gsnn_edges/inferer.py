@@ -196,8 +196,8 @@ class FunctionEdgeInferer:
         return penalise(W, self.edge_index, penalty_factor)
 
     def observe(self, x: Any, y: Any, **options: Any) -> tuple[Array, Array]:
-        """Capture with this inferer's settings."""
-        return capture(
+        """Capture with this inferer's settings; known edges must lie among the nodes seen."""
+        a, g = capture(
             self.model,
             self.crit,
             x,
@@ -208,6 +208,8 @@ class FunctionEdgeInferer:
             device=self.device,
             **options,
         )
+        _checks.edge_index("edge_index", self.edge_index, (a.shape[1], a.shape[1]))
+        return a, g
 
     def correlate(
         self, a: Array, g: Array, *, method: Method, scale: bool, row_chunk: int | None
@@ -246,9 +248,9 @@ def mean(matrices: Iterable[np.ndarray]) -> np.ndarray:
 
 def penalise(matrix: np.ndarray, edge_index: Any, factor: float) -> np.ndarray:
     """Soften scores around known edges: fewer into known targets, more out of known sources."""
-    edges = _checks.edge_index("edge_index", edge_index, matrix.shape)
     if factor == 0:
         return matrix
+    edges = _checks.edge_index("edge_index", edge_index, matrix.shape)
     out_degree, in_degree = (np.bincount(ends, minlength=len(matrix)) for ends in edges)
     with np.errstate(over="ignore", invalid="ignore"):
         matrix *= ((1 + factor) ** out_degree).astype(matrix.dtype)[:, None]
