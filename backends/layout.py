@@ -9,7 +9,6 @@ import numpy as np
 # Columns of a tile are read from a C-ordered array while their cache lines are still there.
 TILE = 512
 
-
 # Just below the largest allocation from which glibc learns.
 LESSON_BYTES = 31 << 20
 

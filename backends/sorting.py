@@ -28,14 +28,15 @@ def ordered_keys(x: np.ndarray) -> np.ndarray:
     top = unsigned(1 << (8 * x.dtype.itemsize - 1))
     if x.dtype.kind == "u":
         return x
+    keys: np.ndarray
     if x.dtype.kind == "i":
-        x = x.view(unsigned) ^ top
-        return x
+        keys = x.view(unsigned) ^ top
+        return keys
     # Adding 0.0 turns -0.0 into 0.0. Negative floats fall as their bits rise: flip them all.
     bits = (x + x.dtype.type(0)).view(unsigned)
     signed = bits.view(f"i{x.dtype.itemsize}")
     flip = (signed >> (8 * x.dtype.itemsize - 1)).view(unsigned) | top
-    keys: np.ndarray = bits ^ flip
+    keys = bits ^ flip
     return keys
 
 
