@@ -81,6 +81,23 @@ class GenericBackend:
         inverse = self.xp.argsort(order, axis=1)
         return self.xp.take_along_axis(values, inverse, axis=1)
 
+    def sum_by_key(self, keys: Array, weights: Array, length: int) -> Array:
+        """``out[r, k]``: the sum of ``weights[j]`` over all j with ``keys[r, j] == k``.
+
+        ``keys`` (rows, n) are whole numbers in [0, length), ``weights`` (n,) whole numbers of a
+        float dtype; ``out`` (rows, length) has that dtype.
+        """
+        xp, rows = self.xp, keys.shape[0]
+        row = xp.arange(rows, device=self.device)[:, None]
+        flat = xp.reshape(xp.astype(keys, row.dtype) + row * length, (-1,))
+        order = xp.argsort(flat)
+        weight = xp.reshape(xp.broadcast_to(weights, keys.shape), (-1,))
+        upto = xp.cumulative_sum(xp.take(weight, order), include_initial=True)
+        edges = xp.arange(rows * length + 1, device=self.device)
+        place = xp.searchsorted(xp.take(flat, order), edges)
+        sums = xp.take(upto, place[1:]) - xp.take(upto, place[:-1])
+        return xp.reshape(sums, (rows, length))
+
     def matmul(self, a: Array, b: Array) -> Array:
         """Give ``a @ b.T`` in the dtype's full precision, whatever the user has set globally.
 
@@ -106,13 +123,18 @@ class GenericBackend:
         """How many products the library may add up in one go."""
         return 2048
 
-    def map_rows(self, fn: Callable[..., Array], rows: Array, dtype: str, **options: Any) -> Array:
-        """``fn(rows, ops=..., dtype=dtype, **options)``, of the same shape, in blocks of rows."""
+    def map_rows(
+        self, fn: Callable[..., Array], rows: Array, dtype: str, *shared: Array, **options: Any
+    ) -> Array:
+        """``fn(rows, *shared, ops=..., dtype=dtype, **options)``, in blocks of rows.
+
+        The result has the shape of ``rows``; ``shared`` arrays go whole to every block.
+        """
         count, length = rows.shape
         out = self.empty((count, length), getattr(self.xp, dtype))
         limit = max(1, BLOCK_ELEMENTS // max(1, length))
         for start, stop in windows(count if length else 0, limit):
-            block = self.call(fn, rows[start:stop, :], dtype=dtype, **options)
+            block = self.call(fn, rows[start:stop, :], *shared, dtype=dtype, **options)
             out = self.write(out, block, start, 0)
         return out
 

@@ -61,6 +61,10 @@ class JaxBackend(GenericBackend):
         row = lax.broadcasted_iota(jnp.int32, order.shape, 0)
         return jnp.empty_like(values).at[row, order].set(values, unique_indices=True)
 
+    def sum_by_key(self, keys: Array, weights: Array, length: int) -> Array:
+        row = lax.broadcasted_iota(jnp.int32, keys.shape, 0)
+        return jnp.zeros((keys.shape[0], length), weights.dtype).at[row, keys].add(weights)
+
     def matmul(self, a: Array, b: Array) -> Array:
         return long_product(a, b)
 

@@ -61,8 +61,19 @@ class NumpyBackend(GenericBackend):
         out.reshape(-1)[flat.reshape(-1)] = values.reshape(-1)
         return out
 
+    def sum_by_key(self, keys: np.ndarray, weights: np.ndarray, length: int) -> np.ndarray:
+        flat = keys + np.arange(0, len(keys) * length, length)[:, None]
+        weight = np.broadcast_to(weights, keys.shape)
+        sums = np.bincount(flat.reshape(-1), weight.reshape(-1), len(keys) * length)
+        return sums.reshape(len(keys), length).astype(weights.dtype, copy=False)
+
     def map_rows(
-        self, fn: Callable[..., Array], rows: np.ndarray, dtype: str, **options: Any
+        self,
+        fn: Callable[..., Array],
+        rows: np.ndarray,
+        dtype: str,
+        *shared: np.ndarray,
+        **options: Any,
     ) -> np.ndarray:
         count, length = rows.shape
         out = aligned((count, length), dtype)
@@ -74,7 +85,8 @@ class NumpyBackend(GenericBackend):
         def work(top: int) -> None:
             block = contiguous(rows[top : top + panel])
             for low, high in windows(len(block), height):
-                out[top + low : top + high] = fn(block[low:high], ops=self, dtype=dtype, **options)
+                part = fn(block[low:high], *shared, ops=self, dtype=dtype, **options)
+                out[top + low : top + high] = part
 
         keep_freed_memory()
         spread(work, range(0, count if length else 0, panel))

@@ -55,6 +55,10 @@ class TorchBackend(GenericBackend):
     def scatter_rows(self, order: Array, values: Array) -> Array:
         return torch.empty_like(values).scatter_(1, order, values)
 
+    def sum_by_key(self, keys: Array, weights: Array, length: int) -> Array:
+        sums = weights.new_zeros((len(keys), length))
+        return sums.scatter_add_(1, keys.long(), weights.expand(keys.shape))
+
     def add_product(self, total: Array | None, a: Array, b: Array) -> Array:
         with full_precision(a.device.type):
             if a.dtype == torch.float32 and self.uses_onednn():

@@ -29,6 +29,7 @@ FLOORS = {
     "standardization": 5,
     "chunks": 5,
     "correlation": 6,
+    "bootstrap": 7,
     "inferer": 8,
     "demo": 9,
     "bench": 10,

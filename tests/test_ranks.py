@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from libraries import DTYPES_64
 
-from gsnn_edges import rankdata
-from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, rank_dtype
+from gsnn_edges import backends, rankdata
+from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, key_rows, rank_dtype, weighted_ranks
 
 
 @pytest.mark.parametrize("observations", [1, 2, 3, 17, 1000, 20_000])
@@ -126,3 +126,26 @@ def test_more_observations_than_float32_ranks_need_float64():
 def test_bad_input_is_explained(x, options, error, phrase):
     with pytest.raises(error, match=phrase.replace("(", r"\(")):
         rankdata(x, **options)
+
+
+def test_weighted_ranks_are_those_of_repeated_values(library):
+    if library.jit:
+        pytest.skip("compiled inside resampled_correlations, which is tested")
+    rows = np.ascontiguousarray(matrix(*kinds(200)).T)
+    rng = np.random.default_rng(4)
+    weights = rng.integers(0, 5, 200)
+    here = np.flatnonzero(weights)
+    ops = backends.of(library.array(rows))
+    keys = key_rows(library.array(rows), ops=ops, dtype="int32", rank_dtype="float32")
+    ranks, commonest = weighted_ranks(
+        ops.xp.take(keys, ops.adopt(here), axis=1),
+        ops.adopt(weights[here].astype(np.float32)),
+        ops=ops,
+        length=200,
+    )
+    repeated = np.repeat(rows, weights, axis=1)
+    expected = scipy.stats.rankdata(repeated, axis=1)
+    np.testing.assert_array_equal(np.repeat(ops.to_numpy(ranks), weights[here], axis=1), expected)
+    for row, rank in zip(expected, ops.to_numpy(commonest)[:, 0], strict=True):
+        values, counts = np.unique(row, return_counts=True)
+        assert counts[values == rank] == [counts.max()]

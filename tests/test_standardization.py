@@ -5,7 +5,8 @@ import pytest
 from columns import kinds, matrix
 
 from gsnn_edges import backends
-from gsnn_edges.standardization import in_range, row_sum, standardize_rows
+from gsnn_edges.ranks import key_rows
+from gsnn_edges.standardization import in_range, row_sum, standardize_drawn, standardize_rows
 
 METHODS = ("spearman", "pearson")
 
@@ -58,3 +59,22 @@ def test_sums_do_not_lose_digits_with_length(library, length):
     ops = backends.of(library.array(x))
     found = ops.to_numpy(row_sum(library.array(x), ops.xp))
     np.testing.assert_allclose(found[:, 0], length * float(np.float32(0.1)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("shift", [False, True])
+@pytest.mark.parametrize("method", METHODS)
+def test_drawn_rows_are_the_rows_of_the_draw(library, method, shift):
+    if library.jit:
+        pytest.skip("compiled inside resampled_correlations, which is tested")
+    x = np.ascontiguousarray(matrix(*kinds(300)).T)
+    weights = np.random.default_rng(5).integers(1, 4, 300)
+    ops = backends.of(library.array(x))
+    rows = library.array(x)
+    if method == "spearman":
+        rows = key_rows(rows, ops=ops, dtype="int32", rank_dtype="float32")
+    options = {"method": method, "dtype": "float32", "shift": shift, "length": 300}
+    found = standardize_drawn(rows, ops.adopt(weights.astype(np.float32)), ops=ops, **options)
+    found = ops.to_numpy(found) / (1 if shift else weights)
+    drawn = np.repeat(x, weights, axis=1)
+    expected = standardized(library, drawn, method=method, shift=shift)
+    np.testing.assert_allclose(np.repeat(found, weights, axis=1), expected, rtol=0, atol=1e-6)

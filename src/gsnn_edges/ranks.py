@@ -85,6 +85,42 @@ def rank_rows(x: Array, *, ops: backends.Backend, ties: Ties, dtype: str) -> Arr
     return ops.scatter_rows(order, ranks)
 
 
+def key_rows(x: Array, *, ops: backends.Backend, dtype: str, rank_dtype: str) -> Array:
+    """Whole numbers in [0, length) that compare as the values of their row do.
+
+    Average ranks rounded down: those of two neighbouring runs of equal values lie at least 1
+    apart, so that they stay apart.
+    """
+    ranks = rank_rows(x, ops=ops, ties="average", dtype=rank_dtype)
+    return ops.xp.astype(ranks, getattr(ops.xp, dtype)) - 1
+
+
+def weighted_ranks(
+    keys: Array, weights: Array, *, ops: backends.Backend, length: int
+) -> tuple[Array, Array]:
+    """Average ranks of rows in which value j stands ``weights[j]`` times, without a sort.
+
+    Parameters
+    ----------
+    keys : (rows, n) array
+        Some columns of what `key_rows` gave for rows of ``length`` values.
+    weights : (n,) array
+        Whole numbers of a float dtype that holds their sum exactly.
+
+    Returns
+    -------
+    ranks, commonest
+        ``ranks[r, j]`` of each value, and of shape (rows, 1) that of the commonest value.
+    """
+    xp = ops.xp
+    count = ops.sum_by_key(keys, weights, length)
+    # The last of the values with a key has the rank `upto`, the first `upto - count + 1`.
+    ranks = xp.cumulative_sum(count, axis=1) - (count - 1) / 2
+    most = xp.argmax(count, axis=1, keepdims=True)
+    index = xp.astype(keys, most.dtype)
+    return xp.take_along_axis(ranks, index, axis=1), xp.take_along_axis(ranks, most, axis=1)
+
+
 def sorted_ranks(
     x: Array, *, ops: backends.Backend, ties: Ties, dtype: str
 ) -> tuple[Array, Array, Array, Array]:

@@ -5,7 +5,7 @@ from typing import Any
 from gsnn_edges._checks import has_float64
 from gsnn_edges._typing import Array, Method, Ties
 from gsnn_edges.backends import Backend
-from gsnn_edges.ranks import sorted_ranks
+from gsnn_edges.ranks import sorted_ranks, weighted_ranks
 
 # Terms summed one after another: the error of a float32 sum grows with their number.
 SUM_LENGTH = 64
@@ -41,20 +41,65 @@ def standardize_ranks(x: Array, *, ops: Backend, ties: Ties, dtype: str, shift: 
     return ops.scatter_rows(order, centred * scale)
 
 
-def standardize_values(x: Array, *, ops: Backend, dtype: str, shift: bool) -> Array:
+def standardize_drawn(
+    drawn: Array,
+    weights: Array,
+    *,
+    ops: Backend,
+    method: Method,
+    dtype: str,
+    shift: bool,
+    length: int,
+) -> Array:
+    """Standardize rows in which column m stands ``weights[m]`` times.
+
+    Parameters
+    ----------
+    drawn : (rows, n) array
+        Values for Pearson; for Spearman some columns of what `key_rows` gave for rows of
+        ``length`` values. No weight is 0 in all of a row.
+    shift
+        As in `standardize_rows`. Rows that are not shifted are multiplied by the weights, so that
+        a product of one with one that is shifted counts each column as often as it stands.
+    """
+    weights = ops.xp.astype(weights, getattr(ops.xp, dtype), copy=False)
+    if method == "spearman":
+        rows = standardize_drawn_ranks(drawn, weights, ops=ops, shift=shift, length=length)
+    else:
+        rows = standardize_values(drawn, weights, ops=ops, dtype=dtype, shift=shift)
+    return rows if shift else rows * weights
+
+
+def standardize_drawn_ranks(
+    keys: Array, weights: Array, *, ops: Backend, shift: bool, length: int
+) -> Array:
+    """Standardize the ranks of each row, some of which stand several times."""
+    xp = ops.xp
+    ranks, commonest = weighted_ranks(keys, weights, ops=ops, length=length)
+    middle = (xp.sum(weights) + 1) / 2
+    varies = xp.max(ranks, axis=1, keepdims=True) != xp.min(ranks, axis=1, keepdims=True)
+    scale = inverse_length(ranks - middle, varies, xp, weights)
+    return (ranks - (commonest if shift else middle)) * scale
+
+
+def standardize_values(
+    x: Array, weights: Array | None = None, *, ops: Backend, dtype: str, shift: bool
+) -> Array:
     """Standardize the values of each row as they are, whatever their magnitude."""
     xp = ops.xp
+    count = x.shape[1] if weights is None else xp.sum(weights)
     x = in_range(widened(x, xp, dtype), xp)
     varies = xp.max(x, axis=1, keepdims=True) != xp.min(x, axis=1, keepdims=True)
     # Centred twice: the mean of large values is rounded, and leaves a mean of its own.
-    mean = row_sum(x, xp) / x.shape[1]
-    residue = row_sum(x - mean, xp) / x.shape[1]
+    mean = row_sum(weighted(x, weights), xp) / count
+    residue = row_sum(weighted(x - mean, weights), xp) / count
     centred = x - mean - residue
     largest = xp.max(xp.abs(centred), axis=1, keepdims=True)
     largest = xp.where(varies, largest, xp.ones_like(largest))
-    scale = inverse_length(centred / largest, varies, xp) / largest
+    scale = inverse_length(centred / largest, varies, xp, weights) / largest
     if shift:
-        mostly_zero = row_sum(xp.astype(x == 0, x.dtype), xp) > x.shape[1] / 2
+        zeros = weighted(xp.astype(x == 0, x.dtype), weights)
+        mostly_zero = row_sum(zeros, xp) > count / 2
         centred = centred - xp.where(mostly_zero, 0 - mean - residue, xp.zeros_like(mean))
     return xp.astype(centred * scale, getattr(xp, dtype))
 
@@ -77,9 +122,14 @@ def in_range(x: Array, xp: Any) -> Array:
     return x * xp.where(largest > half, one / half, xp.where(largest < 1 / half, one * half, one))
 
 
-def inverse_length(centred: Array, varies: Array, xp: Any) -> Array:
+def weighted(x: Array, weights: Array | None) -> Array:
+    """Each column as often as it stands: once, unless there are weights."""
+    return x if weights is None else x * weights
+
+
+def inverse_length(centred: Array, varies: Array, xp: Any, weights: Array | None = None) -> Array:
     """Give 1 over the Euclidean length of each row, and 0 for a constant row."""
-    squares = row_sum(centred * centred, xp)
+    squares = row_sum(weighted(centred * centred, weights), xp)
     one = xp.ones_like(squares)
     return xp.where(varies, one / xp.sqrt(xp.where(varies, squares, one)), one * 0)
 

@@ -55,6 +55,17 @@ def test_scatter_rows_undoes_the_sort(ops, library):
     np.testing.assert_array_equal(ops.to_numpy(ops.scatter_rows(order, sorted_values)), block())
 
 
+@pytest.mark.parametrize("columns", [1, 7, 400])
+def test_sum_by_key_equals_bincount(ops, library, columns):
+    rng = np.random.default_rng(0)
+    keys = rng.integers(0, 50, (5, columns)).astype(np.int32)
+    weights = rng.integers(0, 4, columns).astype(np.float32)
+    sums = ops.sum_by_key(library.array(keys), library.array(weights), 50)
+    expected = [np.bincount(row, weights, minlength=50) for row in keys]
+    np.testing.assert_array_equal(ops.to_numpy(sums), expected)
+    assert ops.to_numpy(sums).dtype == np.float32
+
+
 @pytest.mark.parametrize("length", [1, 33, 5000])
 def test_matmul_is_true_float32(ops, library, length):
     rng = np.random.default_rng(0)
@@ -77,6 +88,15 @@ def test_map_rows_sees_every_row_once_and_whole(ops, library, shape, transposed)
 
     found = ops.to_numpy(ops.map_rows(less_row_start, rows, "float32"))
     np.testing.assert_array_equal(found, x - x[:, :1])
+
+
+def test_map_rows_hands_shared_arrays_to_every_block(ops, library):
+    def plus(x, row, *, ops, dtype):
+        return x + row
+
+    rows, shared = block(), np.arange(500, dtype=np.float32)
+    found = ops.map_rows(plus, library.array(rows), "float32", library.array(shared))
+    np.testing.assert_array_equal(ops.to_numpy(found), rows + shared)
 
 
 def test_write_puts_blocks_in_place(ops, library):

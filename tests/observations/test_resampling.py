@@ -9,7 +9,7 @@ from oracles import correlation
 from torch import nn
 
 from gsnn_edges.observations import capture, resampled
-from gsnn_edges.observations.resampling import rows_are_independent
+from gsnn_edges.observations.resampling import draw_counts, rows_are_independent
 
 MSE = nn.MSELoss()
 INSTANT_STATISTICS = nn.BatchNorm1d(7, track_running_stats=False)
@@ -175,3 +175,12 @@ def test_x_and_y_may_be_arrays(convert):
     )
     for one, two in zip(from_arrays, from_tensors, strict=True):
         np.testing.assert_array_equal(torch.cat(one), torch.cat(two))
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_counts_are_those_of_the_draws(layers):
+    counts = draw_counts(5, layers=layers, draws=3, rows=8, seed=0)
+    assert counts.shape == (3, 5 * layers)
+    for count, pick in zip(counts, picks_of(0, 3, 5, 8), strict=True):
+        every = np.concatenate([pick + 5 * layer for layer in range(layers)])
+        np.testing.assert_array_equal(np.repeat(np.arange(5 * layers), count), np.sort(every))
