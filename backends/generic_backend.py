@@ -139,7 +139,10 @@ class GenericBackend:
         return out
 
     def call(self, fn: Callable[..., Array], *arrays: Array, **options: Any) -> Array:
-        """``fn(*arrays, ops=self, **options)``, compiled where the library compiles."""
+        """``fn(*arrays, ops=self, **options)``, compiled where the library compiles.
+
+        Products inside it have the dtype's full precision.
+        """
         return fn(*arrays, ops=self, **options)
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:

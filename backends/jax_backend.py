@@ -120,7 +120,8 @@ def compiled(
     fn: Callable[..., Array], ops: JaxBackend, options: tuple[tuple[str, Any], ...], *arrays: Array
 ) -> Array:
     """One compilation for each function, options and shape; jit itself keeps them."""
-    return fn(*arrays, ops=ops, **dict(options))
+    with jax.default_matmul_precision("highest"):
+        return fn(*arrays, ops=ops, **dict(options))
 
 
 def exact_product(a: Array, b: Array) -> Array:

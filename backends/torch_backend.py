@@ -1,7 +1,7 @@
 """torch: ranks on the host for CPU tensors, on the device for all others."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -75,6 +75,10 @@ class TorchBackend(GenericBackend):
     def uses_onednn(self) -> bool:
         """Whether products take oneDNN's private operator; elsewhere the public one serves."""
         return self.device.type == "cpu" and mkl_is_held_back() and has_onednn()
+
+    def call(self, fn: Callable[..., Array], *arrays: Array, **options: Any) -> Array:
+        with full_precision(self.device.type):
+            return super().call(fn, *arrays, **options)
 
     def adopt(self, x: Array) -> Array:
         if isinstance(x, torch.Tensor):

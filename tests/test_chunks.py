@@ -48,8 +48,8 @@ def test_targets_that_do_not_fit_come_in_chunks_and_change_nothing(monkeypatch):
     expected = cross_correlation(a, g)
     seen = []
 
-    def tight(ops, shape, itemsize, row_chunk):
-        seen.append(chunk_sizes(Small(free=16_000), shape, itemsize, row_chunk))
+    def tight(ops, shape, itemsize, row_chunk, widths):
+        seen.append(chunk_sizes(Small(free=16_000), shape, itemsize, row_chunk, widths))
         return seen[0]
 
     monkeypatch.setattr(correlation, "chunk_sizes", tight)

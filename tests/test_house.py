@@ -30,6 +30,7 @@ FLOORS = {
     "chunks": 5,
     "correlation": 6,
     "bootstrap": 7,
+    "channels": 7,
     "inferer": 8,
     "demo": 9,
     "bench": 10,

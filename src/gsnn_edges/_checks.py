@@ -115,6 +115,21 @@ def edge_index(name: str, value: Any, shape: tuple[int, ...] | None = None) -> n
     return edges.astype(np.int64, copy=False)
 
 
+def node_indices(name: str, value: Any, columns: int) -> np.ndarray:
+    """Give the node of each column as int64."""
+    nodes = as_numpy(value)
+    if nodes.shape != (columns,) or nodes.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name} must give a whole number for each of the {columns} columns; got "
+            f"{nodes.dtype} of shape {nodes.shape}"
+        )
+    if (nodes < 0).any():
+        raise ValueError(
+            f"{name} must hold node indices, counted from 0; got {listing(nodes[nodes < 0])}"
+        )
+    return nodes.astype(np.int64, copy=False)
+
+
 def as_numpy(value: Any) -> np.ndarray:
     """Host copy or view of a small array-like, whatever library it is of."""
     if compat.is_torch_array(value):

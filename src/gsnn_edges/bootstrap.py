@@ -8,7 +8,7 @@ import numpy as np
 from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Array, Device, Method, Precision
 from gsnn_edges.backends import Backend
-from gsnn_edges.correlation import Kernel, check_values
+from gsnn_edges.correlation import Columns, Kernel, check_values
 from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, key_rows, rank_dtype
 from gsnn_edges.standardization import standardize_drawn
 
@@ -52,13 +52,15 @@ def resampled_correlations(
     if counts.sum(axis=1).max() >= FLOAT32_OBSERVATIONS:
         precision = "float64"
     engine = ops.ranker()
-    left, right = (prepared(x, engine, method).T for x in (a, g))
+    inputs = [(prepared(x, engine, method), shift) for x, shift in ((a, False), (g, True))]
     width = np.count_nonzero(counts, axis=1).max()
     for count in counts:
         pick, weights = (engine.adopt(x) for x in picked(count, width))
-        yield DrawKernel(ops, method, "average", precision, pick, weights).run(
-            left, right, row_chunk
+        left, right = (
+            DrawnColumns(x, ops, method, "average", precision, shift, pick, weights)
+            for x, shift in inputs
         )
+        yield Kernel(ops, precision).run(left, right, row_chunk)
 
 
 def prepared(x: Array, engine: Backend, method: Method) -> Array:
@@ -89,23 +91,33 @@ def picked(count: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class DrawKernel(Kernel):
-    """The chunk loop over columns that `prepared` gave, for one draw."""
+class DrawnColumns(Columns):
+    """What `prepared` gave, of which a draw takes some columns, and some of them several times."""
 
     pick: Array
     weights: Array
 
-    def standardized(self, columns: Array, *, shift: bool) -> Array:
-        """Columns as standardized rows of the backend, of the observations that were drawn."""
+    @property
+    def count(self) -> int:
+        """Number of nodes."""
+        return int(self.x.shape[0])
+
+    @property
+    def observations(self) -> int:
+        """Length of a row."""
+        return int(self.pick.shape[0])
+
+    def rows(self, low: int, high: int) -> Array:
+        """Standardized rows of the observations that were drawn."""
         engine = self.ops.ranker()
-        rows = engine.xp.take(columns.T, self.pick, axis=1)
-        standard = engine.map_rows(
+        drawn = engine.xp.take(self.x[low:high, :], self.pick, axis=1)
+        rows = engine.map_rows(
             standardize_drawn,
-            rows,
+            drawn,
             self.precision,
             self.weights,
             method=self.method,
-            shift=shift,
-            length=columns.shape[0],
+            shift=self.shift,
+            length=self.x.shape[1],
         )
-        return standard if engine is self.ops else self.ops.take_over(standard)
+        return rows if engine is self.ops else self.ops.take_over(rows)

@@ -17,7 +17,7 @@ SOURCE_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Chunks:
-    """Columns of ``a`` (sources) and of ``g`` (targets) at a time, and bytes for each source."""
+    """Sources and targets at a time, and bytes for each source."""
 
     sources: int
     targets: int
@@ -25,20 +25,27 @@ class Chunks:
 
 
 def chunk_sizes(
-    ops: Backend, shape: tuple[int, int, int], itemsize: int, row_chunk: int | None
+    ops: Backend,
+    shape: tuple[int, int, int],
+    itemsize: int,
+    row_chunk: int | None,
+    widths: tuple[int, int] = (1, 1),
 ) -> Chunks:
-    """Choose the chunks for (M, Na, Ng): what fits, and the caller's ``row_chunk`` if given."""
+    """Choose the chunks for (M, Na, Ng): what fits, and the caller's ``row_chunk`` if given.
+
+    ``widths`` are the columns of a source and of a target.
+    """
     observations, sources, targets = shape
     free = ops.free_bytes()
-    column = max(1, observations * itemsize)
+    source, target = (max(1, observations * itemsize * width) for width in widths)
     if free is not None:
-        targets = min(targets, max(1, int(TARGET_SHARE * free) // column))
+        targets = min(targets, max(1, int(TARGET_SHARE * free) // target))
     # A source is moved (on the host it is looked at where it lies), ranked, multiplied and added
     # to the sums so far.
     copies = 1 if ops.ranker().name == "numpy" else 2
-    source_bytes = copies * column + 3 * targets * itemsize
+    source_bytes = copies * source + 3 * targets * itemsize * widths[0] * widths[1]
     if row_chunk is None:
-        inputs = column * (sources + shape[2])
+        inputs = source * sources + target * shape[2]
         budget = INPUT_SHARE * inputs + RESULT_SHARE * sources * shape[2] * itemsize
         budget = max(LEAST_BUDGET, budget)
         budget = budget if free is None else min(budget, SOURCE_SHARE * free)

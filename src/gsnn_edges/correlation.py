@@ -84,11 +84,28 @@ def cross_correlation(
     array([[1.],
            [0.]], dtype=float32)
     """
+    if row_chunk is not None:
+        row_chunk = _checks.whole_number("row_chunk", row_chunk, least=1)
+    ops, precision = checked_backend(a, g, method, ties, precision, backend, device)
+    left, right = (
+        Columns(x, ops, method, ties, precision, shift) for x, shift in ((a, False), (g, True))
+    )
+    return Kernel(ops, precision).run(left, right, row_chunk)
+
+
+def checked_backend(
+    a: Array,
+    g: Array,
+    method: Method,
+    ties: Ties,
+    precision: Precision,
+    backend: str | None,
+    device: Device,
+) -> tuple[Backend, Precision]:
+    """Give the backend and the precision it takes, when all arguments keep their rules."""
     _checks.choice("method", method, METHODS)
     _checks.choice("ties", ties, TIES)
     _checks.choice("precision", precision, PRECISIONS)
-    if row_chunk is not None:
-        row_chunk = _checks.whole_number("row_chunk", row_chunk, least=1)
     check_pair(a, g)
     ops = choose_backend(a, g, backend, device)
     if precision == "float64" or a.shape[0] >= FLOAT32_OBSERVATIONS:
@@ -96,7 +113,7 @@ def cross_correlation(
         precision = "float64"
     check_values("a", a, ops)
     check_values("g", g, ops)
-    return Kernel(ops, method, ties, precision).run(a, g, row_chunk)
+    return ops, precision
 
 
 def check_pair(a: Array, g: Array) -> None:
@@ -146,49 +163,84 @@ def check_values(name: str, x: Array, ops: Backend) -> None:
 
 
 @dataclass(frozen=True)
-class Kernel:
-    """The chunk loop, with what does not change from chunk to chunk."""
+class Columns:
+    """Columns of an array, which become standardized rows of a backend, some at a time.
 
+    ``width`` rows make one of the ``count`` nodes; ``shift`` is that of `standardize_rows`.
+    """
+
+    x: Array
     ops: Backend
     method: Method
     ties: Ties
     precision: Precision
+    shift: bool
 
-    def run(self, a: Array, g: Array, row_chunk: int | None) -> Array:
-        """Correlate all columns; memory follows the chunks."""
-        shape = (a.shape[0], a.shape[1], g.shape[1])
-        chunks = chunk_sizes(self.ops, shape, 4 if self.precision == "float32" else 8, row_chunk)
+    @property
+    def count(self) -> int:
+        """Number of nodes."""
+        return int(self.x.shape[1])
+
+    @property
+    def observations(self) -> int:
+        """Length of a row."""
+        return int(self.x.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Rows of a node."""
+        return 1
+
+    def rows(self, low: int, high: int) -> Array:
+        """Standardized rows of the nodes ``low`` to ``high``."""
+        options = {"method": self.method, "ties": self.ties, "shift": self.shift}
+        columns = self.x[:, low:high].T
+        return on_ranker(standardize_rows, columns, self.ops, self.precision, **options)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The chunk loop: products of the rows of sources with those of targets."""
+
+    ops: Backend
+    precision: Precision
+
+    def run(self, sources: Columns, targets: Columns, row_chunk: int | None) -> Array:
+        """Correlate all nodes; memory follows the chunks."""
+        widths = sources.width, targets.width
+        shape = (sources.observations, sources.count, targets.count)
+        chunks = chunk_sizes(
+            self.ops, shape, 4 if self.precision == "float32" else 8, row_chunk, widths
+        )
         try:
-            return self.fill(a, g, chunks)
+            return self.fill(sources, targets, chunks)
         except Exception as error:
             explained = explain_memory(error, chunks, self.ops)
             if explained is None:
                 raise
             raise explained from error
 
-    def fill(self, a: Array, g: Array, chunks: Chunks) -> Array:
+    def fill(self, sources: Columns, targets: Columns, chunks: Chunks) -> Array:
         """Write the result, some targets at a time; as a rule all of them."""
-        out = self.ops.empty((a.shape[1], g.shape[1]), getattr(self.ops.xp, self.precision))
-        for left, right in windows(g.shape[1], chunks.targets):
-            out = self.fill_columns(out, left, a, g[:, left:right], chunks.sources)
+        shape = (sources.count, targets.count)
+        out = self.ops.empty(shape, getattr(self.ops.xp, self.precision))
+        for left, right in windows(targets.count, chunks.targets):
+            out = self.fill_columns(out, left, right, sources, targets, chunks.sources)
         return out
 
     # The standardized targets, and a chunk of sources, belong to a call of the next two methods:
     # one is gone before the next is made.
 
-    def fill_columns(self, out: Array, left: int, a: Array, g: Array, row_chunk: int) -> Array:
+    def fill_columns(
+        self, out: Array, left: int, right: int, sources: Columns, targets: Columns, row_chunk: int
+    ) -> Array:
         """Write the columns of some targets, which stay while sources come and go."""
-        targets = self.standardized(g, shift=True)
-        for top, bottom in windows(a.shape[1], row_chunk):
-            out = self.ops.write(out, self.block(a[:, top:bottom], targets), top, left)
+        rows = targets.rows(left, right)
+        for top, bottom in windows(sources.count, row_chunk):
+            products = self.ops.matmul(sources.rows(top, bottom), rows)
+            out = self.ops.write(out, self.reduced(products, sources, targets), top, left)
         return out
 
-    def block(self, columns: Array, targets: Array) -> Array:
-        """Correlate a chunk of sources with standardized targets."""
-        products = self.ops.matmul(self.standardized(columns, shift=False), targets)
+    def reduced(self, products: Array, sources: Columns, targets: Columns) -> Array:
+        """Give one number for each pair of nodes; the rounding of a product may leave [-1, 1]."""
         return self.ops.xp.clip(products, -1, 1)
-
-    def standardized(self, columns: Array, *, shift: bool) -> Array:
-        """Columns of any library as standardized rows of the backend."""
-        options = {"method": self.method, "ties": self.ties, "shift": shift}
-        return on_ranker(standardize_rows, columns.T, self.ops, self.precision, **options)

@@ -1,0 +1,211 @@
+"""The channel score: how all channels of one node go with all channels of another."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gsnn_edges import _checks, backends
+from gsnn_edges._typing import Array, Device, Method, Precision, Ties
+from gsnn_edges.backends import Backend
+from gsnn_edges.correlation import Columns, Kernel, checked_backend
+from gsnn_edges.ranks import on_ranker
+from gsnn_edges.standardization import standardize_rows
+
+LEAST_OBSERVATIONS = 3
+
+
+def channel_correlation(
+    a: Array,
+    g: Array,
+    a_nodes: Any,
+    g_nodes: Any,
+    *,
+    nodes: int | None = None,
+    method: Method = "spearman",
+    ties: Ties = "average",
+    directions: int | None = None,
+    row_chunk: int | None = None,
+    precision: Precision = "float32",
+    backend: str | None = None,
+    device: Device = None,
+) -> Array:
+    """Correlate nodes that have several columns each.
+
+    ``W[i, j]`` is the Frobenius norm of the block of correlations between all columns of node i
+    in ``a`` and all columns of node j in ``g``: signs may differ from column to column, and no
+    sum over columns lets them cancel.
+
+    Parameters
+    ----------
+    a, g : arrays of real numbers of shape (M, Ca) and (M, Cg)
+        M >= 3 observations of channels. Both of one library, on one device.
+    a_nodes, g_nodes : array-like of whole numbers, shapes (Ca,) and (Cg,)
+        The node of each column, counted from 0.
+    nodes : int, optional
+        Number of nodes N; by default one more than the largest in ``a_nodes`` and ``g_nodes``.
+    method, ties, precision, backend, device
+        As of `cross_correlation`.
+    directions : int, optional
+        Reduce the columns of each node to so many principal directions before they are
+        multiplied: the cost falls from the square of the columns of a node to the square of this.
+        By default all columns are used.
+    row_chunk : int, optional
+        Source nodes at a time. By default chosen from the memory that is free.
+
+    Returns
+    -------
+    array of shape (N, N)
+        From 0 to the square root of the product of both nodes' numbers of columns; 0 where a node
+        has no column, or only constant ones.
+
+    Raises
+    ------
+    TypeError, ValueError, ImportError, MemoryError
+        As `cross_correlation`; and for nodes that do not go with the columns, or M < 3.
+
+    Notes
+    -----
+    Blocks of correlations are reduced to nodes as they are made: Ca x Cg numbers are never held.
+    Nodes with fewer columns than the widest are filled up with zeros. With ``directions`` the norm
+    of the leading principal directions of the standardized columns stands for that of all: never
+    more than that, and the same where a node has no more columns.
+
+    The square of ``W`` is, but for a constant, the Hilbert-Schmidt independence criterion with
+    linear kernels on the standardized columns of both nodes [1]_. Eager only: it does not run
+    under ``jax.jit``.
+
+    References
+    ----------
+    .. [1] A. Gretton, O. Bousquet, A. Smola, B. Schoelkopf (2005). Measuring statistical
+       dependence with Hilbert-Schmidt norms. Algorithmic Learning Theory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> a = np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 3.0], [4.0, 0.0]])
+    >>> channel_correlation(a, -a, [0, 0], [0, 0]).round(4)
+    array([[1.5232]], dtype=float32)
+    """
+    ops, precision = checked_backend(a, g, method, ties, precision, backend, device)
+    least_observations(a)
+    left, right = members("a_nodes", a_nodes, a), members("g_nodes", g_nodes, g)
+    count = max(len(left), len(right))
+    if nodes is not None:
+        count = _checks.whole_number("nodes", nodes, least=count)
+    if directions is not None:
+        directions = _checks.whole_number("directions", directions, least=1)
+    if row_chunk is not None:
+        row_chunk = _checks.whole_number("row_chunk", row_chunk, least=1)
+    # Directions are those of centred rows, which a shift does not leave.
+    sides = ((a, left, False), (g, right, directions is None))
+    sources, targets = (
+        NodeColumns(x, ops, method, ties, precision, shift, filled_up(table, count), directions)
+        for x, table, shift in sides
+    )
+    return ChannelKernel(ops, precision).run(sources, targets, row_chunk)
+
+
+def least_observations(a: Array) -> None:
+    """Reject so few observations that any two columns go together."""
+    if a.shape[0] < LEAST_OBSERVATIONS:
+        raise ValueError(
+            f"a and g must have at least {LEAST_OBSERVATIONS} observations (rows); got "
+            f"{a.shape[0]}: any two columns of fewer are correlated by 1 or -1"
+        )
+
+
+def members(name: str, nodes: Any, x: Array) -> np.ndarray:
+    """Give the columns of each node, (N, widest), filled up with -1."""
+    nodes = _checks.node_indices(name, nodes, x.shape[1])
+    count = np.bincount(nodes)
+    order = np.argsort(nodes, kind="stable")
+    table = np.full((len(count), max(count, default=0)), -1)
+    slot = np.arange(len(nodes)) - (np.cumsum(count) - count)[nodes[order]]
+    table[nodes[order], slot] = order
+    return table
+
+
+def filled_up(table: np.ndarray, nodes: int) -> np.ndarray:
+    """Add nodes without a column."""
+    return np.pad(table, ((0, nodes - len(table)), (0, 0)), constant_values=-1)
+
+
+@dataclass(frozen=True)
+class NodeColumns(Columns):
+    """Columns of which each node has several: ``members`` (N, widest) says which, -1 for none."""
+
+    members: np.ndarray
+    directions: int | None
+
+    @property
+    def count(self) -> int:
+        """Number of nodes."""
+        return len(self.members)
+
+    @property
+    def width(self) -> int:
+        """Rows of a node."""
+        widest = self.members.shape[1]
+        return widest if self.directions is None else min(widest, self.directions)
+
+    def rows(self, low: int, high: int) -> Array:
+        """Standardized rows, or their leading directions, of the nodes ``low`` to ``high``."""
+        members = self.members[low:high].reshape(-1)
+        rows = on_ranker(
+            standardize_rows,
+            columns_of(self.x, members).T,
+            self.ops,
+            self.precision,
+            method=self.method,
+            ties=self.ties,
+            shift=self.shift,
+        )
+        if (members < 0).any():
+            there = self.ops.adopt((members >= 0)[:, None])
+            rows = self.ops.xp.where(there, rows, self.ops.xp.zeros_like(rows))
+        if self.width == self.members.shape[1]:
+            return rows
+        return self.ops.call(leading, rows, width=self.members.shape[1], directions=self.width)
+
+
+def columns_of(x: Array, members: np.ndarray) -> Array:
+    """Columns of an array by their numbers; a view where they lie side by side."""
+    first = members[0]
+    if np.array_equal(members, np.arange(first, first + len(members))):
+        return x[:, first : first + len(members)]
+    owner = backends.of(x)
+    return owner.xp.take(x, owner.adopt(np.maximum(members, 0)), axis=1)
+
+
+def leading(rows: Array, *, ops: Backend, width: int, directions: int) -> Array:
+    """Project the ``width`` rows of each node on their leading principal directions.
+
+    The norm of products with what comes back is that of products with the rows, but for what
+    lies in the other directions.
+    """
+    xp = ops.xp
+    nodes, length = rows.shape[0] // width, rows.shape[1]
+    each = xp.reshape(rows, (nodes, width, length))
+    gram = xp.matmul(each, xp.matrix_transpose(each))
+    # Of a symmetric matrix, by rising eigenvalues.
+    vectors = xp.linalg.eigh(gram).eigenvectors[:, :, width - directions :]
+    return xp.reshape(xp.matmul(xp.matrix_transpose(vectors), each), (nodes * directions, length))
+
+
+class ChannelKernel(Kernel):
+    """The chunk loop over nodes that have several rows each."""
+
+    def reduced(self, products: Array, sources: Columns, targets: Columns) -> Array:
+        """Give the norm of the block of each pair of nodes."""
+        return self.ops.call(block_norms, products, left=sources.width, right=targets.width)
+
+
+def block_norms(products: Array, *, ops: Backend, left: int, right: int) -> Array:
+    """Frobenius norm of each block of ``left`` rows and ``right`` columns."""
+    xp = ops.xp
+    rows, columns = products.shape[0] // left, products.shape[1]
+    squares = xp.reshape(products * products, (rows, left, columns))
+    # First over rows of blocks, in whole rows of memory; so little is left for the slow step.
+    squares = xp.reshape(xp.sum(squares, axis=1), (rows, columns // right, right))
+    return xp.sqrt(xp.sum(squares, axis=2))
