@@ -31,6 +31,7 @@ FLOORS = {
     "correlation": 6,
     "bootstrap": 7,
     "channels": 7,
+    "layers": 7,
     "inferer": 8,
     "demo": 9,
     "bench": 10,

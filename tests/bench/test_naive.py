@@ -17,6 +17,7 @@ def test_naive_spearman_equals_ours_where_nothing_is_tied():
     assert_allclose(naive_spearman(a, g), cross_correlation(a, g, ties="ordinal"), atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:mrr. .* edges in edge_index are")
 @pytest.mark.parametrize("chunk", [1, 7, 1000])
 def test_gather_mrr_equals_ours(chunk):
     scores, truths = scored_edges(15, 60)

@@ -28,11 +28,12 @@ def observations(count: int, nodes: int, *, seed: int = 0) -> tuple[Floats, Floa
 
 
 def scored_edges(nodes: int, edges: int, *, seed: int = 0) -> tuple[Floats, Indices]:
-    """Draw scores of shape (nodes, nodes) and that many different edges, of shape (2, edges)."""
+    """Draw scores, (nodes, nodes), and that many different edges, (2, edges), no self-edges."""
     rng = np.random.default_rng(seed)
     scores = rng.standard_normal((nodes, nodes), dtype=np.float32)
-    drawn = rng.choice(nodes * nodes, edges, replace=False)
-    return scores, np.stack(np.divmod(drawn, nodes))
+    drawn = rng.choice(nodes * (nodes - 1), edges, replace=False)
+    source, target = np.divmod(drawn, nodes - 1)
+    return scores, np.stack([source, target + (target >= source)])
 
 
 def _normal_with_zeros(rng: np.random.Generator, shape: tuple[int, int], share: float) -> Floats:

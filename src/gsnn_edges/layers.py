@@ -1,0 +1,112 @@
+"""Where a pooled correlation comes from: layer pairs, and what lies within and between them."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from gsnn_edges import _checks
+from gsnn_edges._typing import Array, Device, Method, Precision, Ties
+from gsnn_edges.correlation import Columns, checked_backend, cross_correlation
+
+
+class LayerParts(NamedTuple):
+    """A pooled correlation, and its two parts: ``pooled = within + between``."""
+
+    pooled: Array
+    within: Array
+    between: Array
+
+
+def layer_pairs(a: Array, g: Array, samples: int) -> Iterator[tuple[Array, Array]]:
+    """Cut observations into those of each layer pair.
+
+    Parameters
+    ----------
+    a, g : arrays of shape (M, ...)
+        Row ``l * samples + b`` belongs to layer pair l and sample b, as `capture` gives them.
+    samples : int
+        Number of samples B; M is a multiple of it.
+
+    Yields
+    ------
+    a, g : views of shape (B, ...)
+    """
+    for start in range(0, checked_samples(a, samples) * samples, samples):
+        yield a[start : start + samples, ...], g[start : start + samples, ...]
+
+
+def checked_samples(a: Array, samples: int) -> int:
+    """Give the number of layer pairs."""
+    samples = _checks.whole_number("samples", samples, least=1)
+    pairs, rest = divmod(int(a.shape[0]), samples)
+    if rest or pairs == 0:
+        raise ValueError(
+            f"samples must divide the number of observations, {a.shape[0]}, into layer pairs; got "
+            f"{samples}: it is the number of rows of the batch"
+        )
+    return pairs
+
+
+def layer_parts(
+    a: Array,
+    g: Array,
+    samples: int,
+    *,
+    method: Method = "spearman",
+    ties: Ties = "average",
+    precision: Precision = "float32",
+    backend: str | None = None,
+    device: Device = None,
+) -> LayerParts:
+    """Split a pooled correlation into what lies within layers and what lies between them.
+
+    Parameters
+    ----------
+    a, g : arrays of shape (M, Na) and (M, Ng), as `cross_correlation` takes them
+        Row ``l * samples + b`` belongs to layer pair l and sample b.
+    samples : int
+        Number of samples B; M is a multiple of it.
+    method, ties, precision, backend, device
+        As of `cross_correlation`.
+
+    Returns
+    -------
+    LayerParts of arrays of shape (Na, Ng)
+        ``pooled`` is what `cross_correlation` gives. ``between`` is what would be left if each
+        sample had its layer's mean (of ranks, or of values for Pearson), ``within`` what samples
+        add to that: ``pooled = within + between`` within rounding, each part in [-1, 1].
+
+    Raises
+    ------
+    TypeError, ValueError, ImportError, MemoryError
+        As `cross_correlation`; and when ``samples`` does not divide M.
+
+    Notes
+    -----
+    Ranks are taken over all observations, as pooling takes them, and then centred within each
+    layer. Ranks taken layer by layer would be those of another correlation: their parts would not
+    add up to this one.
+
+    Peak memory: that of `cross_correlation`, and the standardized columns of ``a`` and ``g``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> a = np.array([[1.0], [2.0], [11.0], [12.0]])
+    >>> g = np.array([[2.0], [1.0], [12.0], [11.0]])
+    >>> [f"{part[0, 0]:.1f}" for part in layer_parts(a, g, samples=2)]
+    ['0.6', '-0.2', '0.8']
+    """
+    pairs = checked_samples(a, samples)
+    ops, precision = checked_backend(a, g, method, ties, precision, backend, device)
+    pooled = cross_correlation(
+        a, g, method=method, ties=ties, precision=precision, backend=backend, device=device
+    )
+    sums = [layer_sums(Columns(x, ops, method, ties, precision, False), pairs) for x in (a, g)]
+    between = ops.matmul(*sums) / samples
+    return LayerParts(pooled, pooled - between, between)
+
+
+def layer_sums(columns: Columns, pairs: int) -> Any:
+    """Sum standardized rows over each of the stretches that are layer pairs."""
+    xp, rows = columns.ops.xp, columns.rows(0, columns.count)
+    return xp.sum(xp.reshape(rows, (rows.shape[0], pairs, -1)), axis=2)

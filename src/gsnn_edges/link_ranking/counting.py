@@ -1,0 +1,178 @@
+"""How many candidates score above each query, and level with it: one pass over the rows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gsnn_edges import _checks, backends
+from gsnn_edges._typing import Array
+from gsnn_edges.link_ranking.pools import Pool
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """What one pass finds for each query.
+
+    Attributes
+    ----------
+    above, level : int64 arrays of shape (E,)
+        Optimistic rank ``1 + above``, pessimistic rank ``1 + above + level``.
+    candidates : int64 array of shape (E,)
+        How many are ranked, the query among them.
+    scores : float64 array of shape (E,)
+        The queries' own scores.
+    """
+
+    above: np.ndarray
+    level: np.ndarray
+    candidates: np.ndarray
+    scores: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Scores on the backend that ranks them, read as rows of sources or, axis 1, of targets."""
+
+    cells: Array
+    ops: backends.Backend
+    axis: int = 0
+
+    @property
+    def width(self) -> int:
+        """How many scores there are in a row."""
+        return int(self.cells.shape[1 - self.axis])
+
+    def rows(self, nodes: np.ndarray) -> Array:
+        """Scores of these nodes' rows, as floats."""
+        rows = self.ops.xp.take(self.cells, self.ops.adopt(nodes), axis=self.axis)
+        return as_float(rows.T if self.axis else rows, self.ops.xp)
+
+
+def competitors(
+    scores: Array, queries: np.ndarray, truths: np.ndarray, chunk: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count the false edges of each query's source that score above it, and level with it.
+
+    Parameters
+    ----------
+    scores : (N, N) array, finite
+    queries, truths : (2, E) int64 arrays
+    chunk : rows of ``scores`` at a time
+
+    Returns
+    -------
+    above, level : int64 arrays of shape (E,)
+        Optimistic rank ``1 + above``, pessimistic rank ``1 + above + level``.
+    """
+    counts = count(scores, queries, truths, chunk)
+    return counts.above, counts.level
+
+
+def count(
+    scores: Array,
+    queries: np.ndarray,
+    truths: np.ndarray,
+    chunk: int,
+    *,
+    axis: int = 0,
+    pool: Pool | None = None,
+) -> Counts:
+    """Count for each query ``(s, d)`` among the false edges ``(s, .)``; with axis 1 ``(., d)``.
+
+    Parameters
+    ----------
+    scores : (N, N) array, finite
+    queries, truths : (2, E) int64 arrays
+    chunk : rows (of targets with axis 1) at a time
+    axis : 0 to rank targets, 1 to rank sources
+    pool : the pairs that compete, all where it is None; it holds every query
+    """
+    ops = backends.of(scores).ranker()
+    table = Table(backends.move(scores, ops), ops, axis)
+    anchors, row = np.unique(queries[axis], return_inverse=True)
+    found = [np.empty(queries.shape[1], kind) for kind in (np.int64, np.int64, np.int64, float)]
+    for start in range(0, len(anchors), chunk):
+        here = np.flatnonzero((row >= start) & (row < start + chunk))
+        nodes = anchors[start : start + chunk]
+        removed = removed_cells(nodes, truths, table.width, axis=axis, pool=pool)
+        part = count_rows(table, nodes, row[here] - start, queries[1 - axis, here], removed)
+        for whole, values in zip(found, part, strict=True):
+            whole[here] = values
+    return Counts(*found)
+
+
+def count_rows(
+    table: Table, nodes: np.ndarray, row: np.ndarray, other: np.ndarray, removed: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Count for the queries at ``(nodes[row], other)``, with these nodes' rows in memory."""
+    ops, xp, width = table.ops, table.ops.xp, table.width
+    rows = table.rows(nodes)
+    cell = row * width + other
+    own = xp.take(xp.reshape(rows, (-1,)), ops.adopt(cell))
+    rows = ops.map_rows(sort_each, without(rows, ops.adopt(removed), ops), _checks.dtype_name(rows))
+    flat, base = xp.reshape(rows, (-1,)), ops.adopt(row * width)
+    left = search(flat, base, own, width, xp=xp, right=False)
+    right = search(flat, base, own, width, xp=xp, right=True)
+    # A query that is not among the true edges is in its own row, level with itself.
+    itself = ~removed.reshape(-1)[cell]
+    left_over = width - np.count_nonzero(removed, axis=1)
+    return (
+        width - ops.to_numpy(right),
+        ops.to_numpy(right - left) - itself,
+        left_over[row] + 1 - itself,
+        as_float64(own, ops),
+    )
+
+
+def removed_cells(
+    nodes: np.ndarray, truths: np.ndarray, width: int, *, axis: int = 0, pool: Pool | None = None
+) -> np.ndarray:
+    """Mark what does not compete in the (sorted, unique) nodes' rows: true, or not in the pool."""
+    mask = np.zeros((len(nodes), width), bool) if pool is None else ~pool.rows(nodes, axis)
+    anchor, other = truths[axis], truths[1 - axis]
+    place = np.searchsorted(nodes, anchor)
+    known = np.take(nodes, place, mode="clip") == anchor
+    mask[place[known], other[known]] = True
+    return mask
+
+
+def without(rows: Array, removed: Array, ops: backends.Backend) -> Array:
+    """Put minus infinity, which is below every score, where a cell is removed."""
+    lowest = ops.xp.asarray(-np.inf, dtype=rows.dtype, device=ops.device)
+    return ops.xp.where(removed, lowest, rows)
+
+
+def as_float(x: Array, xp: Any) -> Array:
+    """Whole numbers as floats, so that a removed score can be minus infinity."""
+    if xp.isdtype(x.dtype, "real floating"):
+        return x
+    return xp.astype(x, xp.float64 if _checks.has_float64(xp) else xp.float32)
+
+
+def as_float64(x: Array, ops: backends.Backend) -> np.ndarray:
+    """Floats of any width as float64 on the host, none changed."""
+    known = _checks.dtype_name(x) in ("float32", "float64")
+    return ops.to_numpy(x if known else ops.xp.astype(x, ops.xp.float32)).astype(np.float64)
+
+
+def sort_each(rows: Array, *, ops: backends.Backend, dtype: str) -> Array:
+    """Sort each row."""
+    return ops.xp.sort(rows, axis=1, stable=False)
+
+
+def search(flat: Array, base: Array, values: Array, width: int, *, xp: Any, right: bool) -> Array:
+    """Find the insertion point of each value in its own sorted row, counted within the row.
+
+    The standard's ``searchsorted`` knows a single row. ``base`` is where each value's row of
+    ``width`` scores begins in ``flat``.
+    """
+    low, high = base, base + width
+    for _ in range(width.bit_length()):
+        open_ = low < high
+        middle = (low + high) // 2
+        found = xp.take(flat, xp.where(open_, middle, base))
+        forward = (found <= values) if right else (found < values)
+        low = xp.where(open_ & forward, middle + 1, low)
+        high = xp.where(open_ & ~forward, middle, high)
+    return low - base

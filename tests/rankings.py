@@ -1,0 +1,53 @@
+"""Problems to rank, and their slow answers."""
+
+import warnings
+
+import numpy as np
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of PyKEEN's own imports
+    import pykeen.metrics.ranking as pykeen_metrics
+    from pykeen.evaluation.ranks import Ranks as PykeenRanks
+
+__all__ = ["PykeenRanks", "counts", "problem", "proper_problem", "pykeen_metrics"]
+
+
+def problem(seed, nodes=20, queries=60, levels=12):
+    """Tied scores, duplicate queries, self-edges, queries that are not among the true edges."""
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, levels, (nodes, nodes)).astype(np.float32)
+    edges = rng.integers(0, nodes, (2, queries))
+    edges[1, :3] = edges[0, :3]
+    edges[:, -5:] = edges[:, :5]
+    return scores, edges, np.concatenate([edges[:, ::2], rng.integers(0, nodes, (2, 30))], axis=1)
+
+
+def proper_problem(seed, nodes=20, queries=40, levels=12):
+    """Tied scores and true edges off the diagonal, of which the first are the queries."""
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, levels, (nodes, nodes)).astype(np.float32)
+    true_edges = np.argwhere(~np.eye(nodes, dtype=bool)).T
+    drawn = rng.permutation(true_edges.shape[1])[: 2 * queries]
+    return scores, true_edges[:, drawn[:queries]], true_edges[:, drawn]
+
+
+def counts(scores, edges, true_edges, axis=0, allowed=None):
+    """Above, level and candidates of every query, one at a time: (3, E)."""
+    if axis:
+        flipped = None if allowed is None else allowed.T
+        return counts(scores.T, edges[::-1], true_edges[::-1], 0, flipped)
+    true = set(zip(*np.asarray(true_edges).tolist(), strict=True))
+    found = []
+    for source, target in zip(*np.asarray(edges).tolist(), strict=True):
+        rivals = [
+            scores[source, other]
+            for other in range(scores.shape[1])
+            if other != target
+            and (source, other) not in true
+            and (allowed is None or allowed[source, other])
+        ]
+        own = scores[source, target]
+        above = sum(rival > own for rival in rivals)
+        level = sum(rival == own for rival in rivals)
+        found.append((above, level, 1 + len(rivals)))
+    return np.array(found).T

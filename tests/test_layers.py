@@ -1,0 +1,83 @@
+"""Layer pairs are cut in order, and the parts of a pooled correlation add up."""
+
+import numpy as np
+import pytest
+import scipy.stats
+from columns import kinds, matrix
+
+from gsnn_edges import cross_correlation
+from gsnn_edges.layers import layer_pairs, layer_parts
+
+SAMPLES, PAIRS = 60, 4
+
+
+def observations():
+    """Columns that move from layer to layer."""
+    shift = np.repeat(np.arange(PAIRS), SAMPLES)[:, None].astype(np.float32)
+    a, g = (matrix(*kinds(SAMPLES * PAIRS, seed)) for seed in (0, 1))
+    a[:, :3] += shift
+    g[:, :5] -= 0.5 * shift
+    return a, g
+
+
+def standard(x, method):
+    """Centred columns of length 1, in float64; constant columns are 0."""
+    x = (
+        scipy.stats.rankdata(x, axis=0)
+        if method == "spearman"
+        else x / np.abs(x).max(axis=0, initial=1e-30)
+    )
+    x = x.astype(np.float64) - x.mean(axis=0, dtype=np.float64)
+    return x / np.where(np.ptp(x, axis=0) == 0, np.inf, np.linalg.norm(x, axis=0))
+
+
+def slow_between(a, g, method):
+    """Correlate columns in which each sample has its layer's mean."""
+    a, g = (standard(x, method) for x in (a, g))
+    means = []
+    for x in (a, g):
+        parts = [np.full_like(part, 1) * part.mean(axis=0) for part in np.split(x, PAIRS)]
+        means.append(np.concatenate(parts))
+    return means[0].T @ means[1]
+
+
+@pytest.mark.parametrize("method", ["spearman", "pearson"])
+def test_parts_equal_a_slow_computation_and_add_up(library, method):
+    if library.jit:
+        pytest.skip("eager: three matrices come back")
+    a, g = observations()
+    parts = layer_parts(library.array(a), library.array(g), SAMPLES, method=method)
+    pooled, within, between = (library.numpy(part) for part in parts)
+    np.testing.assert_allclose(between, slow_between(a, g, method), rtol=0, atol=4e-6)
+    np.testing.assert_allclose(within + between, pooled, rtol=0, atol=1e-6)
+    expected = library.numpy(cross_correlation(library.array(a), library.array(g), method=method))
+    np.testing.assert_array_equal(pooled, expected)
+    assert np.abs(between).max() > 0.3
+
+
+def test_one_layer_pair_has_nothing_between():
+    a, g = observations()
+    parts = layer_parts(a, g, len(a))
+    np.testing.assert_allclose(parts.between, 0, atol=1e-6)
+
+
+def test_layer_pairs_are_cut_in_order():
+    a = np.arange(12).reshape(6, 2)
+    found = list(layer_pairs(a, -a, 3))
+    for (left, right), expected in zip(found, (a[:3], a[3:]), strict=True):
+        np.testing.assert_array_equal(left, expected)
+        np.testing.assert_array_equal(right, -expected)
+
+
+@pytest.mark.parametrize(
+    ("samples", "error", "phrase"),
+    [
+        (7, ValueError, "samples must divide .* 240, into layer pairs; got 7"),
+        (480, ValueError, "samples must divide"),
+        (0, ValueError, "samples must be at least 1"),
+        (60.0, TypeError, "samples must be a whole number"),
+    ],
+)
+def test_samples_that_do_not_fit_are_an_error(samples, error, phrase):
+    with pytest.raises(error, match=phrase):
+        layer_parts(*observations(), samples)
