@@ -25,15 +25,19 @@ FLOORS = {
     "backends": 3,
     "ranks": 4,
     "link_ranking": 4,
+    "holdout": 4,
     "observations": 4,
+    "recovery": 5,
     "standardization": 5,
     "chunks": 5,
     "correlation": 6,
     "bootstrap": 7,
     "channels": 7,
     "layers": 7,
+    "evidence": 7,
     "inferer": 8,
     "demo": 9,
+    "training": 9,
     "bench": 10,
     "cli": 11,
     "__init__": 12,  # the table of contents names everything, so nothing may import from it
@@ -41,12 +45,12 @@ FLOORS = {
 
 # The only files and folders that import a heavy library.
 IMPORTERS = {
-    "torch": {"observations", "backends.torch_backend", "demo", "bench"},
+    "torch": {"observations", "backends.torch_backend", "demo", "bench", "training"},
     "jax": {"backends.jax_backend", "bench"},
 }
 
 LONGEST_BODY = 60
-LONGEST_BACKEND = 110  # lines of code, without docstrings, comments and blank ones
+LONGEST_BACKEND = 120  # lines of code, without docstrings, comments and blank ones
 
 
 def named_files() -> dict[str, Path]:

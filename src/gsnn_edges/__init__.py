@@ -7,27 +7,45 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gsnn_edges import backends
     from gsnn_edges.correlation import cross_correlation
+    from gsnn_edges.evidence import EdgeEvidence
+    from gsnn_edges.holdout import split_edges
     from gsnn_edges.inferer import FunctionEdgeInferer
-    from gsnn_edges.link_ranking import mrr
+    from gsnn_edges.link_ranking import LinkRanking, evaluate_edges, mrr
     from gsnn_edges.observations import capture
     from gsnn_edges.ranks import rankdata
+    from gsnn_edges.recovery import EdgeRecovery, recover_edges
+    from gsnn_edges.training import BestWeights
 
 # Where each name lives. Loaded at first use, so that importing the package loads no library.
 _HOMES = {
+    "BestWeights": "training",
+    "EdgeEvidence": "evidence",
+    "EdgeRecovery": "recovery",
     "FunctionEdgeInferer": "inferer",
+    "LinkRanking": "link_ranking",
     "capture": "observations",
     "cross_correlation": "correlation",
+    "evaluate_edges": "link_ranking",
     "mrr": "link_ranking",
     "rankdata": "ranks",
+    "recover_edges": "recovery",
+    "split_edges": "holdout",
 }
 
 __all__ = [
+    "BestWeights",
+    "EdgeEvidence",
+    "EdgeRecovery",
     "FunctionEdgeInferer",
+    "LinkRanking",
     "backends",
     "capture",
     "cross_correlation",
+    "evaluate_edges",
     "mrr",
     "rankdata",
+    "recover_edges",
+    "split_edges",
 ]
 __version__ = version("gsnn-edges")
 

@@ -266,6 +266,81 @@ def test_bad_arguments(edges, options, message):
         GSNN(edges, CHAIN_NAMES, **options)
 
 
+def dropped(edges, keep):
+    """The graph without some of its function -> function edges."""
+    return {**edges, FUNCTION_EDGES: edges[FUNCTION_EDGES][:, keep]}
+
+
+def without_weights_of(model, smaller, keep):
+    """Give the smaller graph's model the weights of the larger one's remaining edges."""
+    first = len(model.input_sources)
+    kept = np.ones(model.n_edges, bool)
+    kept[first : first + len(keep)] = keep
+    for block, small in zip(model.ResBlocks, smaller.ResBlocks, strict=True):
+        for name in ("lin_in", "lin_out"):
+            large, own = getattr(block, name), getattr(small, name)
+            edge = large.columns if name == "lin_in" else rows_of(large)
+            own.weight.data = large.weight.data[kept[edge]]
+        written = kept[block.lin_out.biased_rows]
+        small.lin_out.bias.data = block.lin_out.bias.data[written]
+        small.lin_in.bias.data = block.lin_in.bias.data
+        small.residual_scale.data = block.residual_scale.data
+
+
+def rows_of(linear):
+    ends = [*linear.offsets[1:], len(linear.columns)]
+    return np.repeat(np.arange(linear.n_rows), np.diff([0, *map(int, ends)]))
+
+
+@pytest.mark.parametrize("norm", ["none", "layer"])
+def test_masked_edges_are_edges_that_are_not_there(norm):
+    edges, names = random_graph(30, 4)
+    own = torch.arange(30).expand(2, -1)
+    edges[FUNCTION_EDGES] = torch.cat([edges[FUNCTION_EDGES], own], dim=1).unique(dim=1)
+    options = {"channels": 3, "layers": 4, "norm": norm}
+    model = shaken(GSNN(edges, names, **options))
+    keep = torch.rand(model.n_function_edges, generator=torch.Generator().manual_seed(0)) < 0.7
+    keep |= edges[FUNCTION_EDGES][0] == edges[FUNCTION_EDGES][1]
+    smaller = GSNN(dropped(edges, keep), names, **options).double().eval()
+    without_weights_of(model, smaller, keep.numpy())
+    if norm == "layer":
+        for block, small in zip(model.ResBlocks, smaller.ResBlocks, strict=True):
+            small.norm.load_state_dict(block.norm.state_dict())
+    x = torch.randn(5, 15, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    assert_allclose(model(x, edge_mask=keep).detach(), smaller(x).detach(), rtol=1e-12, atol=1e-13)
+    assert (model(x) - smaller(x)).abs().max().item() > 1e-3
+
+
+def test_no_information_passes_a_masked_edge():
+    model = shaken(GSNN(CHAIN, CHAIN_NAMES, channels=2, layers=4))
+    x = torch.ones(1, 2, dtype=torch.float64, requires_grad=True)
+    # Output y hears input u by way of a -> b alone.
+    for keep, hears in (([1, 1, 1], True), ([0, 1, 1], False)):
+        y = model(x, edge_mask=torch.tensor(keep, dtype=torch.bool))[0, 0]
+        assert_array_equal(torch.autograd.grad(y, x)[0] != 0, [[hears, False]])
+
+
+def test_masks_of_every_form():
+    model = shaken(GSNN(CHAIN, CHAIN_NAMES, channels=2, layers=3))
+    x = torch.randn(4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    keep = torch.tensor([True, False, True])
+    # Two input edges before; four self-edges but the given 1 -> 1, and three output edges, after.
+    whole = torch.cat([torch.ones(2), keep, torch.ones(6)])
+    expected = model(x, edge_mask=keep).detach()
+    for mask in (keep[None], keep.float(), whole, whole.bool(), whole[None].double()):
+        assert_array_equal(model(x, edge_mask=mask).detach(), expected)
+    assert_array_equal(model(x, edge_mask=torch.ones(3)).detach(), model(x).detach())
+    assert_array_equal(model(x, edge_mask=torch.zeros(11)).detach(), 0)
+    halves = torch.autograd.functional.jacobian(lambda m: model(x, m), torch.full((3,), 0.5))
+    assert_array_equal(halves.abs().sum((0, 1)) > 0, True)
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 1), (4, 3), (), (1, 1, 3)])
+def test_bad_mask(shape):
+    with pytest.raises(ValueError, match=r"edge_mask must have shape .* E = 3 .* or 11 .*got \("):
+        GSNN(CHAIN, CHAIN_NAMES)(torch.ones(4, 2), edge_mask=torch.ones(shape))
+
+
 def test_bad_x():
     with pytest.raises(ValueError, match=r"x must have shape \(rows, 2\).*got \(5, 3\)"):
         GSNN(CHAIN, CHAIN_NAMES)(torch.ones(5, 3))

@@ -237,6 +237,7 @@ class GSNN(nn.Module):
             _checked_edges(edge_index_dict, kind, counts)
             for kind in (INPUT_EDGES, FUNCTION_EDGES, OUTPUT_EDGES)
         )
+        self.n_function_edges = between.shape[1]
         between = _with_self_edges(between, counts["function"])
         self.seed = seed
         self.n_inputs = counts["input"]
@@ -290,12 +291,17 @@ class GSNN(nn.Module):
             elif isinstance(module, ResBlock):
                 module.reset_parameters()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, edge_mask: Tensor | None = None) -> Tensor:
         """Predict the outputs from the inputs.
 
         Parameters
         ----------
         x : Tensor of shape (B, number of inputs)
+        edge_mask : Tensor of shape (E,) or (1, E), optional
+            What the state of each edge is multiplied by before and after every block: nothing
+            passes along an edge of False or 0. E counts the function -> function edges as they
+            were given (all others stay), or all ``n_edges`` edges of the model. As (1, E), the
+            mask is not mistaken for a value of each row where B happens to equal E.
 
         Returns
         -------
@@ -304,7 +310,7 @@ class GSNN(nn.Module):
         Raises
         ------
         ValueError
-            If x has another number of columns.
+            If x has another number of columns, or edge_mask another number of edges.
         """
         if x.ndim != 2 or x.shape[1] != self.n_inputs:
             raise ValueError(
@@ -314,10 +320,29 @@ class GSNN(nn.Module):
         given = x.T[self.input_sources]
         blank = given.new_zeros((self.n_edges - len(given), len(x)))
         state = torch.cat([given, blank]).T
+        mask = None if edge_mask is None else self._mask_of_all_edges(edge_mask).to(state)
+        state = state if mask is None else state * mask
         for block in self.ResBlocks:
             state = block(state)
+            state = state if mask is None else state * mask
         sums: Tensor = self.readout(state)
         return sums / math.sqrt(len(self.ResBlocks))
+
+    def _mask_of_all_edges(self, edge_mask: Tensor) -> Tensor:
+        """Extend a mask of the function -> function edges as given to all edges of the model."""
+        counts = self.n_function_edges, self.n_edges
+        if edge_mask.shape not in {(*lead, count) for lead in ((), (1,)) for count in counts}:
+            raise ValueError(
+                f"edge_mask must have shape (E,) or (1, E), with E = {counts[0]} for the "
+                f"function -> function edges as given or {counts[1]} for all edges of the model; "
+                f"got {tuple(edge_mask.shape)}"
+            )
+        mask = edge_mask.flatten()
+        if len(mask) == self.n_edges:
+            return mask
+        before = len(self.input_sources)
+        after = self.n_edges - before - len(mask)
+        return torch.cat([mask.new_ones(before), mask, mask.new_ones(after)])
 
 
 def _weighted_sums(

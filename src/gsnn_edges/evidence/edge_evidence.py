@@ -1,0 +1,489 @@
+"""EdgeEvidence: W with the names of its nodes and how it was made."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsnn_edges import _checks, backends
+from gsnn_edges._typing import Array, Device
+from gsnn_edges.evidence import arguments, combining, frames, storage
+from gsnn_edges.evidence.arguments import Indices, Mask
+from gsnn_edges.evidence.top_pairs import ScoredEdge, pool_mask, scored_edges, strongest
+from gsnn_edges.link_ranking import LinkRanking, evaluate_edges
+
+SHOWN, SHOWN_HTML = 3, 10
+
+# What a file holds beside the arrays.
+FACTS = ("node_names", "method", "counts", "settings", "versions")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EdgeEvidence:
+    """A matrix of evidence for edges, with names and provenance.
+
+    ``W[i, j]`` is the evidence for an edge i -> j: the larger, the stronger. What is asked of it
+    is answered on the host; ``W`` itself stays where it is.
+
+    Parameters
+    ----------
+    W : array of shape (N, N)
+        Finite real numbers; NumPy, torch, JAX or another Array API array.
+    node_names : sequence of str, optional
+        A name for each node, all different.
+    method : str
+        How W was made, as "spearman".
+    counts : mapping of str to int
+        What W was made from: ``samples``, ``layers``, ``observations``.
+    settings : mapping
+        Options that W was made with; what JSON can hold.
+    versions : mapping of str to str, optional
+        Of this package and the library of W; left out, those that are installed.
+    spread : array of shape (N, N), optional
+        Standard deviation of each score, as `mean` finds it.
+    known_edges : array-like of whole numbers, shape (2, E), optional
+        Edges that are known already, sources above targets.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a W that is no square matrix of finite real numbers, names that are not N different
+        strings, or edges outside of W.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> evidence = EdgeEvidence(np.array([[0.9, 0.5], [0.2, 0.9]]), ["a", "b"])
+    >>> evidence
+    EdgeEvidence of 2 nodes, spearman, numpy float64; best: a -> b 0.500, b -> a 0.200
+    >>> evidence.top(1)[0].target_name
+    'b'
+    """
+
+    W: Array
+    node_names: list[str] | None = None
+    _: KW_ONLY
+    method: str = "spearman"
+    counts: Mapping[str, int] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] | None = None
+    spread: Array | None = None
+    known_edges: Indices | None = None
+
+    def __post_init__(self) -> None:
+        nodes = arguments.check_matrix("W", self.W)
+        if self.spread is not None and arguments.check_matrix("spread", self.spread) != nodes:
+            raise ValueError(
+                f"spread must have the shape of W, {tuple(self.W.shape)}; got "
+                f"{tuple(self.spread.shape)}"
+            )
+        if not isinstance(self.method, str):
+            raise TypeError(f"method must be a string, as 'spearman'; got {self.method!r}")
+        checked = {
+            "node_names": arguments.checked_names(self.node_names, nodes),
+            "counts": arguments.checked_counts(self.counts),
+            "settings": arguments.as_json("settings", self.settings),
+            "versions": arguments.as_json(
+                "versions", self.versions or arguments.installed_versions(self.W)
+            ),
+            "known_edges": arguments.checked_known(self.known_edges, nodes),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    def top(
+        self,
+        k: int,
+        *,
+        exclude_self: bool = True,
+        exclude_known: bool | None = None,
+        candidates: Any = None,
+    ) -> list[ScoredEdge]:
+        """List the k strongest pairs, best first.
+
+        Parameters
+        ----------
+        k : int
+            At least 1; all pairs are listed where there are fewer.
+        exclude_self : bool
+            Leave out pairs (i, i).
+        exclude_known : bool, optional
+            Leave out ``known_edges``; by default where there are any.
+        candidates : bool array-like of shape (N, N), str, or list of str, optional
+            The pairs that may be listed: those marked, or those that a rule over node names
+            matches, such as ``"PROTEIN__* -> RNA__*"``; as in `gsnn_edges.evaluate_edges`.
+
+        Returns
+        -------
+        list of ScoredEdge
+            ``(source, target, source_name, target_name, score, rank)``, ``rank`` from 1. Equal
+            scores stand by source, then by target.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a ``k`` below 1, candidates of another shape or without a node that matches, or
+            ``exclude_known=True`` without known edges.
+
+        Notes
+        -----
+        A partition finds the k-th score, and only what reaches it is sorted. Peak memory: a copy
+        of W on the host, one more where W lies elsewhere, and two masks of a byte for each pair.
+        """
+        pool = self._pool(exclude_self, exclude_known, candidates)
+        return self._scored(strongest(self._scores(), pool, arguments.checked_k(k)))
+
+    def to_frame(
+        self,
+        k: int | None = None,
+        *,
+        exclude_self: bool = True,
+        exclude_known: bool = False,
+        candidates: Any = None,
+    ) -> Any:
+        """Make a pandas frame of the k strongest pairs, best first, or of all.
+
+        Parameters
+        ----------
+        k : int, optional
+            Left out, all pairs are given as they lie in W, by source, then by target: to sort
+            millions of pairs takes far longer than to list them.
+        exclude_self, exclude_known, candidates
+            As for `top`, but known edges are left out only where that is asked for.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``source`` and ``target`` (names as categories, or else indices), ``score``, and, where
+            this evidence has them, ``spread`` and ``known`` (bool).
+
+        Raises
+        ------
+        ImportError
+            Without pandas, which comes with the extra "frames".
+        TypeError, ValueError
+            As for `top`.
+
+        Notes
+        -----
+        Peak memory: about 35 bytes for each pair.
+        """
+        pool = self._pool(exclude_self, exclude_known, candidates)
+        columns = {"score": self._scores()}
+        if self.spread is not None:
+            columns["spread"] = on_host(self.spread)
+        if self.known_edges is not None:
+            columns["known"] = np.zeros(pool.shape, bool)
+            columns["known"][tuple(self.known_edges)] = True
+        cells = np.flatnonzero(pool)
+        if k is not None:
+            cells = strongest(self._scores(), pool, arguments.checked_k(k))
+        return frames.frame(cells, len(pool), self.node_names, columns)
+
+    def to_edge_index(
+        self,
+        k: int,
+        *,
+        exclude_self: bool = True,
+        exclude_known: bool | None = None,
+        candidates: Any = None,
+    ) -> Indices:
+        """Give the k strongest pairs as an int64 array of shape (2, k), sources above targets.
+
+        Arguments, order and errors are those of `top`.
+        """
+        pool = self._pool(exclude_self, exclude_known, candidates)
+        cells = strongest(self._scores(), pool, arguments.checked_k(k))
+        return np.stack(np.divmod(cells, max(len(pool), 1)))
+
+    def to_networkx(
+        self,
+        k: int | None = None,
+        *,
+        threshold: float | None = None,
+        exclude_self: bool = True,
+        exclude_known: bool | None = None,
+        candidates: Any = None,
+    ) -> Any:
+        """Make a networkx graph of the k strongest pairs, or of those that reach a threshold.
+
+        Parameters
+        ----------
+        k : int, optional
+        threshold : float, optional
+            The least score of an edge. Either this or ``k`` is given.
+        exclude_self, exclude_known, candidates
+            As for `top`.
+
+        Returns
+        -------
+        networkx.DiGraph
+            Of all N nodes, by name or else by index; each edge has its score as ``weight``.
+
+        Raises
+        ------
+        ImportError
+            Without networkx, which comes with the extra "frames".
+        TypeError, ValueError
+            As for `top`, and when not exactly one of ``k`` and ``threshold`` is given.
+        """
+        if (k is None) == (threshold is None):
+            raise ValueError(
+                f"k or threshold must be given, and not both; got k={k!r}, threshold={threshold!r}"
+            )
+        pool = self._pool(exclude_self, exclude_known, candidates)
+        if threshold is not None:
+            pool &= self._scores() >= arguments.checked_threshold(threshold)
+        cells = strongest(self._scores(), pool, None if k is None else arguments.checked_k(k))
+        nodes = range(len(pool)) if self.node_names is None else self.node_names
+        return frames.graph(self._scored(cells), nodes)
+
+    def evaluate(self, edge_index: Any, all_true_edges: Any = None, **options: Any) -> LinkRanking:
+        """Say how well W ranks edges that were held out: `gsnn_edges.evaluate_edges` of it.
+
+        Parameters
+        ----------
+        edge_index : array-like of whole numbers, shape (2, E)
+            Edges to be found.
+        all_true_edges : array-like of whole numbers, shape (2, E_total), optional
+            Edges that never compete with them; left out, these and ``known_edges``.
+        **options
+            Further arguments of `gsnn_edges.evaluate_edges`, such as ``direction``, ``ks``,
+            ``candidates`` and ``exclude_self``; ``node_names`` are this evidence's.
+
+        Returns
+        -------
+        LinkRanking
+            As `gsnn_edges.evaluate_edges` gives it, with the same errors and warnings.
+        """
+        if all_true_edges is None and self.known_edges is not None:
+            queries = _checks.edge_index("edge_index", edge_index, self.W.shape)
+            all_true_edges = np.concatenate([self.known_edges, queries], axis=1)
+        options.setdefault("node_names", self.node_names)
+        return evaluate_edges(self.W, edge_index, all_true_edges, **options)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write all of this to one npz file, without pickle, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path
+            An existing file is replaced, once the new one is complete.
+
+        Raises
+        ------
+        OSError
+            Where nothing can be written.
+
+        Notes
+        -----
+        Arrays are written as NumPy's, bit for bit; bfloat16 as float32, which holds its values.
+        Peak memory: a copy of the largest array.
+        """
+        arrays = {"W": self.W, "spread": self.spread, "known_edges": self.known_edges}
+        facts = {name: getattr(self, name) for name in FACTS}
+        storage.write_file(
+            Path(path), facts, {n: on_host(x) for n, x in arrays.items() if x is not None}
+        )
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> "EdgeEvidence":
+        """Read what `save` wrote, with NumPy arrays; no other library is needed.
+
+        Parameters
+        ----------
+        path : str or path
+
+        Returns
+        -------
+        EdgeEvidence
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file is broken, of another kind, or of a newer format.
+        """
+        facts, arrays = storage.read_file(Path(path))
+        try:
+            known: dict[str, Any] = {**{name: facts[name] for name in FACTS}, **arrays}
+            return cls(**known)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"path must be a whole file that EdgeEvidence.save wrote; the contents of "
+                f"{str(path)!r} do not fit each other ({error}): save it again"
+            ) from error
+
+    def to(self, backend: str, device: Device = None) -> "EdgeEvidence":
+        """Give the same evidence with ``W`` and ``spread`` as arrays of a backend.
+
+        Parameters
+        ----------
+        backend : {"numpy", "torch", "jax", "generic"}
+        device : optional
+            A device of that backend, or its name.
+
+        Raises
+        ------
+        ValueError, ImportError
+            As for `gsnn_edges.backends.load`.
+        """
+        ops = backends.load(backend, device)
+        spread = None if self.spread is None else backends.move(self.spread, ops)
+        return replace(self, W=backends.move(self.W, ops), spread=spread)
+
+    @classmethod
+    def mean(cls, members: Sequence["EdgeEvidence"]) -> "EdgeEvidence":
+        """Average the scores of several, as of models trained from different seeds.
+
+        Parameters
+        ----------
+        members : sequence of EdgeEvidence
+            Of the same nodes, in the same order, and by the same method.
+
+        Returns
+        -------
+        EdgeEvidence
+            ``W`` the mean; ``spread`` the sample standard deviation (ddof = 1), or None for one
+            member. Arrays are of the first member's library, device and dtype (whole numbers
+            become float64); ``counts`` and ``settings`` are those that all have alike, with
+            ``combined`` and ``members`` added; known is an edge that any of them knows.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For no member, something else than evidence, or members that differ.
+
+        Notes
+        -----
+        Summed in float64 on the host; peak memory is five such matrices.
+        """
+        return cls._combined(members, "mean", lambda matrix: matrix)
+
+    @classmethod
+    def rank_mean(cls, members: Sequence["EdgeEvidence"]) -> "EdgeEvidence":
+        """Average the ranks of several: the Borda count.
+
+        Each member ranks all N² pairs of its matrix, and not each row by itself: one member then
+        keeps its order of all pairs, so that `top` and every ranking metric stay what they were.
+        It suits members whose scores are on different scales.
+
+        Parameters
+        ----------
+        members : sequence of EdgeEvidence
+            As for `mean`.
+
+        Returns
+        -------
+        EdgeEvidence
+            ``W`` is the mean over the members of ``(rank - 1) / (N² - 1)``: 1 where all of them
+            rank a pair strongest, 0 where weakest. Equal scores share the mean of their ranks.
+            All else is as for `mean`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `mean`.
+
+        Notes
+        -----
+        Peak memory: a dozen float64 matrices. The count is that of Borda, Mémoire sur les
+        élections au scrutin (1781); for inferred networks see Marbach et al., Nature Methods 9
+        (2012), 796-804, where the mean rank of many methods did as well as the best of them.
+        """
+        return cls._combined(members, "rank_mean", combining.scaled_ranks)
+
+    @classmethod
+    def _combined(
+        cls, members: Sequence["EdgeEvidence"], how: str, transform: Callable[[Any], Any]
+    ) -> "EdgeEvidence":
+        members = checked_members(members)
+        combining.check_same(
+            {
+                "shape": [tuple(member.W.shape) for member in members],
+                "node_names": [member.node_names for member in members],
+                "method": [member.method for member in members],
+            }
+        )
+        first = members[0]
+        mean, spread = combining.mean_and_deviation(transform(m._scores()) for m in members)
+        settings = combining.shared([member.settings for member in members])
+        known = [m.known_edges for m in members if m.known_edges is not None]
+        return cls(
+            like(first.W, mean),
+            first.node_names,
+            method=first.method,
+            counts=combining.shared([member.counts for member in members]),
+            settings={**settings, "combined": how, "members": len(members)},
+            spread=None if spread is None else like(first.W, spread),
+            known_edges=np.unique(np.concatenate(known, axis=1), axis=1) if known else None,
+        )
+
+    def _scores(self) -> NDArray[Any]:
+        return on_host(self.W)
+
+    def _pool(self, exclude_self: bool, exclude_known: bool | None, candidates: Any) -> Mask:
+        """Mark the pairs to choose from, by the options of `top`."""
+        if exclude_known and self.known_edges is None:
+            raise ValueError(
+                "exclude_known=True needs known edges, and this evidence has none: give it "
+                "known_edges=, or leave exclude_known out"
+            )
+        known = None if exclude_known is False else self.known_edges
+        return pool_mask(
+            self.W.shape[0],
+            self.node_names,
+            known,
+            exclude_self=exclude_self,
+            candidates=candidates,
+        )
+
+    def _scored(self, cells: Indices) -> list[ScoredEdge]:
+        return scored_edges(self._scores(), cells, self.node_names)
+
+    def _headline(self) -> str:
+        """Say what this is, in a few words."""
+        counts = "".join(f", {count} {name}" for name, count in self.counts.items())
+        library = f"{backends.of(self.W).name} {_checks.dtype_name(self.W)}"
+        return f"EdgeEvidence of {self.W.shape[0]} nodes, {self.method}{counts}, {library}"
+
+    def __repr__(self) -> str:
+        best = ", ".join(
+            "{} -> {} {:.3f}".format(*frames.label(edge), edge.score) for edge in self.top(SHOWN)
+        )
+        return f"{self._headline()}; best: {best}" if best else self._headline()
+
+    def _repr_html_(self) -> str:
+        return frames.html_table(self._headline(), self.top(SHOWN_HTML))
+
+
+def on_host(x: Array) -> NDArray[Any]:
+    """Give an array's values as NumPy's; without a copy where the memory can be shared."""
+    host: NDArray[Any] = backends.of(x).to_numpy(x)
+    return host
+
+
+def like(x: Array, values: NDArray[np.float64]) -> Array:
+    """Give float64 values the library, device and floating dtype of an array."""
+    host = on_host(x)
+    dtype = host.dtype if host.dtype.kind == "f" else np.dtype("float64")
+    return backends.move(values.astype(dtype), backends.of(x))
+
+
+def checked_members(members: Any) -> list[EdgeEvidence]:
+    """Give at least one piece of evidence, and nothing else."""
+    given = [members] if isinstance(members, EdgeEvidence) else list(members)
+    if not given:
+        raise ValueError("members must hold at least one EdgeEvidence; got none")
+    for member in given:
+        if not isinstance(member, EdgeEvidence):
+            raise TypeError(
+                f"members must be EdgeEvidence; got {type(member).__name__}: make "
+                "EdgeEvidence(W, node_names) of a matrix first"
+            )
+    return given
