@@ -9,10 +9,10 @@ PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo bench test test-slow test-gpu docs lint wheel clean
+.PHONY: help demo bench test test-slow test-gpu reliability docs lint wheel clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/torch.stamp  ## simulate, train, find edges and score them: one table
 	$(BIN)/gsnn-edges demo $(ARGS)
@@ -31,6 +31,9 @@ test-slow: .venv/test.stamp  ## run the tests that take minutes
 
 test-gpu: .venv/test.stamp  ## run the tests that need a CUDA device
 	$(PYTEST) -m gpu
+
+reliability: .venv/test.stamp  ## measure what docs/reliability.md says, and write it
+	OMP_NUM_THREADS=1 $(BIN)/python tests/reliability.py
 
 docs: .venv/test.stamp  ## run the examples of the README, docs/ and the docstrings
 	$(PYTEST) -rs tests/test_documentation.py

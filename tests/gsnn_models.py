@@ -24,6 +24,8 @@ def data(rows=5, seed=0, dtype=torch.float32):
 class Block(nn.Module):
     """State to channels and back; ReLU makes exact zeros in activations and gradients."""
 
+    nonlinearity = staticmethod(torch.relu)
+
     def __init__(self, groups, *, norm="none", dropout=0.0, trailing=False):
         super().__init__()
         self.register_buffer("channel_groups", torch.tensor(groups))
@@ -38,7 +40,7 @@ class Block(nn.Module):
         pre_norm = self.lin_in(state)
         if self.trailing:
             pre_norm = pre_norm[..., None]
-        activation = self.dropout(torch.relu(self.norm(pre_norm)))
+        activation = self.dropout(self.nonlinearity(self.norm(pre_norm)))
         if self._store_activations:
             self.record(pre_norm, activation)
         return state + self.lin_out(activation.flatten(1))
@@ -67,6 +69,10 @@ class TinyGSNN(nn.Module):
 
     def call(self, block, state):
         return block(state)
+
+    def form(self, x):
+        """What the forward pass takes for these numbers: a tensor, a tuple or a dict."""
+        return x
 
 
 class SharedWeights(TinyGSNN):
@@ -224,6 +230,114 @@ class Silent(Block):
         pass
 
 
+class Smooth(Block):
+    """Without a kink, at which a rounding may switch a gradient on or off."""
+
+    nonlinearity = staticmethod(nn.functional.elu)
+
+
+class Older(Block):
+    """Knows nothing of records."""
+
+    def __init__(self, groups, **options):
+        super().__init__(groups, **options)
+        del self._store_activations
+
+    def forward(self, state):
+        activation = self.dropout(torch.relu(self.norm(self.lin_in(state))))
+        return state + self.lin_out(activation)
+
+
+class Nested(nn.Module):
+    """Has a GSNN inside, and a layer of its own before it."""
+
+    def __init__(self, gsnn=None):
+        super().__init__()
+        self.gsnn = TinyGSNN(norm="batch") if gsnn is None else gsnn
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(9)
+            self.before = nn.Linear(INPUTS, INPUTS)
+
+    def forward(self, x):
+        return self.gsnn(torch.sin(self.before(x)))
+
+
+class Delegating(nn.Module):
+    """Passes all that it lacks on to a model of which torch knows nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden = [TinyGSNN(norm="batch")]
+
+    def __getattr__(self, name):
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name == "hidden":
+                raise
+            return getattr(self.hidden[0], name)
+
+    def forward(self, x):
+        return self.hidden[0](x)
+
+    def parameters(self, recurse=True):
+        return self.hidden[0].parameters(recurse)
+
+
+class Autocast(TinyGSNN):
+    """Computes in half precision, with weights that are not."""
+
+    def forward(self, x):
+        with torch.autocast("cpu", torch.bfloat16):
+            return super().forward(x)
+
+
+class TakesTwo(TinyGSNN):
+    """Takes its input in two parts."""
+
+    def forward(self, left, right):
+        return super().forward(torch.cat([left, right], 1))
+
+    def form(self, x):
+        return x[:, :1], x[:, 1:]
+
+
+class TakesNames(TakesTwo):
+    """Takes its input in parts that have names."""
+
+    def form(self, x):
+        return {"right": x[:, 1:], "left": x[:, :1]}
+
+
+class NodeActivity(TinyGSNN):
+    """Takes the activity of each part of its state beside x."""
+
+    def forward(self, x, activity):
+        state = torch.tanh(self.encode(x))
+        for block in self.ResBlocks:
+            state = activity * block(state)
+        return self.decode(state)
+
+    def form(self, x):
+        return x, torch.sigmoid(x.repeat(1, 2)[:, :WIDTH])
+
+
+class Embedding(TinyGSNN):
+    """Takes whole numbers."""
+
+    def __init__(self):
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(9)
+            self.table = nn.Embedding(7, INPUTS)
+
+    def forward(self, x):
+        return super().forward(self.table(x))
+
+    def form(self, x):
+        return (3 * x[:, 0].float()).round().long().remainder(7)
+
+
 def frozen():
     return TinyGSNN().requires_grad_(False)
 
@@ -254,12 +368,51 @@ MODELS = {
     "frozen": frozen,
     "partly frozen": partly_frozen,
     "float64": lambda: TinyGSNN(norm="batch").double(),
+    "older": lambda: TinyGSNN(norm="batch", block=Older),
+    "nested": Nested,
+    "data parallel": lambda: nn.DataParallel(TinyGSNN(norm="batch")),
+    "delegating": Delegating,
+    "compiled": lambda: torch.compile(TinyGSNN(norm="batch"), backend="eager"),
+    "autocast": Autocast,
+    "bfloat16": lambda: TinyGSNN().bfloat16(),
+    "tuple input": TakesTwo,
+    "dict input": TakesNames,
+    "node activity": NodeActivity,
+    "whole numbers": Embedding,
+    "frozen whole numbers": lambda: Embedding().requires_grad_(False),
 }
 
 
+def core(model):
+    """The GSNN inside whatever lies around it."""
+    for name in ("module", "_orig_mod", "gsnn"):
+        if name in model._modules:
+            return core(model._modules[name])
+    return model.hidden[0] if isinstance(model, Delegating) else model
+
+
+def blocks_of(model):
+    return core(model).ResBlocks
+
+
+def data_for(model, rows=5, dtype=None):
+    """Inputs and targets in the form and the precision that a model takes."""
+    x, y = data(rows, dtype=dtype_of(model) if dtype is None else dtype)
+    return core(model).form(x), y
+
+
+def run(model, x, **forward_kwargs):
+    """The forward pass, over a copy of x in any of its forms."""
+    if isinstance(x, dict):
+        return model(**{name: part.clone() for name, part in x.items()}, **forward_kwargs)
+    parts = x if isinstance(x, tuple) else (x,)
+    return model(*(part.clone() for part in parts), **forward_kwargs)
+
+
 def in_float64(model):
-    """The model in evaluation mode and float64, with blocks that torch does not list."""
-    for block in model.ResBlocks:
+    """The model in evaluation mode and float64, with parts that torch does not list."""
+    core(model).double().eval()
+    for block in blocks_of(model):
         block.double().eval()
     return model.double().eval()
 
@@ -273,13 +426,15 @@ def hook(*arguments):
 
 
 def lived_in(model):
-    """The model as its user has it: with gradients, hooks, mixed modes and records of their own."""
-    x, y = data(dtype=dtype_of(model))
-    loss = nn.functional.mse_loss(model(x.clone()), y)
+    """The model as its user has it: with gradients, hooks, mixed modes, records and caches."""
+    x, y = data_for(model)
+    loss = nn.functional.mse_loss(run(model, x), y)
     if loss.requires_grad:
         loss.backward()
-    first, last = model.ResBlocks[0], model.ResBlocks[-1]
+    first, last = blocks_of(model)[0], blocks_of(model)[-1]
     first._last_activation = torch.ones(3)
+    first._last_pre_norm_activation = [torch.ones(2)]
+    first._batched_index = {5: torch.arange(50)}
     last._store_activations = True
     first.lin_in.register_forward_hook(hook)
     last.norm.train(not last.norm.training)
@@ -288,18 +443,14 @@ def lived_in(model):
 
 def slow_capture(model, crit, x, y, *, use_prenorm=True, norm="l1", agg="sum", **forward_kwargs):
     """What the documentation of `capture` says, by loops, in float64 lists of lists."""
-    model = copy.deepcopy(model).requires_grad_(True)
-    name = "_last_pre_norm_activation" if use_prenorm else "_last_activation"
-    records, groups = [], [block.channel_groups.tolist() for block in model.ResBlocks]
-
-    def read(block, inputs, output):
-        records.append(getattr(block, name))
-        records[-1].retain_grad()
-
-    for block in set(model.ResBlocks):
-        block._store_activations = True
-        block.register_forward_hook(read)
-    loss = crit(model(x.clone(), **forward_kwargs), y)
+    model = copy.deepcopy(model._modules.get("_orig_mod", model))
+    for parameter in model.parameters():
+        parameter.requires_grad_()
+    records = []
+    groups = [block.channel_groups.tolist() for block in blocks_of(model)]
+    for block in set(blocks_of(model)):
+        watch(block, use_prenorm, records)
+    loss = crit(run(model, x, **forward_kwargs), y)
     layers = records[: len(groups)]
     loss.backward()
     a, g = [], []
@@ -309,6 +460,23 @@ def slow_capture(model, crit, x, y, *, use_prenorm=True, norm="l1", agg="sum", *
         a += by_node(layers[layer], groups[layer], groups, norm, agg)
         g += by_node(credit, groups[layer + 1], groups, norm, agg)
     return a, g
+
+
+def watch(block, use_prenorm, records):
+    """Append what a block records, or what passes its linear map, to the records."""
+    passed = {}
+
+    def read(block, inputs, output):
+        name = "_last_pre_norm_activation" if use_prenorm else "_last_activation"
+        records.append(passed["last"] if isinstance(block, Older) else getattr(block, name))
+        records[-1].retain_grad()
+
+    block._store_activations = True
+    block.register_forward_hook(read)
+    if use_prenorm:
+        block.lin_in.register_forward_hook(lambda m, i, output: passed.update(last=output))
+    else:
+        block.lin_out.register_forward_pre_hook(lambda m, inputs: passed.update(last=inputs[0]))
 
 
 def by_node(values, own_groups, all_groups, norm, agg):

@@ -87,6 +87,7 @@ def global_state():
         "random states of NumPy": repr(numpy_state[1].tobytes()) + repr(numpy_state[2:]),
         "random states of torch": bits(torch.get_rng_state()),
         "gradients are recorded": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
+        "casts are kept": torch.is_autocast_cache_enabled(),
     }
 
 

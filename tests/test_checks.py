@@ -1,6 +1,7 @@
 """Checks let good values through, and say what is wrong with the others."""
 
 import array_api_strict
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -75,3 +76,21 @@ def test_a_namespace_without_float64_is_told_apart():
 @pytest.mark.parametrize(("axis", "expected"), [(0, 0), (2, 2), (-1, 2), (-3, 0)])
 def test_axes_are_counted_from_the_front(axis, expected):
     assert _checks.axis("axis", axis, 3) == expected
+
+
+def test_whole_numbers_that_floats_would_merge_are_refused(library):
+    if library.jit:
+        pytest.skip("values cannot be looked at")
+    bits = 53 if library.has_float64 else 24
+    dtype = np.int64 if library.has_float64 else np.int32
+    for most, least in ((1 << bits, -(1 << bits)), (0, 0)):
+        _checks.exact_as_float("A", library.array(np.array([[most, least]], dtype)))
+    for value in ((1 << bits) + 1, -(1 << bits) - 1):
+        with pytest.raises(ValueError, match=rf"A must hold .* at most 2\*\*{bits}.*rank the"):
+            _checks.exact_as_float("A", library.array(np.array([[value, 0]], dtype)))
+
+
+def test_a_bfloat16_that_numpy_cannot_compute_with_is_refused():
+    x = np.zeros(3, ml_dtypes.bfloat16)
+    with pytest.raises(TypeError, match=r"x must hold real numbers; got dtype bfloat16: cast"):
+        _checks.array("x", x)

@@ -11,8 +11,9 @@ from gsnn_models import (
     NODES,
     ExtraInput,
     TinyGSNN,
+    blocks_of,
     data,
-    dtype_of,
+    data_for,
     in_float64,
     lived_in,
     slow_capture,
@@ -20,13 +21,18 @@ from gsnn_models import (
 from model_state import assert_unchanged, global_state
 from oracles import correlation
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from gsnn_edges import FunctionEdgeInferer, capture
 from gsnn_edges.backends.paths import VARIABLE
 from gsnn_edges.observations import resampled
+from gsnn_edges.observations.inputs import take
 from gsnn_edges.observations.nodes import AGGS, NORMS
 
 MSE = nn.MSELoss()
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:dropout or batch statistics are at work:UserWarning"
+)
 EDGES = [[0, 0, 1, 5, 5, 3, 3], [1, 3, 0, 1, 5, 0, 0]]  # one of them twice
 BACKENDS = ["torch", "numpy", "jax", "generic"]
 METHODS = ["spearman", "pearson"]
@@ -59,7 +65,7 @@ ORIGINAL = {
     },
     FunctionEdgeInferer(TinyGSNN(), MSE, EDGES).fit: {
         "x": inspect.Parameter.empty,
-        "y": inspect.Parameter.empty,
+        "y": None,  # left out with a DataLoader
         "method": "spearman",
         "penalty_factor": 0.0,
         "scale_by_act_mean": False,
@@ -93,6 +99,10 @@ def test_every_argument_of_the_constructor_is_an_attribute():
     assert (made.use_prenorm, made.device, made.norm, made.agg) == (False, "cpu", "l2", "max")
     assert (made.backend, made.backend_device) == ("torch", None)
     assert (made.ties, made.precision) == ("ordinal", "float32")
+    assert (made.blocks, made.groups, made.node_names) == (None, None, None)
+    blocks, groups, names = ["encode", "decode"], [0, 1], ["a", "b"]
+    made = inferer(blocks=blocks, groups=groups, node_names=names)
+    assert (made.blocks, made.groups, made.node_names) == (blocks, groups, names)
 
 
 def test_positional_arguments_of_fit_mean_what_they_did():
@@ -123,7 +133,8 @@ def test_every_setting_equals_the_slow_loop_and_scipy(norm, agg, use_prenorm, me
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_equals_the_slow_loop_and_scipy(name):
-    model, (x, y) = in_float64(MODELS[name]()), many(torch.float64)
+    model = in_float64(MODELS[name]())
+    x, y = data_for(model, rows=40)
     expected = correlation(*slow_capture(model, MSE, x, y))
     np.testing.assert_allclose(inferer(model).fit(x, y), expected, rtol=0, atol=1e-6)
 
@@ -257,6 +268,72 @@ def test_a_gpu_gives_what_the_cpu_gives(backend):
     np.testing.assert_allclose(made.fit(x, y), expected, rtol=0, atol=1e-6)
 
 
+# Other models, inputs and modes
+
+
+@pytest.mark.parametrize("estimate", [False, True])
+@pytest.mark.parametrize("name", ["tuple input", "dict input", "node activity"])
+def test_a_loader_gives_what_its_rows_give(name, estimate):
+    made = inferer(in_float64(MODELS[name]()))
+    x, y = data_for(made.model, rows=40)
+    samples = DataLoader([(take(x, i), y[i]) for i in range(40)], batch_size=15)
+    options = {"estimate": estimate, "seed": 0}
+    W, expected = made.fit(samples, **options), made.fit(x, y, **options)
+    np.testing.assert_allclose(W, expected, rtol=0, atol=1e-6)
+
+
+def test_the_batches_of_a_loader_are_those_of_the_passes():
+    model, seen = TinyGSNN().eval(), []
+    model.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
+    inferer(model).fit(DataLoader(TensorDataset(*many()), batch_size=15))
+    assert seen == [15, 15, 10]
+
+
+@pytest.mark.parametrize("estimate", [False, True])
+def test_a_reduction_that_is_told_lets_any_loss_be_cut(estimate):
+    model, (x, y) = TinyGSNN().double().eval(), many(torch.float64)
+    made = FunctionEdgeInferer(model, nn.functional.mse_loss, EDGES)
+    options = {"estimate": estimate, "seed": 0}
+    parts = made.fit(x, y, batch_size=15, loss_reduction="mean", **options)
+    np.testing.assert_allclose(parts, made.fit(x, y, **options), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("estimate", [False, True])
+@pytest.mark.parametrize("rows", [10, 50])
+def test_the_mode_eval_gives_what_an_evaluated_model_gives(estimate, rows):
+    options = {"estimate": estimate, "estimate_n_samples": rows, "seed": 0}
+    trained, evaluated = (
+        inferer(TinyGSNN(norm="batch", dropout=0.5).train(training)) for training in (True, False)
+    )
+    W = trained.fit(*many(), mode="eval", **options)
+    np.testing.assert_array_equal(W, evaluated.fit(*many(), **options))
+
+
+def test_the_mode_that_nobody_chose_is_warned_of_where_fit_is_called():
+    with pytest.warns(UserWarning, match="ResBlocks.0.dropout.*mode=.eval.") as caught:
+        inferer(TinyGSNN(dropout=0.5)).fit(*many())
+    assert {warning.filename for warning in caught} == {__file__}
+
+
+@pytest.mark.parametrize("estimate", [False, True])
+def test_blocks_and_groups_reach_the_capture(estimate):
+    net = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 6), nn.Tanh(), nn.Linear(6, 3))
+    net.double()
+    options = {"blocks": ["0", "2", "4"], "groups": [range(6), range(6), [0, 1, 2]]}
+    W = inferer(net, **options).fit(*many(torch.float64), estimate=estimate, seed=0)
+    if not estimate:
+        expected = correlation(*capture(net, MSE, *many(torch.float64), **options))
+        np.testing.assert_allclose(W, expected, rtol=0, atol=1e-6)
+    assert (W.shape, np.count_nonzero(W)) == ((6, 6), 36)
+
+
+def test_nodes_that_are_not_finite_have_their_names():
+    model = TinyGSNN().eval()
+    blocks_of(model)[1].lin_in.bias.data[0] = np.nan
+    with pytest.raises(ValueError, match="in node 'f', of index 5"):
+        inferer(model, node_names=list("abcdef")).fit(*many())
+
+
 # Penalty and scale
 
 
@@ -364,7 +441,7 @@ def test_fit_is_repeatable_bit_for_bit():
 @pytest.mark.parametrize("name", MODELS)
 def test_the_model_and_the_global_generators_do_not_move(name, estimate):
     model = lived_in(MODELS[name]().train())
-    x, y = data(dtype=dtype_of(model))
+    x, y = data_for(model)
     with assert_unchanged(model):
         inferer(model).fit(x, y, estimate=estimate, estimate_iters=2, estimate_n_samples=20)
 
@@ -451,6 +528,11 @@ WRONG_FIT = {
         {}, {"estimate": True, "estimate_n_samples": 9.5}, TypeError, "must be a whole number",
     ),
     "batch_size 0": ({}, {"batch_size": 0}, ValueError, "batch_size must be at least 1; got 0"),
+    "mode": ({}, {"mode": "train"}, ValueError, "mode must be one of 'eval'; got 'train'"),
+    "reduction": ({}, {"loss_reduction": "max"}, ValueError, "loss_reduction must be one"),
+    "y missing": ({}, {"y": None}, TypeError, "y must be a tensor or an array; got NoneType"),
+    "groups alone": ({"groups": [0]}, {}, ValueError, "groups must come with blocks"),
+    "names": ({"node_names": ["a"]}, {}, ValueError, "node_names must hold a name for each of 6"),
     "seed negative": ({}, {"seed": -1}, ValueError, "seed must be at least 0; got -1"),
     "seed text": ({}, {"seed": "a", "estimate": True}, TypeError, "seed must be a whole number"),
     "argument of no model": ({}, {"forward_kwargs": {"gain": 1}}, TypeError, "unexpected keyword"),

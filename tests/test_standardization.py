@@ -78,3 +78,24 @@ def test_drawn_rows_are_the_rows_of_the_draw(library, method, shift):
     drawn = np.repeat(x, weights, axis=1)
     expected = standardized(library, drawn, method=method, shift=shift)
     np.testing.assert_allclose(np.repeat(found, weights, axis=1), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("offset", [-(10**9), 0, 10**9])
+def test_whole_numbers_far_from_zero_keep_their_differences(library, offset):
+    x = (offset + np.random.default_rng(6).integers(0, 50, (3, 400))).astype(np.int32)
+    rows = standardized(library, x, method="pearson")
+    np.testing.assert_allclose(rows, standard(x - float(offset)), rtol=0, atol=3e-7)
+
+
+@pytest.mark.parametrize("offset", [-(1 << 62), 1 << 62])
+def test_int64_beyond_float64_keeps_its_differences(library, offset):
+    if not library.has_float64:
+        pytest.skip("JAX has no int64 unless it is switched on")
+    x = offset + np.random.default_rng(7).integers(0, 50, (3, 400))
+    rows = standardized(library, x, method="pearson")
+    np.testing.assert_allclose(rows, standard((x - offset).astype(float)), rtol=0, atol=3e-7)
+
+
+def standard(x):
+    x = x - x.mean(axis=1, keepdims=True)
+    return x / np.linalg.norm(x, axis=1, keepdims=True)

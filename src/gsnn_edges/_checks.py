@@ -44,7 +44,9 @@ def array(name: str, x: Any) -> None:
             f"{name} must be an array (NumPy, torch, JAX or another of the Array API); "
             f"got {type(x).__name__}: convert it first, for example by numpy.asarray"
         )
-    if dtype_name(x) not in REAL_DTYPES:
+    # NumPy has no bfloat16 of its own, and cannot compute with one that a package lends it.
+    foreign = compat.is_numpy_array(x) and x.dtype.kind == "V"
+    if dtype_name(x) not in REAL_DTYPES or foreign:
         raise TypeError(
             f"{name} must hold real numbers; got dtype {x.dtype}: cast it to float32 first"
         )
@@ -80,6 +82,20 @@ def finite(name: str, x: Array, *, axis_meaning: str = "column") -> None:
         raise ValueError(
             f"{name} must be finite; got {count} NaN or infinite values in {axis_meaning} "
             f"{listing(where)}: drop or impute them first"
+        )
+
+
+def exact_as_float(name: str, x: Array) -> None:
+    """Reject whole numbers that the library's widest float would round, and so make equal."""
+    xp = compat.array_namespace(x)
+    if not xp.isdtype(x.dtype, "integral") or 0 in x.shape:
+        return
+    bits = 53 if has_float64(xp) else 24
+    largest = max(abs(int(xp.min(x))), abs(int(xp.max(x))))
+    if largest > 1 << bits:
+        raise ValueError(
+            f"{name} must hold whole numbers of at most 2**{bits}, which floats of {xp.__name__} "
+            f"hold exactly; got {largest}: rank the scores first, or pass floats"
         )
 
 

@@ -1,6 +1,6 @@
 """FunctionEdgeInferer: capture, correlate, adjust."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,8 +11,10 @@ from gsnn_edges._typing import Agg, Array, Device, Method, Norm, Precision, Ties
 from gsnn_edges.bootstrap import resampled_correlations
 from gsnn_edges.correlation import METHODS, PRECISIONS, cross_correlation
 from gsnn_edges.observations import capture, resampled
+from gsnn_edges.observations.inputs import as_pair, gathered, rows_in
+from gsnn_edges.observations.modes import Mode
 from gsnn_edges.observations.nodes import AGGS, NORMS
-from gsnn_edges.observations.passes import as_pair
+from gsnn_edges.observations.passes import Reduction
 from gsnn_edges.observations.resampling import draw_counts, rows_are_independent
 from gsnn_edges.progress import track
 from gsnn_edges.ranks import TIES
@@ -28,7 +30,8 @@ class FunctionEdgeInferer:
     Parameters
     ----------
     model : torch.nn.Module
-        A trained GSNN; see `capture` for what it must offer. It is never changed.
+        A trained GSNN, or any network with ``blocks`` and ``groups``; see `capture` for what it
+        must offer. It is never changed.
     crit : callable
         ``crit(model(x), y)``, a loss of one number, for example ``torch.nn.MSELoss()``.
     edge_index : array-like of whole numbers, shape (2, E)
@@ -50,6 +53,11 @@ class FunctionEdgeInferer:
         Equal values share the mean of their ranks, or are ranked as they stand.
     precision : {"float32", "float64"}
         Of the correlation.
+    blocks, groups : optional
+        The modules that are layers and the node of each of their channels, for a model that is no
+        GSNN or holds several; see `capture`.
+    node_names : sequence of N str, optional
+        Names of the nodes, for errors; see `capture`.
 
     Raises
     ------
@@ -85,6 +93,9 @@ class FunctionEdgeInferer:
         backend_device: Device = None,
         ties: Ties = "average",
         precision: Precision = "float32",
+        blocks: Sequence[Any] | None = None,
+        groups: Any = None,
+        node_names: Sequence[str] | None = None,
     ) -> None:
         _checks.choice("norm", norm, NORMS)
         _checks.choice("agg", agg, AGGS)
@@ -103,11 +114,14 @@ class FunctionEdgeInferer:
         self.backend_device = backend_device
         self.ties = ties
         self.precision = precision
+        self.blocks = blocks
+        self.groups = groups
+        self.node_names = node_names
 
     def fit(
         self,
         x: Any,
-        y: Any,
+        y: Any = None,
         method: Method = "spearman",
         penalty_factor: float = 0.0,
         scale_by_act_mean: bool = False,
@@ -120,13 +134,16 @@ class FunctionEdgeInferer:
         batch_size: int | None = None,
         seed: int | None = None,
         forward_kwargs: Mapping[str, Any] | None = None,
+        loss_reduction: Reduction | None = None,
+        mode: Mode = None,
     ) -> np.ndarray:
         """Compute the edge-evidence matrix.
 
         Parameters
         ----------
-        x, y : tensors or arrays of shape (B, ...)
-            Inputs and targets, finite; held-out data as a rule.
+        x, y : tensors or arrays of shape (B, ...), or tuples or dicts of them
+            Inputs and targets, finite; held-out data as a rule. Or x is a DataLoader of pairs
+            (x, y), and y is left out; see `capture`.
         method : {"spearman", "pearson"}
             Correlate ranks or values.
         penalty_factor : float
@@ -153,6 +170,10 @@ class FunctionEdgeInferer:
             call; a model in training mode draws the same dropout masks in two calls.
         forward_kwargs : mapping, optional
             Further arguments of the model's forward pass; see `capture`.
+        loss_reduction : {"mean", "sum"}, optional
+            How ``crit`` reduces a batch, for ``batch_size``; by default ``crit.reduction``.
+        mode : {"eval"}, optional
+            Run in evaluation mode; by default in the mode that the model is in.
 
         Returns
         -------
@@ -184,7 +205,15 @@ class FunctionEdgeInferer:
         draws = _checks.whole_number("estimate_iters", estimate_iters, least=1) if estimate else 1
         rows = _checks.whole_number("estimate_n_samples", estimate_n_samples, least=1)
         kwargs = dict(forward_kwargs or {})
-        observe = partial(self.observe, batch_size=batch_size, seed=seed, forward_kwargs=kwargs)
+        x, y, batch_size = gathered(x, y, batch_size)
+        observe = partial(
+            self.observe,
+            batch_size=batch_size,
+            seed=seed,
+            forward_kwargs=kwargs,
+            loss_reduction=loss_reduction,
+            mode=mode,
+        )
         options: dict[str, Any] = {
             "method": method,
             "scale": scale_by_act_mean,
@@ -192,7 +221,7 @@ class FunctionEdgeInferer:
         }
         if estimate:
             drawing = {"draws": draws, "rows": rows, "seed": seed}
-            matrices = self.resample(observe, x, y, kwargs, drawing, options)
+            matrices = self.resample(observe, x, y, mode, kwargs, drawing, options)
         else:
             matrices = iter([self.correlate(*observe(x, y), **options)])
         tracked = track(matrices, draws, "resampled batches", verbose=verbose and draws > 1)
@@ -203,19 +232,20 @@ class FunctionEdgeInferer:
         observe: Callable[..., tuple[Array, Array]],
         x: Any,
         y: Any,
+        mode: Mode,
         kwargs: dict[str, Any],
         drawing: dict[str, Any],
         options: dict[str, Any],
     ) -> Iterator[np.ndarray]:
         """Give the matrix of each draw; by one pass and one sort where that is the same."""
-        batch = len(as_pair(x, y)[0])
+        batch = rows_in(as_pair(x, y)[0])
         # Draws of few rows are cheaper ranked anew; ordinal ranks hang on the order of a draw.
-        once = rows_are_independent(self.model) and self.ties == "average"
+        once = rows_are_independent(self.model, mode) and self.ties == "average"
         if once and 2 * drawing["rows"] >= batch:
             a, g = observe(x, y)
             counts = draw_counts(batch, layers=len(a) // batch, **drawing)
             return self.correlate_draws(a, g, counts, **options)
-        batches = resampled(observe, self.model, x, y, forward_kwargs=kwargs, **drawing)
+        batches = resampled(observe, self.model, x, y, forward_kwargs=kwargs, mode=mode, **drawing)
         return (self.correlate(a, g, **options) for a, g in batches)
 
     def observe(self, x: Any, y: Any, **options: Any) -> tuple[Array, Array]:
@@ -229,6 +259,9 @@ class FunctionEdgeInferer:
             norm=self.norm,
             agg=self.agg,
             device=self.device,
+            blocks=self.blocks,
+            groups=self.groups,
+            node_names=self.node_names,
             **options,
         )
         _checks.edge_index("edge_index", self.edge_index, (a.shape[1], a.shape[1]))

@@ -108,7 +108,24 @@ def widened(x: Array, xp: Any, dtype: str) -> Array:
     """Take a narrow or integer dtype to the float that holds its values."""
     bits = xp.iinfo(x.dtype).bits if xp.isdtype(x.dtype, "integral") else 0
     wide = x.dtype == xp.float64 or dtype == "float64" or bits > 16
-    return xp.astype(x, xp.float64 if wide and has_float64(xp) else xp.float32, copy=False)
+    wide = wide and has_float64(xp)
+    if bits > (32 if wide else 16) and x.dtype != xp.uint64:
+        return from_least(x, xp, wide=wide)
+    return xp.astype(x, xp.float64 if wide else xp.float32, copy=False)
+
+
+def from_least(x: Array, xp: Any, *, wide: bool) -> Array:
+    """Whole numbers as floats; what a float would round, counted from the least of its row."""
+    floats, whole, exact = (
+        (xp.float64, xp.int64, 2.0**53) if wide else (xp.float32, xp.uint32, 2.0**24)
+    )
+    least, most = (extreme(x, axis=1, keepdims=True) for extreme in (xp.min, xp.max))
+    low, high = xp.astype(least, floats), xp.astype(most, floats)
+    # A difference of int64 may overflow; uint32 wraps round, and is right.
+    far = ((low < -exact) | (high > exact)) & (high - low < 2.0**63)
+    start = xp.astype(xp.where(far, least, xp.zeros_like(least)), whole)
+    counted = xp.astype(xp.astype(x, whole) - start, floats)
+    return xp.where(far, counted, xp.astype(x, floats))
 
 
 def in_range(x: Array, xp: Any) -> Array:

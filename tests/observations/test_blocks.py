@@ -1,117 +1,70 @@
-"""Which modules are blocks, what their channels mean, and what is read from them."""
+"""What is read from the blocks of a model."""
 
 import numpy as np
 import pytest
 import torch
-from gsnn_models import LAYERS, Block, RepeatedBlock, Silent, TinyGSNN, data
+from gsnn_models import LAYERS, Block, Older, RepeatedBlock, Silent, TinyGSNN, data
 from torch import nn
 
-from gsnn_edges.observations.blocks import find_blocks, groups_of, read_record, recording
+from gsnn_edges.observations.blocks import read, recording
 
 
-def with_blocks(*blocks):
-    model = TinyGSNN()
-    model.ResBlocks = nn.ModuleList(blocks)
-    return model
+def recorded(model, x, use_prenorm=True, **options):
+    """Copies of what is recorded in a pass."""
+    found = []
+    keep = lambda block, seen: found.append(seen.values.clone())  # noqa: E731
+    blocks = options.pop("blocks", None) or model.ResBlocks
+    with recording(blocks, use_prenorm, keep, **options):
+        model(x)
+    return found
 
 
-def block_without(name):
-    block = Block([0, 1])
-    delattr(block, name)
-    return block
-
-
-def block_with_groups(groups):
-    block = Block([0, 1])
-    del block.channel_groups
-    block.channel_groups = groups
-    return block
-
-
-def test_blocks_are_found_in_the_order_of_the_layers():
-    model = TinyGSNN()
-    assert all(a is b for a, b in zip(find_blocks(model), model.ResBlocks, strict=True))
-
-
-@pytest.mark.parametrize(
-    ("make", "error", "phrase"),
-    [
-        (lambda: nn.Linear(4, 3), TypeError, "residual blocks in model.ResBlocks; got Linear"),
-        (lambda: nn.Sequential(TinyGSNN()), TypeError, "pass the GSNN itself"),
-        (lambda: with_blocks(), ValueError, "at least 2 blocks.*got 0"),
-        (lambda: with_blocks(Block([0])), ValueError, "at least 2 blocks.*got 1"),
-        (
-            lambda: with_blocks(Block([0]), block_without("channel_groups")),
-            TypeError,
-            r"ResBlocks\[1\] \(Block\) must have channel_groups",
-        ),
-        (
-            lambda: with_blocks(block_without("_store_activations"), Block([0])),
-            TypeError,
-            r"ResBlocks\[0\] \(Block\) must have _store_activations",
-        ),
-        (
-            lambda: with_blocks(nn.Linear(2, 2), nn.Linear(2, 2)),
-            TypeError,
-            r"ResBlocks\[0\] \(Linear\) must have channel_groups",
-        ),
-    ],
-    ids=["no ResBlocks", "wrapped", "none", "one", "no groups", "no flag", "other modules"],
-)
-def test_a_model_without_blocks_is_refused(make, error, phrase):
-    with pytest.raises(error, match=phrase):
-        find_blocks(make())
-
-
-@pytest.mark.parametrize(
-    "kind", [list, np.asarray, torch.tensor, lambda v: torch.tensor(v)[:, None]]
-)
-def test_channel_groups_may_be_a_list_an_array_or_a_tensor(kind):
-    groups, nodes = groups_of([block_with_groups(kind(layer)) for layer in LAYERS])
-    assert [group.tolist() for group in groups] == list(LAYERS)
-    assert (nodes, groups[0].dtype) == (6, torch.int64)
-
-
-@pytest.mark.parametrize(
-    ("groups", "got"),
-    [([0.0, 1.0], "float32"), ([], "shape"), ([0, -1], "int64"), ([True, False], "bool")],
-    ids=["floats", "none", "negative", "bools"],
-)
-def test_channel_groups_that_are_no_node_indices_are_refused(groups, got):
-    with pytest.raises(ValueError, match=rf"ResBlocks\[1\].channel_groups must give.*got .*{got}"):
-        groups_of([Block([0]), block_with_groups(torch.tensor(groups))])
+def assert_same(found, expected):
+    for one, two in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 @pytest.mark.parametrize("use_prenorm", [True, False])
 def test_each_call_of_a_block_is_recorded(use_prenorm):
-    model = RepeatedBlock().eval()
-    with recording(find_blocks(model), use_prenorm) as recorded:
-        model(data()[0])
-    assert [tuple(record.shape) for record in recorded] == [(5, 7), (5, 6), (5, 7)]
-    assert recorded[0] is not recorded[2]
-    assert any((record < 0).any() for record in recorded) == use_prenorm
+    found = recorded(RepeatedBlock().eval(), data()[0], use_prenorm)
+    assert [tuple(record.shape) for record in found] == [(5, 7), (5, 6), (5, 7)]
+    assert (found[0] != found[2]).any()
+    assert any((record < 0).any() for record in found) == use_prenorm
 
 
 def test_recording_ends_with_the_context():
-    model = TinyGSNN()
-    with pytest.raises(KeyboardInterrupt), recording(find_blocks(model), True) as recorded:
+    model, found = TinyGSNN(), []
+    keep = lambda block, seen: found.append(seen)  # noqa: E731
+    with pytest.raises(KeyboardInterrupt), recording(model.ResBlocks, True, keep):
         raise KeyboardInterrupt
     model(data()[0])
-    assert recorded == []
+    assert found == []
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt], ids=str)
+def test_nothing_holds_the_graph_of_a_pass_at_its_end(error):
+    model = TinyGSNN()
+    try:
+        with recording(model.ResBlocks, True, lambda block, seen: None):
+            model(data()[0])
+            assert model.ResBlocks[0]._last_activation is not None
+            if error:
+                raise error
+    except KeyboardInterrupt:
+        pass
+    records = [
+        vars(b)[name] for b in model.ResBlocks for name in vars(b) if name.startswith("_last")
+    ]
+    assert records == [None] * 6
 
 
 def test_what_an_earlier_pass_left_is_not_read():
-    model = TinyGSNN()
+    model, (x, _) = TinyGSNN(), data()
     for block in model.ResBlocks:
         block._store_activations = True
-    model(data()[0])
+    model(x)
     model.ResBlocks[1].record = lambda pre_norm, activation: None
-    with recording(find_blocks(model), True) as recorded:
-        model(2 * data()[0])
-    twin = TinyGSNN()
-    with recording(find_blocks(twin), True) as expected:
-        twin(2 * data()[0])
-    torch.testing.assert_close(recorded, expected, rtol=0, atol=0)
+    assert_same(recorded(model, 2 * x), recorded(TinyGSNN(), 2 * x))
 
 
 @pytest.mark.parametrize(
@@ -134,23 +87,73 @@ def test_a_record_without_a_gradient_is_refused(left, use_prenorm, error, phrase
     block = Block([0, 1])
     vars(block).update(left)
     with pytest.raises(error, match=phrase):
-        read_record(block, use_prenorm, {})
+        read(block, use_prenorm, {})
 
 
 @pytest.mark.parametrize("use_prenorm", [True, False])
 @pytest.mark.parametrize("shared", [False, True], ids=["own maps", "shared maps"])
-def test_blocks_that_record_nothing_are_tapped_at_their_linear_maps(use_prenorm, shared):
-    models = [TinyGSNN([LAYERS[0]] * 3, block=block) for block in (Block, Silent)]
+@pytest.mark.parametrize("kind", [Silent, Older])
+def test_blocks_that_record_nothing_are_tapped_at_their_linear_maps(kind, use_prenorm, shared):
+    models = [TinyGSNN([LAYERS[0]] * 3, block=block) for block in (Block, kind)]
     if shared:
         for model in models:
             for block in model.ResBlocks:
                 block.lin_in, block.lin_out = model.ResBlocks[0].lin_in, model.ResBlocks[0].lin_out
-    found = []
-    for model in models:
-        with recording(find_blocks(model), use_prenorm) as recorded:
-            model(data()[0])
-        found.append(recorded)
-    for expected, tapped in zip(*found, strict=True):
-        torch.testing.assert_close(tapped, expected, rtol=0, atol=0)
+    expected, found = (recorded(model, data()[0], use_prenorm) for model in models)
+    assert len(found) == 3
+    assert_same(found, expected)
     assert not any(module._forward_hooks for module in models[1].modules())
     assert not any(module._forward_pre_hooks for module in models[1].modules())
+
+
+class InPlace(Older):
+    """Overwrites what its first map gives."""
+
+    def forward(self, state):
+        return state + self.lin_out(self.lin_in(state).relu_())
+
+
+def test_an_activation_that_is_then_overwritten_is_the_one_of_before():
+    found = recorded(TinyGSNN(block=InPlace), data()[0])
+    assert_same(found, recorded(TinyGSNN(), data()[0]))
+
+
+# Any module as a block
+
+
+def mlp(inplace=False):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(4, 3), nn.ReLU(inplace), nn.Linear(3, 2), nn.ReLU(inplace))
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+def test_the_output_of_a_module_is_its_activation(inplace):
+    net, (x, _) = mlp(inplace), data()
+    found = recorded(net, x, blocks=[net[0], net[2]], by_output=True)
+    first = mlp()[0](x).detach()
+    np.testing.assert_array_equal(found[0], first)
+    np.testing.assert_array_equal(found[1], mlp()[2](first.relu()).detach())
+    assert not any(module._forward_hooks for module in net.modules())
+    assert not any(hasattr(module, "_store_activations") for module in net.modules())
+
+
+@pytest.mark.parametrize(
+    ("module", "x", "error", "phrase"),
+    [
+        (nn.LSTM(4, 3), torch.ones(5, 4), TypeError, "a LSTM gave tuple: list a module"),
+        (nn.Linear(4, 3), torch.ones(5, 4), ValueError, "output of Linear carries no gradient"),
+    ],
+    ids=["no tensor", "frozen"],
+)
+def test_an_output_that_is_no_activation_is_refused(module, x, error, phrase):
+    net = nn.Sequential(module.requires_grad_(error is TypeError))
+    with pytest.raises(error, match=phrase):
+        recorded(net, x, blocks=[module], by_output=True)
+
+
+def test_a_block_under_no_grad_is_refused():
+    net = nn.Sequential(nn.Linear(4, 3))
+    phrase = r"run no block under torch.no_grad\(\).*use_reentrant=True"
+    with pytest.raises(ValueError, match=phrase), torch.no_grad():
+        recorded(net, torch.ones(5, 4), blocks=[net[0]], by_output=True)

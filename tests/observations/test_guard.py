@@ -7,11 +7,23 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 import torch
-from gsnn_models import MODELS, Averaging, Block, Caching, TinyGSNN, data, dtype_of, hook, lived_in
-from model_state import assert_unchanged
+from gsnn_models import (
+    MODELS,
+    Averaging,
+    Block,
+    Caching,
+    TinyGSNN,
+    data,
+    data_for,
+    hook,
+    lived_in,
+    run,
+)
+from model_state import assert_unchanged, global_state
 from torch import nn
 
-from gsnn_edges.observations.guard import unchanged
+from gsnn_edges.observations.guard import generators_unchanged, unchanged
+from gsnn_edges.observations.wrappers import without_compiler
 
 
 def zero_parameter(model):
@@ -147,13 +159,42 @@ def provoke(model, change, error):
             raise error
 
 
+class Holder:
+    """An object of which the guard knows nothing."""
+
+    def __init__(self, module):
+        self.module = module
+
+
+def test_blocks_in_an_object_of_another_class_may_be_named():
+    model = TinyGSNN()
+    model.other = Holder(Block([0, 1], norm="batch"))
+    with assert_unchanged(model.other.module), unchanged(model, blocks=[model.other.module]):
+        model.other.module(torch.ones(3, 5))
+        model.other.module.late = 1
+
+
+@pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt], ids=str)
+@pytest.mark.parametrize("seed", [None, 1])
+def test_generators_come_back(seed, error):
+    before = global_state()
+    with pytest.raises(error) if error else nullcontext(), generators_unchanged(seed=seed):
+        draw_from_python(None)
+        draw_from_numpy(None)
+        draw_from_torch(None)
+        assert global_state() != before
+        if error:
+            raise error
+    assert global_state() == before
+
+
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 def test_a_pass_of_every_model_is_undone(name, training):
     model = lived_in(MODELS[name]()).train(training)
-    x, _ = data(dtype=dtype_of(model))
-    with assert_unchanged(model), unchanged(model):
-        model(x.clone())
+    x, _ = data_for(model)
+    with assert_unchanged(model), without_compiler(), unchanged(model):
+        run(model, x)
 
 
 def test_a_cache_grows_inside_and_is_small_again_outside():

@@ -15,23 +15,32 @@ from gsnn_models import (
     ExtraInput,
     Failing,
     NarrowRecords,
+    Nested,
     TinyGSNN,
     Unreadable,
     UnusedLastBlock,
+    blocks_of,
+    by_node,
+    core,
     data,
+    data_for,
     dtype_of,
     lived_in,
     slow_capture,
 )
 from model_state import assert_unchanged, global_state
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from gsnn_edges import capture
+from gsnn_edges.observations.inputs import take
 from gsnn_edges.observations.nodes import AGGS, NORMS
 
 MSE = nn.MSELoss()
 SUM = nn.MSELoss(reduction="sum")
 TOLERANCE = {torch.float32: 2e-6, torch.float64: 1e-12}
+# What is captured in training mode is warned of, which test_the_mode_... looks at.
+TRAINING = pytest.mark.filterwarnings("ignore:dropout or batch statistics are at work:UserWarning")
 
 
 def assert_close(results, expected, tolerance):
@@ -61,16 +70,17 @@ def test_every_setting_equals_the_slow_loop(dtype, norm, agg, use_prenorm):
     assert_close(capture(model, MSE, x, y, **options), expected, TOLERANCE[dtype])
 
 
+@TRAINING
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 def test_every_model_equals_the_slow_loop(name, training):
     model = MODELS[name]().train(training)
-    x, y = data(dtype=dtype_of(model))
+    x, y = data_for(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         expected = slow_capture(model, MSE, x, y)
     result = capture(model, MSE, x, y, seed=3)
-    assert_close(result, expected, TOLERANCE[dtype_of(model)])
+    assert_close(result, expected, TOLERANCE.get(dtype_of(model), 2e-6))
 
 
 def test_row_l_times_b_plus_sample_pairs_a_layer_with_the_next():
@@ -195,7 +205,148 @@ def test_checkpointed_blocks_give_what_the_others_give():
     assert_close(capture(MODELS["checkpointed"](), MSE, *data()), expected, 1e-6)
 
 
+# Any network
+
+
+def mlp(dtype=torch.float32, dropout=0.0):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layers = [nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 6), nn.Dropout(dropout), nn.Linear(6, 3)]
+        return nn.Sequential(*layers).to(dtype)
+
+
+def by_hand(net, x, y, crit=MSE):
+    """Activations of the three linear layers of `mlp`, and the gradients of the loss there."""
+    first = net[0](x)
+    second = net[2](first.relu())
+    last = net[4](second)
+    gradients = torch.autograd.grad(crit(last, y), [second, last])
+    return (first.detach(), second.detach()), gradients
+
+
+def rows_of(layers, own, groups):
+    """Rows of nodes, layer by layer."""
+    pairs = zip(layers, own, strict=True)
+    return [row for values, group in pairs for row in by_node(values, group, groups, "l1", "sum")]
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_any_network_is_captured_by_its_blocks_and_groups(batch_size, dtype):
+    net, (x, y) = mlp(dtype), data(dtype=dtype)
+    groups = [[0, 0, 1, 1, 2, 2], [2, 1, 0, 0, 1, 2], [0, 1, 2]]
+    options = {"blocks": ["0", net[2], "4"], "groups": groups, "batch_size": batch_size}
+    with assert_unchanged(net):
+        a, g = capture(net, MSE, x, y, **options)
+    activations, gradients = by_hand(net, x, y)
+    expected = (
+        rows_of(activations, groups[:2], groups),
+        rows_of(gradients, groups[1:], groups),
+    )
+    assert_close((a, g), expected, TOLERANCE[dtype])
+
+
+def test_what_prenorm_means_does_not_matter_to_outputs():
+    net, (x, y) = mlp(), data()
+    options = {"blocks": [net[0], net[2]], "groups": range(6)}
+    one, two = (capture(net, MSE, x, y, use_prenorm=u, **options) for u in (True, False))
+    assert_equal(one, two)
+
+
+@pytest.mark.parametrize("listed", [None, "modules", "names"])
+def test_a_gsnn_inside_a_model_is_captured_in_the_pass_of_the_whole(listed):
+    model, (x, y) = Nested().eval(), data()
+    names = [f"gsnn.ResBlocks.{i}" for i in range(3)]
+    blocks = {"modules": model.gsnn.ResBlocks, "names": names}.get(listed)
+    result = capture(model, MSE, x, y, blocks=blocks)
+    x = torch.sin(model.before(x)).detach()
+    assert_close(result, capture(model.gsnn, MSE, x, y), 2e-6)
+
+
+def test_one_of_two_gsnns_may_be_named():
+    model, (x, y) = nn.Sequential(TinyGSNN(), nn.Linear(3, 4), TinyGSNN(seed=1)).eval(), data()
+    assert_close(
+        capture(model, MSE, x, y, blocks=model[2].ResBlocks),
+        capture(model[2], MSE, model[:2](x).detach(), y),
+        2e-6,
+    )
+
+
+# Inputs and losses of every form
+
+
+@pytest.mark.parametrize("batch_size", [None, 2])
+@pytest.mark.parametrize("name", ["tuple input", "dict input"])
+def test_inputs_in_parts_give_what_one_tensor_gives(name, batch_size):
+    model, (x, y) = MODELS[name]().eval(), data(rows=7)
+    result = capture(model, MSE, core(model).form(x), y, batch_size=batch_size)
+    assert_close(result, capture(TinyGSNN().eval(), MSE, x, y), 5e-6)
+
+
+@pytest.mark.parametrize("name", ["plain", "tuple input", "node activity", "whole numbers"])
+@pytest.mark.parametrize("batch_size", [3, 4, 100])
+def test_a_loader_gives_what_its_rows_give(name, batch_size):
+    model, seen = MODELS[name]().eval(), []
+    x, y = data_for(model, rows=7)
+    first_block = core(model).ResBlocks[0]
+    first_block.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
+    samples = [(take(x, i), y[i]) for i in range(7)]
+    result = capture(model, MSE, DataLoader(samples, batch_size=batch_size))
+    assert seen == {3: [3, 3, 1], 4: [4, 3], 100: [7]}[batch_size]
+    assert_close(result, capture(model, MSE, x, y), 5e-6)
+
+
+def test_batch_size_goes_before_that_of_a_loader():
+    model, seen = TinyGSNN().eval(), []
+    model.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
+    capture(model, MSE, DataLoader(TensorDataset(*data(rows=7)), batch_size=3), batch_size=5)
+    assert seen == [5, 2]
+
+
+def test_a_loss_may_look_at_some_outputs_only():
+    model, (x, y) = TinyGSNN().eval(), data()
+
+    def crit(prediction, target):
+        return MSE(prediction[:, 1:2], target[:, 1:2])
+
+    result = capture(model, crit, x, y, batch_size=2, loss_reduction="mean")
+    assert_close(result, slow_capture(model, crit, x, y), 5e-6)
+
+
+@pytest.mark.parametrize("form", [tuple, dict])
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_targets_in_parts_reach_the_loss_as_they_are(form, batch_size):
+    model, (x, y) = TinyGSNN().eval(), data()
+    target = (y, 2 * y[:, 0]) if form is tuple else {0: y, 1: 2 * y[:, 0]}
+
+    def crit(prediction, target):
+        assert type(target) is form
+        return MSE(prediction, target[0]) + MSE(prediction[:, 0], target[1])
+
+    result = capture(model, crit, x, target, batch_size=batch_size, loss_reduction="mean")
+    assert_close(result, slow_capture(model, crit, x, target), 5e-6)
+
+
 # Parts of a batch
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("rows", [7, 64, 101])
+def test_ragged_parts_equal_the_whole_where_the_reduction_is_told(rows, reduction):
+    model, (x, y) = TinyGSNN(norm="batch").eval(), data(rows=rows)
+
+    def crit(prediction, target):
+        return nn.functional.mse_loss(prediction, target, reduction=reduction)
+
+    call = partial(capture, model, crit, x, y, loss_reduction=reduction)
+    for batch_size in (2, 5, rows - 1):
+        assert_close(call(batch_size=batch_size), call(), 5e-6)
+
+
+def test_a_reduction_that_is_told_goes_before_that_of_the_loss():
+    model, (x, y) = TinyGSNN().eval(), data(rows=8)
+    told = capture(model, MSE, x, y, batch_size=2, loss_reduction="sum")
+    assert_close((told[1] / 4,), (capture(model, MSE, x, y)[1],), 5e-6)
 
 
 @pytest.mark.parametrize("crit", [MSE, SUM], ids=["mean", "sum"])
@@ -230,9 +381,73 @@ def test_a_loss_that_does_not_tell_its_reduction_may_not_be_cut():
         capture(model, nn.functional.mse_loss, x, y, batch_size=4)
 
 
+CLASSES = torch.tensor([0, 2, 1, 1, 0])
+WEIGHTS = torch.tensor([1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("crit", "y", "phrase"),
+    [
+        (nn.CrossEntropyLoss(WEIGHTS), CLASSES, "CrossEntropyLoss with class weights"),
+        (nn.NLLLoss(WEIGHTS), CLASSES, "NLLLoss with class weights"),
+        (nn.CrossEntropyLoss(ignore_index=1), CLASSES, "CrossEntropyLoss with ignored targets"),
+    ],
+    ids=["weights", "weights of NLL", "ignored"],
+)
+def test_a_mean_of_uneven_rows_may_not_be_cut(crit, y, phrase):
+    model, (x, _) = TinyGSNN().eval(), data()
+    with pytest.raises(ValueError, match=f"all rows weigh the same; got a mean of {phrase}"):
+        capture(model, crit, x, y, batch_size=2)
+    assert_close(capture(model, crit, x, y), slow_capture(model, crit, x, y), 2e-6)
+    crit.reduction = "sum"
+    whole = capture(model, crit, x, y)
+    assert_close(capture(model, crit, x, y, batch_size=2), whole, 5e-6)
+
+
+def test_a_mean_over_classes_may_be_cut():
+    model, crit, (x, _) = TinyGSNN().eval(), nn.CrossEntropyLoss(), data()
+    parts = capture(model, crit, x, CLASSES, batch_size=2)
+    assert_close(parts, capture(model, crit, x, CLASSES), 5e-6)
+
+
+# Training and evaluation mode
+
+
+@pytest.mark.parametrize("name", ["batch norm", "dropout", "nested", "plain list", "delegating"])
+def test_the_mode_eval_gives_what_an_evaluated_model_gives(name):
+    evaluated, trained, (x, y) = MODELS[name](), MODELS[name]().train(), data()
+    core(evaluated).eval()
+    for block in blocks_of(evaluated):
+        block.eval()
+    with assert_unchanged(trained):
+        result = capture(trained, MSE, x, y, mode="eval")
+    assert_equal(result, capture(evaluated, MSE, x, y))
+
+
+@pytest.mark.parametrize(
+    ("make", "phrase"),
+    [
+        (lambda: TinyGSNN(dropout=0.5), r"ResBlocks.0.dropout, .*mode=.eval."),
+        (lambda: TinyGSNN(norm="batch"), r"ResBlocks.0.norm, .*mode=.eval."),
+    ],
+    ids=["dropout", "batch norm"],
+)
+def test_the_mode_that_nobody_chose_is_warned_of(make, phrase):
+    with pytest.warns(UserWarning, match=phrase) as caught:
+        capture(make(), MSE, *data())
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+@TRAINING
+def test_parts_with_batch_statistics_are_warned_of():
+    with pytest.warns(UserWarning, match="batch_size=3 changes what is captured from 5 rows"):
+        capture(TinyGSNN(norm="batch").train(), MSE, *data(), batch_size=3)
+
+
 # Dropout
 
 
+@TRAINING
 def test_a_seed_makes_dropout_repeatable():
     model, (x, y) = TinyGSNN(dropout=0.5).train(), data()
     first, again, other = (capture(model, MSE, x, y, seed=seed) for seed in (1, 1, 2))
@@ -240,6 +455,7 @@ def test_a_seed_makes_dropout_repeatable():
     assert (other[0] != first[0]).any()
 
 
+@TRAINING
 def test_without_a_seed_two_calls_draw_the_same_masks():
     model, (x, y) = TinyGSNN(dropout=0.5).train(), data()
     first, again = capture(model, MSE, x, y), capture(model, MSE, x, y)
@@ -248,6 +464,7 @@ def test_without_a_seed_two_calls_draw_the_same_masks():
     assert (capture(model, MSE, x, y)[0] != first[0]).any()
 
 
+@TRAINING
 @pytest.mark.parametrize("seed", [None, 1])
 def test_the_global_generators_do_not_move(seed):
     before = global_state()
@@ -276,6 +493,7 @@ OUTCOMES = {
 }
 
 
+@TRAINING
 @pytest.mark.parametrize("outcome", OUTCOMES)
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 @pytest.mark.parametrize("name", MODELS)
@@ -283,9 +501,11 @@ def test_the_model_is_as_it_was(name, training, outcome):
     model = lived_in(MODELS[name]().train(training))
     crit, ends = OUTCOMES[outcome]
     with assert_unchanged(model), ends():
-        capture(model, crit, *data(dtype=dtype_of(model)), seed=1)
+        capture(model, crit, *data_for(model), seed=1)
 
 
+@TRAINING
+@pytest.mark.filterwarnings("ignore:batch_size=2 changes what is captured:UserWarning")
 @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, MemoryError])
 @pytest.mark.parametrize("batch_size", [None, 2])
 def test_the_model_is_as_it_was_when_its_forward_raises(error, batch_size):
@@ -350,13 +570,35 @@ WRONG = {
         r"block 0 must record activations of shape \(5, 7\).*got \(5, 6\)",
     ),
     "block called twice": (
-        lambda: {"model": CallsOneBlockTwice()}, ValueError, "3 blocks once.*4 calls",
+        lambda: {"model": CallsOneBlockTwice()},
+        ValueError, r"3 blocks once.*4 calls.*ResBlocks\[2\], model.ResBlocks\[0\]; list a block",
     ),
     "unknown norm": (lambda: {"norm": "l3"}, ValueError, "norm must be one of 'l1', 'l2'"),
     "norm None": (lambda: {"norm": None}, ValueError, "norm must be one of .*got None"),
     "unknown agg": (lambda: {"agg": "median"}, ValueError, "agg must be one of 'sum', 'mean'"),
     "x is text": (lambda: {"x": "abc"}, TypeError, "x must be a tensor or an array; got str"),
     "y is None": (lambda: {"y": None}, TypeError, "y must be a tensor or an array; got NoneType"),
+    "unknown mode": (lambda: {"mode": "on"}, ValueError, "mode must be one of 'eval'; got 'on'"),
+    "unknown reduction": (
+        lambda: {"loss_reduction": "none"}, ValueError, "loss_reduction must be one of 'mean'",
+    ),
+    "argument twice": (
+        lambda: {"x": {"left": data()[0]}, "forward_kwargs": {"left": 1}},
+        ValueError, "forward_kwargs must not repeat arguments that x holds; got left",
+    ),
+    "wrong groups": (
+        lambda: {"blocks": ["ResBlocks.0.lin_in", "ResBlocks.1.lin_in"], "groups": range(7)},
+        ValueError, r"groups and the output .* agree: block 1 .*\(5, 7\).*got \(5, 6\)",
+    ),
+    "blocks in another order": (
+        lambda: {"blocks": [f"ResBlocks.{i}" for i in (1, 0, 2)]},
+        ValueError, r"are listed; 3 calls .*: blocks\[1\], blocks\[0\], blocks\[2\]",
+    ),
+    "block not called": (
+        lambda: {"blocks": ["encode", "decode", "ResBlocks.0.norm"][::2], "groups": [0] * 5},
+        ValueError, r"block 1 must record activations of shape \(5, 5\).*got \(5, 7\)",
+    ),
+    "names of nodes": (lambda: {"node_names": ["a"]}, ValueError, "a name for each of 6.*got 1"),
     "x of objects": (
         lambda: {"x": np.full((5, 4), None)}, TypeError, "x must be a tensor or an array",
     ),
@@ -408,6 +650,15 @@ def test_a_wrong_call_is_refused_and_leaves_the_model_alone(name):
     model = call.pop("model")
     with assert_unchanged(model), pytest.raises(error, match=phrase):
         capture(model, call.pop("crit"), call.pop("x"), call.pop("y"), **call)
+
+
+@pytest.mark.parametrize("given", [list("abcdef"), None])
+def test_nodes_that_are_not_finite_are_named(given):
+    model = with_weight(NAN, "ResBlocks", "1", "lin_in")["model"]
+    model.node_names_dict = {"function": list("uvwxyz")}
+    name = "z" if given is None else "f"
+    with pytest.raises(ValueError, match=f"got 5 NaN .* in node '{name}', of index 5:"):
+        capture(model, MSE, *data(), node_names=given)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

@@ -1,9 +1,11 @@
 """Resampled observations: one draw for all layers, and no more passes than it takes."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
-from gsnn_models import ExtraInput, TinyGSNN, data
+from gsnn_models import MODELS, ExtraInput, PlainList, TinyGSNN, data
 from model_state import assert_unchanged, global_state
 from oracles import correlation
 from torch import nn
@@ -12,6 +14,9 @@ from gsnn_edges.observations import capture, resampled
 from gsnn_edges.observations.resampling import draw_counts, rows_are_independent
 
 MSE = nn.MSELoss()
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:dropout or batch statistics are at work:UserWarning"
+)
 INSTANT_STATISTICS = nn.BatchNorm1d(7, track_running_stats=False)
 
 
@@ -49,11 +54,54 @@ def with_norm(norm):
         (with_norm(nn.Dropout().train()), False),
         (with_norm(INSTANT_STATISTICS.eval()), False),
         (with_norm(nn.InstanceNorm1d(7).eval()), True),
+        (PlainList().eval(), False),
     ],
-    ids=["evaluation", "training", "one module trains", "instant statistics", "instance norm"],
+    ids=["evaluation", "training", "one trains", "instant statistics", "instance norm", "hidden"],
 )
 def test_rows_are_independent_unless_a_module_mixes_or_draws(model, independent):
     assert rows_are_independent(model) == independent
+
+
+@pytest.mark.parametrize(
+    ("model", "independent"),
+    [
+        (TinyGSNN(norm="batch", dropout=0.5).train(), True),
+        (with_norm(INSTANT_STATISTICS), False),
+    ],
+    ids=["training", "instant statistics"],
+)
+def test_the_mode_eval_makes_rows_independent_where_it_can(model, independent):
+    assert rows_are_independent(model, "eval") == independent
+
+
+def test_in_the_mode_eval_the_model_runs_once():
+    model, passes = TinyGSNN(dropout=0.5).train(), []
+    model.register_forward_pre_hook(lambda m, inputs: passes.append(len(inputs[0])))
+
+    def observe(x, y, **options):
+        return capture(model, MSE, x, y, mode="eval", **options)
+
+    options = {"draws": 2, "rows": 8, "seed": 0, "forward_kwargs": {}, "mode": "eval"}
+    assert len(list(resampled(observe, model, *data(), **options))) == 2
+    assert passes == [5]
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize("name", ["tuple input", "dict input"])
+def test_inputs_in_parts_are_drawn_together(name, training):
+    model = MODELS[name]().train(training)
+    x, y = data()
+    found, expected = (
+        list(
+            resampled(
+                partial(capture, made, MSE), made, form, y, draws=2, rows=8, seed=0,
+                forward_kwargs={},
+            )
+        )
+        for made, form in ((model, model.form(x)), (TinyGSNN().train(training), x))
+    )  # fmt: skip
+    for one, two in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(torch.cat(one), torch.cat(two))
 
 
 def test_in_evaluation_mode_the_model_runs_once():

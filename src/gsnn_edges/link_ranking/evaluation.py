@@ -141,6 +141,7 @@ def evaluate_edges(
     truths = _checks.edge_index("all_true_edges", given, A.shape)
     reject_outside(edges, pool)
     _checks.finite("A", A)
+    _checks.exact_as_float("A", A)
     doubts.warn_of_queries("evaluate_edges", edges, truths, square=True)
 
     axes = AXES[direction]

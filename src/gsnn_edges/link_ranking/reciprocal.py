@@ -68,6 +68,7 @@ def mrr(A: Array, edge_index: Any, all_true_edges: Any, query_chunk_size: int = 
     queries = _checks.edge_index("edge_index", edge_index, A.shape)
     truths = _checks.edge_index("all_true_edges", all_true_edges, A.shape)
     _checks.finite("A", A)
+    _checks.exact_as_float("A", A)
     if queries.shape[1] == 0:
         warnings.warn("mrr: edge_index holds no edge, so the mean is nan", stacklevel=2)
         return float("nan")

@@ -1,112 +1,125 @@
-"""Which modules of a model are its blocks, and what they record in a forward pass."""
+"""What the blocks of a model record, or pass on, in a forward pass."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 # By use_prenorm: where a block records its activations, and the map that they leave or enter.
 RECORDED = {True: "_last_pre_norm_activation", False: "_last_activation"}
 TAPPED = {True: "lin_in", False: "lin_out"}
 
 
-def find_blocks(model: nn.Module) -> list[nn.Module]:
-    """Give the residual blocks of a GSNN, in the order of the forward pass."""
-    blocks = getattr(model, "ResBlocks", None)
-    if blocks is None:
-        raise TypeError(
-            f"model must be a GSNN, with its residual blocks in model.ResBlocks; got "
-            f"{type(model).__name__} without them: pass the GSNN itself, not what wraps it"
-        )
-    blocks = list(blocks)
-    if len(blocks) < 2:
-        raise ValueError(
-            f"model must have at least 2 blocks, to pair each layer with the next; got "
-            f"{len(blocks)} in model.ResBlocks"
-        )
-    for place, block in enumerate(blocks):
-        for name in ("channel_groups", "_store_activations"):
-            if not hasattr(block, name):
-                raise TypeError(
-                    f"model.ResBlocks[{place}] ({type(block).__name__}) must have {name}: it is "
-                    "not a block of a GSNN that can record its activations"
-                )
-    return blocks
+@dataclass(frozen=True)
+class Seen:
+    """An activation as it was when it was seen, and its place in autograd's graph.
+
+    Both stay what they are when the tensor is then written to, as by an in-place ReLU.
+    """
+
+    values: Tensor
+    edge: GradientEdge
 
 
-def groups_of(blocks: Sequence[Any]) -> tuple[list[Tensor], int]:
-    """Give the node of each channel for every block, and the number of nodes."""
-    groups = [torch.as_tensor(block.channel_groups).detach().cpu().flatten() for block in blocks]
-    for place, group in enumerate(groups):
-        is_index = not group.is_floating_point() and group.dtype != torch.bool
-        if not is_index or len(group) == 0 or int(group.min()) < 0:
-            raise ValueError(
-                f"model.ResBlocks[{place}].channel_groups must give a node index, from 0, for "
-                f"each channel; got {group.dtype} of shape {tuple(group.shape)}"
-            )
-    return [group.long() for group in groups], max(int(group.max()) for group in groups) + 1
+# What is done with each activation, at once: its values are good until the hook returns.
+Keep = Callable[[nn.Module, Seen], None]
 
 
 @contextmanager
-def recording(blocks: Sequence[Any], use_prenorm: bool) -> Iterator[list[Tensor]]:
-    """Collect what each block records, as it is called: one (B, C) tensor for each layer.
+def recording(
+    blocks: Sequence[Any], use_prenorm: bool, keep: Keep, *, by_output: bool = False
+) -> Iterator[None]:
+    """Hand what each block records, as it is called, to ``keep``: one (B, C) tensor for a call.
 
-    A hook reads it at once, so that a block that is called for several layers gives several.
+    With ``by_output`` that is what the block gives. Records of a pass are let go at its end: they
+    hold its graph, which parts of a batch would add up.
     """
-    recorded: list[Tensor] = []
-    passing: dict[int, Any] = {}
+    tapped: dict[int, Seen] = {}
 
     def collect(block: Any, inputs: Any, output: Any) -> None:
-        recorded.append(read_record(block, use_prenorm, passing))
+        keep(block, seen_output(block, output) if by_output else read(block, use_prenorm, tapped))
 
-    unique = {id(block): block for block in blocks}.values()
+    unique = list({id(block): block for block in blocks}.values())
     hooks = [block.register_forward_hook(collect) for block in unique]
-    hooks += [hook for block in unique for hook in tap(block, use_prenorm, passing)]
+    if not by_output:
+        hooks += [hook for block in unique for hook in tap(block, use_prenorm, tapped)]
     try:
-        for block in unique:
-            block._store_activations = True
-            setattr(block, RECORDED[use_prenorm], None)  # what an earlier pass may have left
-        yield recorded
+        if not by_output:
+            forget(unique)  # what an earlier pass may have left
+            for block in unique:
+                block._store_activations = True
+        yield
     finally:
         for hook in hooks:
             hook.remove()
+        if not by_output:
+            forget(unique)
 
 
-def tap(block: Any, use_prenorm: bool, passing: dict[int, Any]) -> Iterator[Any]:
+def forget(blocks: Sequence[Any]) -> None:
+    """Empty the records of blocks; the guard puts the caller's back."""
+    for block in blocks:
+        for name in RECORDED.values():
+            setattr(block, name, None)
+
+
+def tap(block: Any, use_prenorm: bool, tapped: dict[int, Seen]) -> Iterator[Any]:
     """Register a hook on the linear map that an activation leaves or enters, if there is one.
 
     Older blocks do not record it. Blocks may share the map: what a block has just passed through
     it is the last that passed.
     """
+
+    def store(module: nn.Module, value: Any) -> None:
+        if isinstance(value, Tensor) and value.requires_grad:
+            tapped[id(module)] = Seen(value.detach().clone(), get_gradient_edge(value))
+
     linear = getattr(block, TAPPED[use_prenorm], None)
-    if isinstance(linear, nn.Module):
-        if use_prenorm:
-            yield linear.register_forward_hook(
-                lambda module, inputs, output: passing.update({id(module): output})
-            )
-        else:
-            yield linear.register_forward_pre_hook(
-                lambda module, inputs: passing.update({id(module): inputs[0]})
-            )
+    if not isinstance(linear, nn.Module):
+        return
+    if use_prenorm:
+        yield linear.register_forward_hook(lambda module, inputs, output: store(module, output))
+    else:
+        yield linear.register_forward_pre_hook(lambda module, inputs: store(module, *inputs[:1]))
 
 
-def read_record(block: Any, use_prenorm: bool, passing: dict[int, Any]) -> Tensor:
+def read(block: Any, use_prenorm: bool, tapped: dict[int, Seen]) -> Seen:
     """Give the activation that a block has just recorded, or passed through its linear map."""
     name, linear = RECORDED[use_prenorm], TAPPED[use_prenorm]
     record = getattr(block, name, None)
-    if record is None:
-        record = passing.get(id(getattr(block, linear, None)))
+    seen = tapped.pop(id(getattr(block, linear, None)), None)
+    if record is None and seen is not None:
+        return seen
     if not isinstance(record, Tensor):
         raise TypeError(
             f"use_prenorm={use_prenorm} needs blocks that record {name} or have a module {linear}; "
             f"{type(block).__name__} left {type(record).__name__} there: try "
-            f"use_prenorm={not use_prenorm}, or a newer version of the model"
+            f"use_prenorm={not use_prenorm}, or name the modules whose output is meant by blocks= "
+            "and groups="
         )
-    if not record.requires_grad:
+    return seen_now(f"{type(block).__name__}.{name}", record)
+
+
+def seen_output(block: nn.Module, output: Any) -> Seen:
+    """Give the output of a block as its activation."""
+    if not isinstance(output, Tensor):
+        raise TypeError(
+            "blocks that come with groups must give a tensor, of samples and channels; a "
+            f"{type(block).__name__} gave {type(output).__name__}: list a module whose output is "
+            "the activation itself"
+        )
+    return seen_now(f"the output of {type(block).__name__}", output)
+
+
+def seen_now(what: str, value: Tensor) -> Seen:
+    """Give an activation with its place in autograd's graph."""
+    if not value.requires_grad or not torch.is_grad_enabled():
         raise ValueError(
-            f"{type(block).__name__}.{name} carries no gradient: record the tensor itself, not a "
-            "detached copy, and do not run the blocks under torch.no_grad()"
+            f"{what} carries no gradient: record the tensor itself, not a detached copy, and run "
+            "no block under torch.no_grad(), as a checkpoint with use_reentrant=True does"
         )
-    return record
+    return Seen(value.detach(), get_gradient_edge(value))

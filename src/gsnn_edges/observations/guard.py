@@ -2,7 +2,7 @@
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,9 @@ Restore = Callable[[], None]
 
 
 @contextmanager
-def unchanged(model: nn.Module, seed: int | None = None) -> Iterator[None]:
+def unchanged(
+    model: nn.Module, seed: int | None = None, blocks: Iterable[nn.Module] = ()
+) -> Iterator[None]:
     """Put everything of a model back on exit, also after an exception.
 
     What comes back: every attribute of every module, the contents of dicts, lists, sets and
@@ -29,18 +31,29 @@ def unchanged(model: nn.Module, seed: int | None = None) -> Iterator[None]:
         Module to protect.
     seed
         Seeds torch's generators inside; dropout masks then follow it.
+    blocks
+        Modules to protect too, which the model may hold in an object of another class.
     """
-    undo = list(remember(model, {}))
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002 - the user's, to restore
+    undo = list(remember((model, *blocks), {}))
     devices = sorted({p.device.index for p in model.parameters() if p.device.type == "cuda"})
+    try:
+        with generators_unchanged(devices, seed):
+            yield
+    finally:
+        for restore in undo:
+            restore()
+
+
+@contextmanager
+def generators_unchanged(devices: Sequence[int] = (), seed: int | None = None) -> Iterator[None]:
+    """Put the random states of Python, NumPy and torch back on exit."""
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002 - the user's, to restore
     try:
         with torch.random.fork_rng(devices):
             if seed is not None:
                 seed_generators(seed, devices)
             yield
     finally:
-        for restore in undo:
-            restore()
         random.setstate(states[0])
         np.random.set_state(states[1])  # noqa: NPY002
 

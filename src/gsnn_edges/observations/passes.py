@@ -1,28 +1,47 @@
 """One forward and one backward pass, reduced to what the correlation needs."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from gsnn_edges import _checks
 from gsnn_edges._typing import Agg, Device, Norm
-from gsnn_edges.observations.blocks import find_blocks, groups_of, recording
+from gsnn_edges.observations.blocks import recording
+from gsnn_edges.observations.finding import Layers, find_layers, finite_at_nodes, modules_of
+from gsnn_edges.observations.gradients import full, gradients, gradients_on, is_half
 from gsnn_edges.observations.guard import unchanged
+from gsnn_edges.observations.inputs import (
+    Batch,
+    as_arguments,
+    as_pair,
+    check_arguments,
+    cut,
+    dtype_of,
+    for_model,
+    gathered,
+    out_of_inference,
+    rows_in,
+    take,
+    tensors,
+)
+from gsnn_edges.observations.modes import Mode, check_mode, switch, warn_of_mode, warn_of_parts
 from gsnn_edges.observations.nodes import AGGS, NORMS, NodeReducer
+from gsnn_edges.observations.trace import Trace
+from gsnn_edges.observations.wrappers import run_alone, unwrapped, without_compiler
 
-Criterion = Callable[[Tensor, Tensor], Tensor]
+Criterion: TypeAlias = Callable[[Any, Any], Tensor]
+Reduction: TypeAlias = Literal["mean", "sum"]
+REDUCTIONS = ("mean", "sum")
 
 
 def capture(
     model: nn.Module,
     crit: Criterion,
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     use_prenorm: bool = True,
     norm: Norm = "l1",
@@ -31,6 +50,11 @@ def capture(
     batch_size: int | None = None,
     seed: int | None = None,
     forward_kwargs: Mapping[str, Any] | None = None,
+    blocks: Sequence[nn.Module | str] | None = None,
+    groups: Any = None,
+    loss_reduction: Reduction | None = None,
+    mode: Mode = None,
+    node_names: Sequence[str] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Record how strongly each function node fires, and the credit it gets one layer on.
 
@@ -41,28 +65,47 @@ def capture(
         ``channel_groups`` (the node of each channel) and, while ``_store_activations`` is
         true, its activations in ``_last_pre_norm_activation`` and ``_last_activation``, of
         shape (B, C) or (B, C, 1); where one is missing, the output of the block's ``lin_in``, or
-        the input of its ``lin_out``, is taken. The model comes back as it was, also after an
-        error, and runs in the mode, training or evaluation, that it is in.
+        the input of its ``lin_out``, is taken. Or a module that holds one GSNN: its forward pass
+        runs, and the blocks inside are read. DataParallel, DistributedDataParallel and
+        torch.compile are unwrapped, and what is compiled runs uncompiled. Any other network with
+        ``blocks`` and ``groups``. The model comes back as it was, also after an error.
     crit : callable
         ``crit(model(x), y)``, a loss of one number.
-    x, y : tensors or arrays of shape (B, ...)
-        Inputs and targets, finite.
+    x, y : tensors or arrays of shape (B, ...), or tuples or dicts of them
+        Inputs and targets, finite. The model is called as ``model(x)``, ``model(*x)`` for a tuple
+        and ``model(**x)`` for a dict; ``crit`` gets ``y`` as it is. Each tensor inside has B rows
+        and is cut with the batch. A list is an array, by rows. Or x is a torch DataLoader whose
+        batches are pairs (x, y), and y is left out: the batches are concatenated in its order.
     use_prenorm : bool
-        Take activations before a block's norm and nonlinearity, or after them.
+        Take activations before a block's norm and nonlinearity, or after them. Without meaning
+        where ``groups`` is given.
     norm : {"l1", "l2", "none"}
         ``|v|``, ``v**2`` or the signed ``v`` of each channel of activations and gradients.
     agg : {"sum", "mean", "max"}
         How the channels of a node become one number.
     device : torch device
-        Where the model lies and the passes run; ``x`` and ``y`` are moved there.
+        Where the model lies, and so where the passes run; ``x`` and ``y`` are moved there, the
+        model never is.
     batch_size : int, optional
-        Rows at a time. In evaluation mode the result is that of the whole batch: gradients are
-        rescaled where ``crit.reduction`` is "mean".
+        Rows at a time; that of a DataLoader by default, else all. In evaluation mode the result
+        is that of the whole batch: gradients of a mean over s of B rows are rescaled by s / B.
+        A weighted mean (class weights, ignored targets, a mask) cannot be: use a sum.
     seed : int, optional
         Seeds dropout. By default the masks follow torch's global generator, whose state comes
         back, so that two calls draw the same masks.
     forward_kwargs : mapping, optional
-        Further arguments of ``model(x, ...)``; tensors with B rows are cut along with ``x``.
+        Further arguments of the forward pass; tensors with B rows are cut along with ``x``.
+    blocks : sequence of modules or of their dotted names, optional
+        The blocks, in the order in which the forward pass calls them, each call once.
+    groups : sequence of whole numbers, or one for each block, optional
+        The node of each channel of ``blocks``, from 0. The output of a block, of shape (B, C) or
+        (B, C, 1), is then its activation, whatever module it is.
+    loss_reduction : {"mean", "sum"}, optional
+        How ``crit`` reduces the rows of a batch; by default ``crit.reduction``. Matters for parts.
+    mode : {"eval"}, optional
+        Run in evaluation mode; by default each module runs in the mode that it is in.
+    node_names : sequence of N str, optional
+        Names for errors; by default ``node_names_dict["function"]`` of a GSNN that has it.
 
     Returns
     -------
@@ -78,28 +121,59 @@ def capture(
         loss; for fewer than two blocks, wrong shapes, unknown options, NaN or infinity in
         ``x``, ``y``, the activations or the gradients (naming the nodes).
 
+    Warns
+    -----
+    UserWarning
+        Where dropout or batch statistics are at work and ``mode`` is None, or batch statistics
+        are and ``batch_size`` is less than B.
+
     Notes
     -----
-    Peak memory is that of a forward and a backward pass, plus ``a`` and ``g`` and a copy of the
-    model's tensors. Only gradients of activations are computed; ``.grad`` of no parameter is
-    touched, and frozen parameters, ``torch.no_grad()`` and ``torch.inference_mode()`` around the
-    call do not matter.
+    Peak memory is that of a forward and a backward pass over ``batch_size`` rows, plus ``x``,
+    ``y``, ``a`` and ``g`` and a copy of the model's tensors. Only gradients of activations are
+    computed; ``.grad`` of no parameter is touched, and frozen parameters, ``torch.no_grad()``,
+    ``torch.inference_mode()`` and autocast around the call do not matter. Where float16 takes
+    part the backward pass starts from up to 2**15 times the loss, and gradients are divided by
+    that in float32: a mean over many samples has gradients below float16's least number.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from gsnn_edges import capture
+    >>> network = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 3))
+    >>> x, y = torch.randn(10, 4), torch.randn(10, 3)
+    >>> a, g = capture(
+    ...     network, torch.nn.MSELoss(), x, y, blocks=[network[0], network[2]], groups=range(3)
+    ... )
+    >>> a.shape, g.shape
+    (torch.Size([10, 3]), torch.Size([10, 3]))
     """
     _checks.choice("norm", norm, NORMS)
     _checks.choice("agg", agg, AGGS)
-    device = check_device(model, device)
+    check_mode(mode)
+    if loss_reduction is not None:
+        _checks.choice("loss_reduction", loss_reduction, REDUCTIONS)
     if batch_size is not None:
         batch_size = _checks.whole_number("batch_size", batch_size, least=1)
     if seed is not None:
         seed = _checks.whole_number("seed", seed, least=0)
-    blocks = find_blocks(model)
-    groups, nodes = groups_of(blocks)
-    reducers = [NodeReducer(group.to(device), nodes, norm, agg) for group in groups]
-    run = Pass(model, crit, blocks, reducers, use_prenorm)
-    with gradients_on(), unchanged(model, seed):
+    layers = find_layers(model, blocks, groups, node_names)
+    device = check_device(model, device)
+    reducers = [NodeReducer(group.to(device), layers.nodes, norm, agg) for group in layers.groups]
+    run = Pass(unwrapped(model), crit, layers, reducers, use_prenorm)
+    x, y, batch_size = gathered(x, y, batch_size)
+    warn_of_mode(model, layers.blocks, mode)
+    with gradients_on(), without_compiler(), unchanged(model, seed, layers.blocks):
         x, y = (for_model(batch, device, model) for batch in as_pair(x, y))
         kwargs = {name: out_of_inference(value) for name, value in (forward_kwargs or {}).items()}
-        return run.all_parts(x, y, kwargs, batch_size)
+        check_arguments(x, kwargs)
+        run.prepare(x, mode)
+        size = rows_in(x) if batch_size is None else min(batch_size, rows_in(x))
+        warn_of_parts(model, layers.blocks, size, rows_in(x))
+        averaged = size < rows_in(x) and reduction_of(crit, loss_reduction) == "mean"
+        if averaged and loss_reduction is None:
+            check_even(crit, y)
+        return run.all_parts(x, y, kwargs, size, averaged)
 
 
 @dataclass
@@ -108,53 +182,55 @@ class Pass:
 
     model: nn.Module
     crit: Criterion
-    blocks: Sequence[nn.Module]
+    layers: Layers
     reducers: Sequence[NodeReducer]
     use_prenorm: bool
 
+    def prepare(self, x: Batch, mode: Mode) -> None:
+        """Set the flags that the passes need; the guard puts them back."""
+        modules = modules_of(self.model, *self.layers.blocks)
+        switch(modules, mode)
+        run_alone(modules)
+        if not any(tensor.is_floating_point() for tensor in tensors(x)):
+            # Nothing but parameters can lead a gradient to the activations.
+            for parameter in self.model.parameters():
+                parameter.requires_grad_(parameter.is_floating_point())
+
     def all_parts(
-        self, x: Tensor, y: Tensor, kwargs: dict[str, Any], batch_size: int | None
+        self, x: Batch, y: Batch, kwargs: dict[str, Any], size: int, averaged: bool
     ) -> tuple[Tensor, Tensor]:
         """Fill ``a`` and ``g``, a part of the batch at a time."""
-        batch, pairs, nodes = len(x), len(self.blocks) - 1, self.reducers[0].nodes
-        size = batch if batch_size is None else batch_size
-        mean_reduced = size < batch and reduction_of(self.crit) == "mean"
-        dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
-        a, g = (x.new_empty((pairs, batch, nodes), dtype=dtype) for _ in range(2))
+        batch, shape = rows_in(x), (len(self.reducers) - 1, rows_in(x), self.layers.nodes)
+        double = torch.float64 in (dtype_of(self.model), *(tensor.dtype for tensor in tensors(x)))
+        dtype, first = torch.float64 if double else torch.float32, tensors(x)[0]
+        a, g = (first.new_empty(shape, dtype=dtype, requires_grad=False) for _ in range(2))
         for start in range(0, batch, size):
             rows = slice(start, min(start + size, batch))
             part = {name: cut(value, rows, batch) for name, value in kwargs.items()}
             # A mean over s of B rows weighs each of them B / s times too much.
-            share = (rows.stop - start) / batch if mean_reduced else 1.0
-            self.one_part(x[rows], y[rows], part, share, a[:, rows], g[:, rows])
+            share = (rows.stop - start) / batch if averaged else 1.0
+            self.one_part(take(x, rows), take(y, rows), part, share, a[:, rows], g[:, rows])
         for name, observed in (("activations", a), ("gradients", g)):
-            _checks.finite(name, observed.flatten(0, 1), axis_meaning="node")
+            finite_at_nodes(name, observed.flatten(0, 1), self.layers.node_names)
         return a.flatten(0, 1), g.flatten(0, 1)
 
     def one_part(
-        self, x: Tensor, y: Tensor, kwargs: dict[str, Any], share: float, a: Tensor, g: Tensor
+        self, x: Batch, y: Batch, kwargs: dict[str, Any], share: float, a: Tensor, g: Tensor
     ) -> None:
         """One forward and one backward pass; each layer is reduced to nodes as it arrives."""
-        # Activations get a gradient by way of x where all parameters are frozen; a clone, since
-        # a model may write to its input.
-        x = x.detach().requires_grad_(x.is_floating_point()).clone()
-        with recording(self.blocks, self.use_prenorm) as recorded:
-            loss = self.crit(self.model(x, **kwargs), y)
-        check_pass(loss, recorded, self.reducers, len(x))
-        for layer, (reduce, record) in enumerate(
-            zip(self.reducers[:-1], recorded[:-1], strict=True)
-        ):
-            a[layer] = reduce(record)
-        gradients = torch.autograd.grad(loss * share, recorded[1:], allow_unused=True)
-        for layer, (reduce, gradient) in enumerate(zip(self.reducers[1:], gradients, strict=True)):
+        trace = Trace(self.layers, self.reducers, a)
+        args, named = as_arguments(x)
+        by_output = self.layers.by_output
+        with recording(self.layers.blocks, self.use_prenorm, trace.keep, by_output=by_output):
+            loss = self.crit(self.model(*args, **named, **kwargs), y)
+        check_loss(loss)
+        trace.check()
+        half = is_half(a.device, [loss.dtype, *trace.dtypes, *dtypes_of(self.model)])
+        credit = gradients(loss, trace.edges[1:], half)
+        for layer, (reduce, gradient) in enumerate(zip(self.reducers[1:], credit, strict=True)):
+            if gradient is not None and share != 1.0:
+                gradient = full(gradient) * share
             g[layer] = 0 if gradient is None else reduce(gradient)
-
-
-@contextmanager
-def gradients_on() -> Iterator[None]:
-    """Record gradients, whatever the caller has switched off around us."""
-    with torch.inference_mode(False), torch.enable_grad():
-        yield
 
 
 def check_device(model: nn.Module, device: Device) -> torch.device:
@@ -178,81 +254,42 @@ def check_device(model: nn.Module, device: Device) -> torch.device:
     return wanted
 
 
-def as_pair(x: Any, y: Any) -> tuple[Tensor, Tensor]:
-    """Give x and y as finite tensors with as many rows."""
-    x, y = as_rows("x", x), as_rows("y", y)
-    if len(x) != len(y):
-        raise ValueError(f"x and y must have as many rows; got {len(x)} and {len(y)}")
-    return x, y
+def dtypes_of(model: nn.Module) -> set[torch.dtype]:
+    """Give the precisions of a model's parameters."""
+    return {parameter.dtype for parameter in model.parameters()}
 
 
-def as_rows(name: str, value: Any) -> Tensor:
-    """Give x or y as a finite tensor, with a row for each sample."""
-    if isinstance(value, np.ndarray):
-        # torch takes neither read-only nor backwards arrays.
-        value = np.require(value, requirements=["C", "W"])
-    try:
-        rows = torch.as_tensor(value).detach()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(
-            f"{name} must be a tensor or an array; got {type(value).__name__}"
-        ) from error
-    if rows.ndim == 0 or len(rows) == 0:
-        raise ValueError(f"{name} must have a row for each sample; got shape {tuple(rows.shape)}")
-    _checks.finite(name, rows.flatten(1) if rows.ndim > 1 else rows[:, None])
-    return rows
-
-
-def for_model(batch: Tensor, device: torch.device, model: nn.Module) -> Tensor:
-    """Give x or y on the device, in the model's precision."""
-    dtypes = [p.dtype for p in model.parameters() if p.is_floating_point()]
-    dtype = dtypes[0] if dtypes and batch.is_floating_point() else batch.dtype
-    batch = out_of_inference(batch)
-    return batch.to(device, dtype)
-
-
-def out_of_inference(value: Any) -> Any:
-    """Clone a tensor made under inference_mode, which no backward pass would take."""
-    return value.clone() if isinstance(value, Tensor) and value.is_inference() else value
-
-
-def reduction_of(crit: Criterion) -> str:
+def reduction_of(crit: Criterion, given: Reduction | None) -> str:
     """Tell how a loss is reduced over the rows of a batch."""
-    reduction = getattr(crit, "reduction", None)
-    if reduction not in ("mean", "sum"):
+    reduction = getattr(crit, "reduction", None) if given is None else given
+    if reduction not in REDUCTIONS:
         raise ValueError(
             f"batch_size needs to know how crit reduces a batch: it must have a `reduction` of "
-            f"'mean' or 'sum', as torch's losses do; got {reduction!r}. Set crit.reduction, or "
-            "leave batch_size out"
+            f"'mean' or 'sum', as torch's losses do; got {reduction!r}: pass "
+            "loss_reduction='mean' or 'sum', or a batch_size of all rows"
         )
     return str(reduction)
 
 
-def cut(value: Any, rows: slice | Tensor, batch: int) -> Any:
-    """Rows of a tensor that has one for each sample; anything else whole."""
-    if isinstance(value, Tensor) and value.ndim and len(value) == batch:
-        return value[rows]
-    return value
+def check_even(crit: Criterion, y: Batch) -> None:
+    """Reject a mean in which parts of as many rows may weigh differently."""
+    if not isinstance(crit, nn.CrossEntropyLoss | nn.NLLLoss):
+        return
+    classes = [part for part in tensors(y) if not part.is_floating_point()]
+    ignored = any(bool((part == crit.ignore_index).any()) for part in classes)
+    if crit.weight is not None or ignored:
+        raise ValueError(
+            f"batch_size needs a loss in which all rows weigh the same; got a mean of "
+            f"{type(crit).__name__} with {'ignored targets' if ignored else 'class weights'}: use "
+            "its reduction='sum', or a batch_size of all rows"
+        )
 
 
-def check_pass(
-    loss: Any, recorded: Sequence[Tensor], reducers: Sequence[NodeReducer], batch: int
-) -> None:
-    """Reject a loss that has no gradient, and activations that are not (B, C)."""
+def check_loss(loss: Any) -> None:
+    """Reject a loss that is no number, or has no gradient."""
     if not isinstance(loss, Tensor) or loss.numel() != 1 or not loss.requires_grad:
         raise ValueError(
             "crit(model(x), y) must give one number that depends on the model; got "
             f"{tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__}: reduce "
             "the loss, for example by its mean"
         )
-    if len(recorded) != len(reducers):
-        raise ValueError(
-            f"model must call each of its {len(reducers)} blocks once in a forward pass; "
-            f"{len(recorded)} calls were seen"
-        )
-    for layer, (record, reduce) in enumerate(zip(recorded, reducers, strict=True)):
-        if tuple(record.shape) not in {(batch, len(reduce.groups)), (batch, len(reduce.groups), 1)}:
-            raise ValueError(
-                f"block {layer} must record activations of shape ({batch}, {len(reduce.groups)}): "
-                f"samples, channels; got {tuple(record.shape)}"
-            )

@@ -8,16 +8,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from gsnn_edges.observations.passes import as_pair, cut
+from gsnn_edges.observations.finding import modules_of
+from gsnn_edges.observations.inputs import as_pair, cut, rows_in, take
+from gsnn_edges.observations.modes import Mode
 
 Capture = Callable[..., tuple[Tensor, Tensor]]
 
 
-def rows_are_independent(model: nn.Module) -> bool:
+def rows_are_independent(model: nn.Module, mode: Mode = None) -> bool:
     """Whether a sample's activations are the same in any batch: evaluation mode, as a rule."""
     return not any(
-        module.training or (isinstance(module, _BatchNorm) and module.running_mean is None)
-        for module in model.modules()
+        (module.training and mode != "eval")
+        or (isinstance(module, _BatchNorm) and module.running_mean is None)
+        for module in modules_of(model)
     )
 
 
@@ -31,6 +34,7 @@ def resampled(
     rows: int,
     seed: int | None,
     forward_kwargs: dict[str, Any],
+    mode: Mode = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Give ``(a, g)`` for each draw of ``rows`` samples; one draw serves all layers.
 
@@ -40,8 +44,8 @@ def resampled(
     """
     generator = np.random.default_rng(seed)
     x, y = as_pair(x, y)
-    batch = len(x)
-    if rows_are_independent(model):
+    batch = rows_in(x)
+    if rows_are_independent(model, mode):
         a, g = observe(x, y, forward_kwargs=forward_kwargs)
         layers = torch.arange(len(a) // batch, device=a.device)[:, None] * batch
         for _ in range(draws):
@@ -53,7 +57,7 @@ def resampled(
         pick = draw_rows(generator, batch, rows)
         kwargs = {name: cut(value, pick, batch) for name, value in forward_kwargs.items()}
         own_seed = int(generator.integers(1 << 62))
-        yield observe(x[pick], y[pick], forward_kwargs=kwargs, seed=own_seed)
+        yield observe(take(x, pick), take(y, pick), forward_kwargs=kwargs, seed=own_seed)
 
 
 def draw_counts(batch: int, *, layers: int, draws: int, rows: int, seed: int | None) -> np.ndarray:
