@@ -1,6 +1,7 @@
 """FunctionEdgeInferer equals a slow capture and SciPy, and calls as the original does."""
 
 import inspect
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
@@ -25,14 +26,18 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from gsnn_edges import FunctionEdgeInferer, capture
 from gsnn_edges.backends.paths import VARIABLE
-from gsnn_edges.observations import resampled
+from gsnn_edges.channels import channel_correlation
+from gsnn_edges.inference import Inference
+from gsnn_edges.layers import layer_pairs
+from gsnn_edges.observations import capture_channels, resampled
 from gsnn_edges.observations.inputs import take
 from gsnn_edges.observations.nodes import AGGS, NORMS
 
 MSE = nn.MSELoss()
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:dropout or batch statistics are at work:UserWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:dropout or batch statistics are at work:UserWarning"),
+    pytest.mark.filterwarnings("ignore:x should hold at least 10 samples:UserWarning"),
+]
 EDGES = [[0, 0, 1, 5, 5, 3, 3], [1, 3, 0, 1, 5, 0, 0]]  # one of them twice
 BACKENDS = ["torch", "numpy", "jax", "generic"]
 METHODS = ["spearman", "pearson"]
@@ -476,7 +481,7 @@ def test_an_interrupt_during_estimate_leaves_no_trace(training, verbose, monkeyp
             raise KeyboardInterrupt
         return np.zeros((NODES, NODES))
 
-    monkeypatch.setattr(made, "correlate", interrupt)
+    monkeypatch.setattr(Inference, "scaled", interrupt)
     with assert_unchanged(made.model), pytest.raises(KeyboardInterrupt):
         made.fit(*many(), estimate=True, verbose=verbose)
 
@@ -573,3 +578,88 @@ def test_the_global_generators_do_not_move_when_nothing_is_seeded():
     before = global_state()
     inferer().fit(*many(), estimate=True)
     assert global_state() == before
+
+
+# infer
+
+
+EVEN = [[0, 0, 1, 2, 2, 3]] * 3
+
+
+def even(**options):
+    return FunctionEdgeInferer(TinyGSNN(EVEN).eval(), MSE, [[0, 1], [1, 2]], **options)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("layers", [None, "pooled", "last", 0])
+def test_the_channel_score_is_that_of_the_channels(backend, layers):
+    made, (x, y) = even(backend=backend), many()
+    seen = capture_channels(made.model, MSE, x, y)
+    pairs = list(layer_pairs(seen.a, seen.g, seen.samples))
+    parts = {None: pairs, "pooled": [(seen.a, seen.g)], "last": pairs[-1:], 0: pairs[:1]}[layers]
+    expected = [channel_correlation(a, g, seen.nodes, seen.nodes).numpy() for a, g in parts]
+    evidence = made.infer(x, y, layers=layers)
+    np.testing.assert_allclose(evidence.W, np.mean(expected, axis=0), rtol=0, atol=2e-6)
+    np.testing.assert_array_equal(made.fit(x, y, score="channels", layers=layers), evidence.W)
+
+
+def test_evidence_says_how_it_was_made():
+    made, (x, y) = even(norm="l2"), many()
+    evidence = made.infer(x, y, "pearson", score="magnitude", penalty_factor=0.1, seed=3)
+    np.testing.assert_array_equal(evidence.W, made.fit(x, y, "pearson", 0.1, seed=3))
+    assert evidence.counts == {"samples": 40, "layers": 3, "observations": 80}
+    assert evidence.method == "pearson"
+    kept = {
+        "score": "magnitude",
+        "layers": "pooled",
+        "norm": "l2",
+        "penalty_factor": 0.1,
+        "seed": 3,
+    }
+    assert kept.items() <= evidence.settings.items()
+    np.testing.assert_array_equal(evidence.known_edges, [[0, 1], [1, 2]])
+    assert evidence.spread is None
+
+
+@pytest.mark.parametrize("score", ["magnitude", "channels"])
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+def test_estimates_have_the_spread_of_their_draws(score, training):
+    made, (x, y) = even(), many()
+    made.model.train(training)
+    options = {"estimate": True, "estimate_n_samples": 30, "seed": 5, "score": score}
+    evidence = made.infer(x, y, estimate_iters=4, **options)
+    draws = []
+    observe = partial(made.observe, score=score)
+    for a, g in resampled(observe, made.model, x, y, draws=4, rows=30, seed=5, forward_kwargs={}):
+        if score == "magnitude":
+            draws.append(correlation(a, g))
+        else:
+            nodes = torch.tensor(EVEN[0])
+            parts = layer_pairs(a, g, 30)
+            found = [channel_correlation(*part, nodes, nodes).numpy() for part in parts]
+            draws.append(np.mean(found, axis=0))
+    np.testing.assert_allclose(evidence.W, np.mean(draws, axis=0), rtol=0, atol=2e-6)
+    expected = np.std(draws, axis=0, ddof=1)
+    np.testing.assert_allclose(evidence.spread, expected, rtol=0, atol=4e-6)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_channels_are_scaled_by_the_mean_activation_of_their_node(norm):
+    made, (x, y) = even(norm=norm), many()
+    means = np.asarray(slow_capture(made.model, MSE, x, y, norm=norm)[0]).mean(0)
+    expected = made.infer(x, y).W * means[:, None]
+    W = made.infer(x, y, scale_by_act_mean=True).W
+    np.testing.assert_allclose(W, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_infer_names_nodes_and_takes_a_loader():
+    made, (x, y) = even(node_names=list("abcd")), many()
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=16)
+    evidence = made.infer(loader)
+    assert (evidence.node_names, evidence.counts["samples"]) == (list("abcd"), 40)
+    np.testing.assert_allclose(evidence.W, made.infer(x, y).W, rtol=0, atol=2e-6)
+
+
+def test_infer_refuses_options_that_fit_has_not():
+    with pytest.raises(TypeError, match="infer has no option alpha; it has those of fit: penalty"):
+        even().infer(*many(), alpha=1)

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gsnn_edges import backends
+    from gsnn_edges.channels import channel_correlation
     from gsnn_edges.correlation import cross_correlation
     from gsnn_edges.evidence import EdgeEvidence
     from gsnn_edges.holdout import split_edges
     from gsnn_edges.inferer import FunctionEdgeInferer
+    from gsnn_edges.layers import layer_parts
     from gsnn_edges.link_ranking import LinkRanking, evaluate_edges, mrr
-    from gsnn_edges.observations import capture
+    from gsnn_edges.observations import capture, capture_channels
     from gsnn_edges.ranks import rankdata
     from gsnn_edges.recovery import EdgeRecovery, recover_edges
     from gsnn_edges.training import BestWeights
@@ -24,8 +26,11 @@ _HOMES = {
     "FunctionEdgeInferer": "inferer",
     "LinkRanking": "link_ranking",
     "capture": "observations",
+    "capture_channels": "observations",
+    "channel_correlation": "channels",
     "cross_correlation": "correlation",
     "evaluate_edges": "link_ranking",
+    "layer_parts": "layers",
     "mrr": "link_ranking",
     "rankdata": "ranks",
     "recover_edges": "recovery",
@@ -40,8 +45,11 @@ __all__ = [
     "LinkRanking",
     "backends",
     "capture",
+    "capture_channels",
+    "channel_correlation",
     "cross_correlation",
     "evaluate_edges",
+    "layer_parts",
     "mrr",
     "rankdata",
     "recover_edges",

@@ -1,23 +1,40 @@
 """FunctionEdgeInferer: capture, correlate, adjust."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Agg, Array, Device, Method, Norm, Precision, Ties
-from gsnn_edges.bootstrap import resampled_correlations
-from gsnn_edges.correlation import METHODS, PRECISIONS, cross_correlation
-from gsnn_edges.observations import capture, resampled
-from gsnn_edges.observations.inputs import as_pair, gathered, rows_in
+from gsnn_edges.correlation import PRECISIONS
+from gsnn_edges.evidence import EdgeEvidence
+from gsnn_edges.inference import Found, Inference, Options
+from gsnn_edges.observations import capture, capture_channels
+from gsnn_edges.observations.finding import find_layers
 from gsnn_edges.observations.modes import Mode
 from gsnn_edges.observations.nodes import AGGS, NORMS
 from gsnn_edges.observations.passes import Reduction
-from gsnn_edges.observations.resampling import draw_counts, rows_are_independent
-from gsnn_edges.progress import track
 from gsnn_edges.ranks import TIES
+from gsnn_edges.scoring import LayerChoice, Score, Scorer, backend_of, checked_layers
+
+# What an EdgeEvidence says of how it was made: settings of the inferer, and options of the call.
+SETTINGS = ("use_prenorm", "norm", "agg", "backend", "ties", "precision")
+ASKED = (
+    "score",
+    "layers",
+    "directions",
+    "penalty_factor",
+    "scale_by_act_mean",
+    "estimate",
+    "estimate_iters",
+    "estimate_n_samples",
+    "batch_size",
+    "seed",
+    "loss_reduction",
+    "mode",
+)
 
 
 class FunctionEdgeInferer:
@@ -136,6 +153,9 @@ class FunctionEdgeInferer:
         forward_kwargs: Mapping[str, Any] | None = None,
         loss_reduction: Reduction | None = None,
         mode: Mode = None,
+        score: Score = "magnitude",
+        layers: LayerChoice = None,
+        directions: int | None = None,
     ) -> np.ndarray:
         """Compute the edge-evidence matrix.
 
@@ -174,12 +194,22 @@ class FunctionEdgeInferer:
             How ``crit`` reduces a batch, for ``batch_size``; by default ``crit.reduction``.
         mode : {"eval"}, optional
             Run in evaluation mode; by default in the mode that the model is in.
+        score : {"magnitude", "channels"}
+            Correlate the magnitudes of nodes, ``norm`` and ``agg`` of their channels, as the
+            original does; or every channel of i with every channel of j, signs kept: the
+            Frobenius norm of the block of correlations, see `channel_correlation`.
+        layers : {"pooled", "mean", "last"} or int, optional
+            Rank all layer pairs together, or average their matrices, or take the last one or
+            that of this number. By default "pooled" for magnitudes and "mean" for channels.
+        directions : int, optional
+            For channels: reduce each node to so many principal directions. Default: all.
 
         Returns
         -------
         float32 ndarray of shape (N, N)
             ``W[i, j]`` is evidence for an edge i -> j; float64 with ``precision="float64"``.
-            In [-1, 1] unless penalised or scaled; 0 where a node's column is constant.
+            In [-1, 1] unless penalised or scaled (from 0 to the number of a node's channels
+            for channels); 0 where a node's column is constant.
 
         Raises
         ------
@@ -189,6 +219,12 @@ class FunctionEdgeInferer:
         MemoryError
             When a chunk does not fit; the message says which ``row_chunk`` would.
 
+        Warns
+        -----
+        UserWarning
+            For fewer than 10 samples, a W that is zero everywhere, more than half of the nodes
+            constant, and as `capture` does.
+
         Notes
         -----
         Peak memory: that of `capture`, or twice the bytes of its (M, N) activations and gradients
@@ -196,148 +232,152 @@ class FunctionEdgeInferer:
         resamples its rows; in training mode, or where a model takes its statistics from the
         batch, each draw is a pass of its own.
         """
-        _checks.choice("method", method, METHODS)
-        penalty_factor = _checks.fraction("penalty_factor", penalty_factor)
-        if row_chunk is not None:
-            row_chunk = _checks.whole_number("row_chunk", row_chunk, least=1)
-        if seed is not None:
-            seed = _checks.whole_number("seed", seed, least=0)
-        draws = _checks.whole_number("estimate_iters", estimate_iters, least=1) if estimate else 1
-        rows = _checks.whole_number("estimate_n_samples", estimate_n_samples, least=1)
-        kwargs = dict(forward_kwargs or {})
-        x, y, batch_size = gathered(x, y, batch_size)
-        observe = partial(
-            self.observe,
-            batch_size=batch_size,
-            seed=seed,
-            forward_kwargs=kwargs,
-            loss_reduction=loss_reduction,
-            mode=mode,
-        )
-        options: dict[str, Any] = {
-            "method": method,
-            "scale": scale_by_act_mean,
-            "row_chunk": row_chunk,
-        }
-        if estimate:
-            drawing = {"draws": draws, "rows": rows, "seed": seed}
-            matrices = self.resample(observe, x, y, mode, kwargs, drawing, options)
-        else:
-            matrices = iter([self.correlate(*observe(x, y), **options)])
-        tracked = track(matrices, draws, "resampled batches", verbose=verbose and draws > 1)
-        return penalise(mean(tracked), self.edge_index, penalty_factor)
-
-    def resample(
-        self,
-        observe: Callable[..., tuple[Array, Array]],
-        x: Any,
-        y: Any,
-        mode: Mode,
-        kwargs: dict[str, Any],
-        drawing: dict[str, Any],
-        options: dict[str, Any],
-    ) -> Iterator[np.ndarray]:
-        """Give the matrix of each draw; by one pass and one sort where that is the same."""
-        batch = rows_in(as_pair(x, y)[0])
-        # Draws of few rows are cheaper ranked anew; ordinal ranks hang on the order of a draw.
-        once = rows_are_independent(self.model, mode) and self.ties == "average"
-        if once and 2 * drawing["rows"] >= batch:
-            a, g = observe(x, y)
-            counts = draw_counts(batch, layers=len(a) // batch, **drawing)
-            return self.correlate_draws(a, g, counts, **options)
-        batches = resampled(observe, self.model, x, y, forward_kwargs=kwargs, mode=mode, **drawing)
-        return (self.correlate(a, g, **options) for a, g in batches)
-
-    def observe(self, x: Any, y: Any, **options: Any) -> tuple[Array, Array]:
-        """Capture with this inferer's settings; known edges must lie among the nodes seen."""
-        a, g = capture(
-            self.model,
-            self.crit,
+        return self.run(
             x,
             y,
-            use_prenorm=self.use_prenorm,
-            norm=self.norm,
-            agg=self.agg,
-            device=self.device,
-            blocks=self.blocks,
-            groups=self.groups,
-            node_names=self.node_names,
-            **options,
-        )
-        _checks.edge_index("edge_index", self.edge_index, (a.shape[1], a.shape[1]))
-        return a, g
+            Options(
+                method=method,
+                penalty_factor=penalty_factor,
+                scale_by_act_mean=scale_by_act_mean,
+                estimate=estimate,
+                estimate_iters=estimate_iters,
+                estimate_n_samples=estimate_n_samples,
+                row_chunk=row_chunk,
+                verbose=verbose,
+                batch_size=batch_size,
+                seed=seed,
+                forward_kwargs=forward_kwargs,
+                loss_reduction=loss_reduction,
+                mode=mode,
+                score=score,
+                layers=layers,
+                directions=directions,
+            ),
+        ).W
 
-    def correlate(
-        self, a: Array, g: Array, *, method: Method, scale: bool, row_chunk: int | None
-    ) -> np.ndarray:
-        """Correlate on the chosen backend; scale rows by the mean activation if asked."""
-        result = cross_correlation(
-            a, g, method=method, ties=self.ties, row_chunk=row_chunk, **self.where()
-        )
-        return scaled(to_host(result), to_host(a.mean(0)) if scale else None)
-
-    def correlate_draws(
+    def infer(
         self,
-        a: Array,
-        g: Array,
-        counts: np.ndarray,
+        x: Any,
+        y: Any = None,
+        method: Method = "spearman",
         *,
-        method: Method,
-        scale: bool,
-        row_chunk: int | None,
-    ) -> Iterator[np.ndarray]:
-        """`correlate` for each draw of observations, which ``counts`` says."""
-        matrices = resampled_correlations(
-            a, g, counts, method=method, row_chunk=row_chunk, **self.where()
+        score: Score = "channels",
+        layers: LayerChoice = None,
+        directions: int | None = None,
+        **options: Any,
+    ) -> EdgeEvidence:
+        """Infer edges: the matrix with the names of its nodes, and how it was made.
+
+        Parameters
+        ----------
+        x, y, method
+            As of `fit`.
+        score : {"channels", "magnitude"}
+            The channel score, which finds more edges on most graphs (docs/study.md), or that of
+            `fit`.
+        layers, directions
+            As of `fit`.
+        **options
+            All other options of `fit`, by name.
+
+        Returns
+        -------
+        EdgeEvidence
+            ``W`` on the host. With ``estimate`` its ``spread`` is the standard deviation of the
+            draws.
+
+        Raises
+        ------
+        TypeError, ValueError, MemoryError
+            As `fit`.
+
+        Notes
+        -----
+        Peak memory: that of `fit`, and W once more for a spread.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from gsnn_edges import FunctionEdgeInferer
+        >>> from gsnn_edges.demo import GSNN, tutorial
+        >>> problem = tutorial(seed=0)
+        >>> model = GSNN(problem.edge_index_dict, problem.node_names_dict, seed=0).eval()
+        >>> inferer = FunctionEdgeInferer(model, torch.nn.MSELoss(), problem.known_edges)
+        >>> evidence = inferer.infer(problem.x_test, problem.y_test)
+        >>> evidence.counts
+        {'samples': 500, 'layers': 6, 'observations': 2500}
+        >>> evidence.settings["score"], len(evidence.top(3))
+        ('channels', 3)
+        """
+        chosen = Options(
+            **usual_options(options),
+            method=method,
+            score=score,
+            layers=layers,
+            directions=directions,
         )
-        rows = counts[0].sum()
-        for count, result in zip(counts, matrices, strict=True):
-            means = a.new_tensor(count / rows) @ a if scale else None
-            yield scaled(to_host(result), None if means is None else to_host(means))
-
-    def where(self) -> dict[str, Any]:
-        """Backend, device and precision of the correlation."""
-        device = self.backend_device
-        if device is None and self.backend == "torch":
-            device = self.device
-        return {"backend": self.backend, "device": device, "precision": self.precision}
-
-
-def to_host(x: Array) -> np.ndarray:
-    """Give an array as one of NumPy, to write to: JAX hands out its own memory."""
-    return np.require(backends.of(x).to_numpy(x), requirements="W")
-
-
-def scaled(matrix: np.ndarray, means: np.ndarray | None) -> np.ndarray:
-    """Multiply rows by the mean activations of their nodes, if they are given."""
-    if means is not None:
-        matrix *= means[:, None]
-    return matrix
-
-
-def mean(matrices: Iterable[np.ndarray]) -> np.ndarray:
-    """Average without holding more than two of them."""
-    matrices = iter(matrices)
-    total, count = next(matrices), 1
-    for matrix in matrices:
-        total += matrix
-        count += 1
-    total /= count
-    return total
-
-
-def penalise(matrix: np.ndarray, edge_index: Any, factor: float) -> np.ndarray:
-    """Soften scores around known edges: fewer into known targets, more out of known sources."""
-    if factor == 0:
-        return matrix
-    edges = _checks.edge_index("edge_index", edge_index, matrix.shape)
-    out_degree, in_degree = (np.bincount(ends, minlength=len(matrix)) for ends in edges)
-    with np.errstate(over="ignore", invalid="ignore"):
-        matrix *= ((1 + factor) ** out_degree).astype(matrix.dtype)[:, None]
-        matrix *= ((1 - factor) ** in_degree).astype(matrix.dtype)[None, :]
-    if not np.isfinite(matrix).all():
-        raise ValueError(
-            f"penalty_factor={factor} is too large for a node with {out_degree.max()} known edges: "
-            f"(1 + p)^edges must stay a finite {matrix.dtype}"
+        inference = self.prepared(chosen)
+        found = inference.run(x, y)
+        return EdgeEvidence(
+            found.W,
+            inference.layers.node_names,
+            method=method,
+            counts=inference.counts(found.samples),
+            settings=self.settings(inference),
+            spread=found.spread,
+            known_edges=self.edge_index,
         )
-    return matrix
+
+    def run(self, x: Any, y: Any, options: Options) -> Found:
+        """Infer W, with its spread."""
+        return self.prepared(options).run(x, y)
+
+    def prepared(self, options: Options) -> Inference:
+        """Settle everything before the first pass; known edges must lie among the nodes."""
+        options = options.checked()
+        found = find_layers(self.model, self.blocks, self.groups, self.node_names)
+        _checks.edge_index("edge_index", self.edge_index, (found.nodes, found.nodes))
+        pairs = len(found.blocks) - 1
+        scorer = Scorer(
+            score=options.score,
+            layers=checked_layers(options.layers, options.score, pairs),
+            directions=options.directions,
+            method=options.method,
+            ties=self.ties,
+            row_chunk=options.row_chunk,
+            pairs=pairs,
+            nodes=found.nodes,
+            columns=found.groups[0],
+            where=backend_of(self.backend, self.backend_device, self.device, self.precision),
+        )
+        return Inference(self, found, scorer, options)
+
+    def settings(self, inference: Inference) -> dict[str, Any]:
+        """All that W was made with, as JSON can hold it."""
+        asked = {**vars(inference.options), "layers": inference.scorer.layers}
+        own = {name: getattr(self, name) for name in SETTINGS}
+        return own | {name: asked[name] for name in ASKED}
+
+    def observe(
+        self, x: Any, y: Any, *, score: Score = "magnitude", **options: Any
+    ) -> tuple[Array, Array]:
+        """Capture with this inferer's settings: nodes, or channels."""
+        options |= {"use_prenorm": self.use_prenorm, "device": self.device}
+        options |= {"blocks": self.blocks, "groups": self.groups, "node_names": self.node_names}
+        if score == "channels":
+            return capture_channels(self.model, self.crit, x, y, **options)[:2]
+        return capture(self.model, self.crit, x, y, norm=self.norm, agg=self.agg, **options)
+
+
+def usual_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill up the options of a call by the defaults of `FunctionEdgeInferer.fit`."""
+    parameters = inspect.signature(FunctionEdgeInferer.fit).parameters
+    named = ("self", "x", "y", "method", "score", "layers", "directions")
+    usual = {name: p.default for name, p in parameters.items() if name not in named}
+    unknown = given.keys() - usual.keys()
+    if unknown:
+        raise TypeError(
+            f"infer has no option {_checks.listing(sorted(unknown))}; it has those of fit: "
+            f"{', '.join(usual)}"
+        )
+    return usual | dict(given)

@@ -7,7 +7,8 @@ except ModuleNotFoundError as error:
         "capturing from a GSNN needs torch, which is not installed: pip install 'gsnn-edges[torch]'"
     ) from error
 
+from gsnn_edges.observations.channels import ChannelObservations, capture_channels
 from gsnn_edges.observations.passes import capture
 from gsnn_edges.observations.resampling import resampled
 
-__all__ = ["capture", "resampled"]
+__all__ = ["ChannelObservations", "capture", "capture_channels", "resampled"]

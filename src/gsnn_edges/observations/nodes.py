@@ -1,6 +1,7 @@
-"""From the channels of a block to one number for each function node."""
+"""From the channels of a block to the columns that are correlated."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -9,6 +10,28 @@ from gsnn_edges._typing import Agg, Norm
 
 NORMS = {"l1": torch.abs, "l2": torch.square, "none": lambda v: v}
 AGGS = ("sum", "mean", "max")
+
+
+class Reducer(Protocol):
+    """What is done with the channels of a block, as they arrive."""
+
+    @property
+    def groups(self) -> Tensor:
+        """LongTensor (C,): the node of each channel."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Columns that come out."""
+        ...
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """(B, C) or (B, C, 1) channels to (B, width) columns."""
+        ...
+
+    def by_node(self, columns: Tensor) -> Tensor:
+        """(M, width) columns to (M, N) nodes; what is not finite stays so."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -30,12 +53,18 @@ class NodeReducer:
     norm: Norm
     agg: Agg
 
+    @property
+    def width(self) -> int:
+        """A column for each node."""
+        return self.nodes
+
+    def by_node(self, columns: Tensor) -> Tensor:
+        """Give the columns themselves."""
+        return columns
+
     def __call__(self, values: Tensor) -> Tensor:
         """(B, C) or (B, C, 1) channels to (B, N) nodes."""
-        values = values.detach().flatten(1)
-        # In half precision, squares overflow and sums lose digits.
-        values = values if values.dtype == torch.float64 else values.float()
-        values = NORMS[self.norm](values)
+        values = NORMS[self.norm](channels_of(values))
         width = self.even_width()
         if width:
             return self.reduce_even(values.reshape(len(values), self.nodes, width))
@@ -65,3 +94,33 @@ class NodeReducer:
         if self.agg == "mean":
             out /= self.groups.bincount(minlength=self.nodes).clamp(min=1)
         return out
+
+
+@dataclass(frozen=True)
+class ChannelKeeper:
+    """Keep all channels, signed."""
+
+    groups: Tensor
+
+    @property
+    def width(self) -> int:
+        """A column for each channel."""
+        return len(self.groups)
+
+    def by_node(self, columns: Tensor) -> Tensor:
+        """Give the largest magnitude of each node."""
+        nodes = int(self.groups.max()) + 1
+        return NodeReducer(self.groups, nodes, "l1", "max")(columns)
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """(B, C) or (B, C, 1) channels to (B, C)."""
+        return channels_of(values)
+
+
+def channels_of(values: Tensor) -> Tensor:
+    """(B, C) or (B, C, 1) channels to (B, C), float32 at least.
+
+    In half precision, squares overflow and sums lose digits.
+    """
+    values = values.detach().flatten(1)
+    return values if values.dtype == torch.float64 else values.float()

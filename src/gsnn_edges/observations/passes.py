@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -28,7 +29,7 @@ from gsnn_edges.observations.inputs import (
     tensors,
 )
 from gsnn_edges.observations.modes import Mode, check_mode, switch, warn_of_mode, warn_of_parts
-from gsnn_edges.observations.nodes import AGGS, NORMS, NodeReducer
+from gsnn_edges.observations.nodes import AGGS, NORMS, NodeReducer, Reducer
 from gsnn_edges.observations.trace import Trace
 from gsnn_edges.observations.wrappers import run_alone, unwrapped, without_compiler
 
@@ -150,6 +151,41 @@ def capture(
     """
     _checks.choice("norm", norm, NORMS)
     _checks.choice("agg", agg, AGGS)
+    layers = find_layers(model, blocks, groups, node_names)
+    return run_passes(
+        model,
+        crit,
+        x,
+        y,
+        layers,
+        partial(NodeReducer, nodes=layers.nodes, norm=norm, agg=agg),
+        use_prenorm=use_prenorm,
+        device=device,
+        batch_size=batch_size,
+        seed=seed,
+        forward_kwargs=forward_kwargs,
+        loss_reduction=loss_reduction,
+        mode=mode,
+    )
+
+
+def run_passes(
+    model: nn.Module,
+    crit: Criterion,
+    x: Any,
+    y: Any,
+    layers: Layers,
+    reducer_of: Callable[[Tensor], Reducer],
+    *,
+    use_prenorm: bool = True,
+    device: Device = "cpu",
+    batch_size: int | None = None,
+    seed: int | None = None,
+    forward_kwargs: Mapping[str, Any] | None = None,
+    loss_reduction: Reduction | None = None,
+    mode: Mode = None,
+) -> tuple[Tensor, Tensor]:
+    """Give ``a`` and ``g``, reduced by what ``reducer_of`` makes of the groups of each block."""
     check_mode(mode)
     if loss_reduction is not None:
         _checks.choice("loss_reduction", loss_reduction, REDUCTIONS)
@@ -157,9 +193,8 @@ def capture(
         batch_size = _checks.whole_number("batch_size", batch_size, least=1)
     if seed is not None:
         seed = _checks.whole_number("seed", seed, least=0)
-    layers = find_layers(model, blocks, groups, node_names)
     device = check_device(model, device)
-    reducers = [NodeReducer(group.to(device), layers.nodes, norm, agg) for group in layers.groups]
+    reducers = [reducer_of(group.to(device)) for group in layers.groups]
     run = Pass(unwrapped(model), crit, layers, reducers, use_prenorm)
     x, y, batch_size = gathered(x, y, batch_size)
     warn_of_mode(model, layers.blocks, mode)
@@ -183,7 +218,7 @@ class Pass:
     model: nn.Module
     crit: Criterion
     layers: Layers
-    reducers: Sequence[NodeReducer]
+    reducers: Sequence[Reducer]
     use_prenorm: bool
 
     def prepare(self, x: Batch, mode: Mode) -> None:
@@ -200,7 +235,8 @@ class Pass:
         self, x: Batch, y: Batch, kwargs: dict[str, Any], size: int, averaged: bool
     ) -> tuple[Tensor, Tensor]:
         """Fill ``a`` and ``g``, a part of the batch at a time."""
-        batch, shape = rows_in(x), (len(self.reducers) - 1, rows_in(x), self.layers.nodes)
+        batch, width = rows_in(x), self.reducers[0].width
+        shape = len(self.reducers) - 1, batch, width
         double = torch.float64 in (dtype_of(self.model), *(tensor.dtype for tensor in tensors(x)))
         dtype, first = torch.float64 if double else torch.float32, tensors(x)[0]
         a, g = (first.new_empty(shape, dtype=dtype, requires_grad=False) for _ in range(2))
@@ -211,7 +247,8 @@ class Pass:
             share = (rows.stop - start) / batch if averaged else 1.0
             self.one_part(take(x, rows), take(y, rows), part, share, a[:, rows], g[:, rows])
         for name, observed in (("activations", a), ("gradients", g)):
-            finite_at_nodes(name, observed.flatten(0, 1), self.layers.node_names)
+            nodes = self.reducers[0].by_node(observed.flatten(0, 1))
+            finite_at_nodes(name, nodes, self.layers.node_names)
         return a.flatten(0, 1), g.flatten(0, 1)
 
     def one_part(

@@ -60,14 +60,14 @@ def resampled(
         yield observe(take(x, pick), take(y, pick), forward_kwargs=kwargs, seed=own_seed)
 
 
-def draw_counts(batch: int, *, layers: int, draws: int, rows: int, seed: int | None) -> np.ndarray:
-    """How often each observation stands in each draw of ``rows`` samples: (draws, layers * batch).
+def draw_counts(batch: int, *, draws: int, rows: int, seed: int | None) -> np.ndarray:
+    """How often each sample stands in each draw of ``rows`` samples: (draws, batch).
 
     The same draws as those of `resampled`.
     """
     generator = np.random.default_rng(seed)
     picks = (draw_rows(generator, batch, rows).numpy() for _ in range(draws))
-    return np.stack([np.tile(np.bincount(pick, minlength=batch), layers) for pick in picks])
+    return np.stack([np.bincount(pick, minlength=batch) for pick in picks])
 
 
 def draw_rows(generator: np.random.Generator, batch: int, rows: int) -> Tensor:

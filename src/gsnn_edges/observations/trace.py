@@ -10,7 +10,7 @@ from torch.autograd.graph import GradientEdge
 from gsnn_edges import _checks
 from gsnn_edges.observations.blocks import Seen
 from gsnn_edges.observations.finding import Layers
-from gsnn_edges.observations.nodes import NodeReducer
+from gsnn_edges.observations.nodes import Reducer
 
 
 @dataclass
@@ -18,7 +18,7 @@ class Trace:
     """The calls of blocks, in their order; activations go into ``a`` at once."""
 
     layers: Layers
-    reducers: Sequence[NodeReducer]
+    reducers: Sequence[Reducer]
     a: Tensor
     called: list[nn.Module] = field(default_factory=list)
     edges: list[GradientEdge] = field(default_factory=list)

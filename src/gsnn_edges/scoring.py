@@ -1,0 +1,141 @@
+"""From observations to W: which score, over which layer pairs, on which backend."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from gsnn_edges import _checks, backends
+from gsnn_edges._typing import Array, Device, Method, Precision, Ties
+from gsnn_edges.bootstrap import resampled_correlations
+from gsnn_edges.channels import channel_correlation
+from gsnn_edges.correlation import cross_correlation
+from gsnn_edges.layers import layer_pairs
+
+Score: TypeAlias = Literal["magnitude", "channels"]
+LayerChoice: TypeAlias = Literal["pooled", "mean", "last"] | int | None
+
+SCORES = ("magnitude", "channels")
+LAYERS = ("pooled", "mean", "last")
+# What a score does with its layer pairs where nobody says it: the original pools them.
+USUAL_LAYERS = {"magnitude": "pooled", "channels": "mean"}
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Everything that turns ``a`` and ``g`` into a matrix.
+
+    Parameters
+    ----------
+    score, layers, directions, method, ties, row_chunk
+        As of `FunctionEdgeInferer.infer`; ``layers`` has been checked.
+    pairs, nodes : int
+        Layer pairs L - 1, and nodes N.
+    columns : array of shape (C,)
+        The node of each column of ``a`` and ``g``, for the channel score.
+    where : dict
+        Backend, device and precision of the correlation.
+    """
+
+    score: Score
+    layers: str | int
+    directions: int | None
+    method: Method
+    ties: Ties
+    row_chunk: int | None
+    pairs: int
+    nodes: int
+    columns: Any
+    where: dict[str, Any]
+
+    def matrix(self, a: Array, g: Array) -> np.ndarray:
+        """W of observations (M, ...), on the host."""
+        return mean(to_host(self.correlate(*part)) for part in self.parts(a, g))
+
+    def draws(self, a: Array, g: Array, counts: np.ndarray) -> Iterator[np.ndarray]:
+        """W of each draw; ``counts`` (draws, samples) says how often each sample stands in it.
+
+        The magnitude score with average ties only: `can_count`.
+        """
+        by_part = [
+            resampled_correlations(
+                *part,
+                np.tile(counts, len(part[0]) // counts.shape[1]),
+                method=self.method,
+                row_chunk=self.row_chunk,
+                **self.where,
+            )
+            for part in self.parts(a, g)
+        ]
+        for matrices in zip(*by_part, strict=True):
+            yield mean(map(to_host, matrices))
+
+    @property
+    def can_count(self) -> bool:
+        """Whether draws can be ranked by counts, on one sort."""
+        return self.score == "magnitude" and self.ties == "average"
+
+    def parts(self, a: Array, g: Array) -> Iterable[tuple[Array, Array]]:
+        """Give the observations of each matrix to average: all layer pairs at once, or each."""
+        if self.layers == "pooled":
+            return [(a, g)]
+        pairs = list(layer_pairs(a, g, len(a) // self.pairs))
+        if self.layers == "mean":
+            return pairs
+        return [pairs[-1 if self.layers == "last" else int(self.layers)]]
+
+    def correlate(self, a: Array, g: Array) -> Array:
+        """One matrix, on the backend."""
+        options: dict[str, Any] = {
+            "method": self.method,
+            "ties": self.ties,
+            "row_chunk": self.row_chunk,
+            **self.where,
+        }
+        if self.score == "magnitude":
+            return cross_correlation(a, g, **options)
+        own = self.columns
+        return channel_correlation(
+            a, g, own, own, nodes=self.nodes, directions=self.directions, **options
+        )
+
+
+def checked_layers(layers: LayerChoice, score: Score, pairs: int) -> str | int:
+    """Give the layer pairs that a score takes."""
+    if layers is None:
+        return USUAL_LAYERS[score]
+    if isinstance(layers, str):
+        _checks.choice("layers", layers, LAYERS)
+        return layers
+    number = _checks.whole_number("layers", layers, least=0, hint=": pairs count from 0")
+    if number >= pairs:
+        raise ValueError(
+            f"layers must be 'pooled', 'mean', 'last' or a layer pair in 0 .. {pairs - 1}; got "
+            f"{number}: the model has {pairs + 1} blocks"
+        )
+    return number
+
+
+def backend_of(
+    backend: str, device: Device, fallback: Device, precision: Precision
+) -> dict[str, Any]:
+    """Backend, device and precision; torch correlates where the model lies."""
+    device = fallback if device is None and backend == "torch" else device
+    return {"backend": backend, "device": device, "precision": precision}
+
+
+def to_host(x: Array) -> np.ndarray:
+    """Give an array as one of NumPy, to write to: JAX hands out its own memory."""
+    return np.require(backends.of(x).to_numpy(x), requirements="W")
+
+
+def mean(matrices: Iterable[np.ndarray]) -> np.ndarray:
+    """Average without holding more than two of them."""
+    matrices = iter(matrices)
+    total, count = next(matrices), 1
+    for matrix in matrices:
+        total += matrix
+        count += 1
+    total /= count
+    return total
