@@ -20,13 +20,13 @@ import click
 from gsnn_edges.demo.run import DemoResult, run_demo
 
 ROOT = Path(__file__).parents[1]
-MATRICES = ("trained", "untrained", "random")
+MATRICES = ("trained", "untrained", "channels trained", "channels untrained", "random")
 LIBRARIES = ("numpy", "torch", "array-api-compat")
 
 
 @click.command(help=__doc__)
 @click.option("--tutorial", default=10, show_default=True, help="Seeds of the tutorial, from 0.")
-@click.option("--dream4", default=3, show_default=True, help="Seeds of each DREAM4 graph.")
+@click.option("--dream4", default=10, show_default=True, help="Seeds of each DREAM4 graph.")
 def main(tutorial: int, dream4: int) -> None:
     """Run, and print what was run and what came of it."""
     seeds = {"tutorial": tutorial, "dream4-1": dream4, "dream4-2": dream4}
@@ -72,22 +72,21 @@ def git(*arguments: str) -> str:
 
 def summary(results: dict[str, list[DemoResult]]) -> Iterator[str]:
     """Medians over the seeds, a row for each graph."""
-    yield "| graph | seeds | trained | untrained | random | trained - untrained |"
-    yield "| --- | --: | --: | --: | --: | --: |"
+    yield "| graph | seeds | W | W untrained | channels | channels untrained | random |"
+    yield "| --- | --: | --: | --: | --: | --: | --: |"
     for graph, found in results.items():
-        trained, untrained, random = (
-            median(result.scores[name].test for result in found) for name in MATRICES
-        )
-        yield (
-            f"| {graph} | {len(found)} | {trained:.3f} | {untrained:.3f} | {random:.3f} "
-            f"| {trained - untrained:+.3f} |"
-        )
+        middle = (median(result.scores[name].test for result in found) for name in MATRICES)
+        cells = " | ".join(f"{value:.3f}" for value in middle)
+        yield f"| {graph} | {len(found)} | {cells} |"
 
 
 def details(results: dict[str, list[DemoResult]]) -> Iterator[str]:
     """Every run, validation MRR and test MRR of each matrix."""
-    yield "| graph | seed | epochs | trained | untrained | random | training, s |"
-    yield "| --- | --: | --: | --: | --: | --: | --: |"
+    yield (
+        "| graph | seed | epochs | W | W untrained | channels | channels untrained | random "
+        "| training, s |"
+    )
+    yield "| --- | --: | --: | --: | --: | --: | --: | --: | --: |"
     for graph, found in results.items():
         for result in found:
             scores = (result.scores[name] for name in MATRICES)

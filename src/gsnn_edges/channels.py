@@ -146,7 +146,7 @@ class NodeColumns(Columns):
     @property
     def width(self) -> int:
         """Rows of a node."""
-        widest = self.members.shape[1]
+        widest = int(self.members.shape[1])
         return widest if self.directions is None else min(widest, self.directions)
 
     def rows(self, low: int, high: int) -> Array:

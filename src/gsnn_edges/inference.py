@@ -53,7 +53,7 @@ class Options:
                 "has one column a node: leave directions out"
             )
 
-        def whole(name: str, least: int) -> int | None:
+        def whole(name: str, least: int) -> Any:
             value = getattr(self, name)
             return None if value is None else _checks.whole_number(name, value, least=least)
 
@@ -118,7 +118,7 @@ class Inference:
         if not options.estimate:
             return iter([self.matrix(*self.observe(x, y, **passes))])
         rows = options.estimate_n_samples
-        drawing = {"draws": options.estimate_iters, "rows": rows, "seed": options.seed}
+        drawing: Any = {"draws": options.estimate_iters, "rows": rows, "seed": options.seed}
         # Draws of few rows are cheaper ranked anew; ordinal ranks hang on the order of a draw.
         once = self.scorer.can_count and rows_are_independent(model, options.mode)
         if once and 2 * rows >= samples:

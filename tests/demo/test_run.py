@@ -32,9 +32,12 @@ RESULT = DemoResult(
     seed=3,
     epochs=30,
     W=np.arange(4, dtype=np.float32).reshape(2, 2),
+    channels=np.arange(4, 8, dtype=np.float32).reshape(2, 2),
     scores={
         "trained": Score(0.9871, 0.9552),
         "untrained": Score(0.6543, 0.7004),
+        "channels trained": Score(0.7778, 0.8888),
+        "channels untrained": Score(0.6666, 0.7777),
         "random": Score(0.1012, 0.0899),
     },
     seconds={"simulate": 0.012, "train": 3.456},
@@ -67,10 +70,19 @@ def test_run_is_its_parts(small):
         model.eval(), torch.nn.MSELoss(), problem.known_edges, backend="numpy"
     )
     untrained = inferer.fit(x_test, y_test)
+    channels_untrained = inferer.fit(x_test, y_test, score="channels")
     train(model, x, y, epochs=1, learning_rate=recipe.learning_rate, seed=2)
     trained = inferer.fit(x_test, y_test)
+    channels = inferer.fit(x_test, y_test, score="channels")
     assert_array_equal(result.W, trained)
-    for name, matrix in (("trained", trained), ("untrained", untrained)):
+    assert_array_equal(result.channels, channels)
+    matrices = {
+        "trained": trained,
+        "untrained": untrained,
+        "channels trained": channels,
+        "channels untrained": channels_untrained,
+    }
+    for name, matrix in matrices.items():
         for part in ("validation", "test"):
             expected = slow_mrr(matrix, getattr(problem, f"{part}_edges"), problem.true_edges)
             assert_allclose(getattr(result.scores[name], part), expected, rtol=1e-12)
@@ -98,11 +110,13 @@ def test_table():
     assert render(RESULT).splitlines() == [
         "graph tutorial, 2 function nodes; backend numpy; seed 3; 30 epochs",
         "",
-        "| matrix             | validation MRR | test MRR |",
-        "|--------------------|----------------|----------|",
-        "| W, trained model   |          0.987 |    0.955 |",
-        "| W, untrained model |          0.654 |    0.700 |",
-        "| random             |          0.101 |    0.090 |",
+        "| matrix                    | validation MRR | test MRR |",
+        "|---------------------------|----------------|----------|",
+        "| W, trained model          |          0.987 |    0.955 |",
+        "| W, untrained model        |          0.654 |    0.700 |",
+        "| channels, trained model   |          0.778 |    0.889 |",
+        "| channels, untrained model |          0.667 |    0.778 |",
+        "| random                    |          0.101 |    0.090 |",
         "",
         "seconds: simulate 0.01, train 3.46",
     ]
@@ -111,7 +125,9 @@ def test_table():
 def test_saved_files(tmp_path):
     folder = tmp_path / "new" / "folder"
     save(RESULT, folder)
-    assert sorted(path.name for path in folder.iterdir()) == ["W.npy", "metrics.json", "table.txt"]
+    written = sorted(path.name for path in folder.iterdir())
+    assert written == ["W.npy", "channels.npy", "metrics.json", "table.txt"]
+    assert_array_equal(np.load(folder / "channels.npy"), RESULT.channels)
     assert_array_equal(np.load(folder / "W.npy"), RESULT.W)
     assert (folder / "table.txt").read_text() == render(RESULT)
     metrics = json.loads((folder / "metrics.json").read_text())

@@ -241,6 +241,8 @@ class GSNN(nn.Module):
         between = _with_self_edges(between, counts["function"])
         self.seed = seed
         self.n_inputs = counts["input"]
+        # What names the nodes in errors of `capture` and in `EdgeEvidence`.
+        self.node_names_dict = {kind: list(names) for kind, names in node_names_dict.items()}
         self.register_buffer("input_sources", into[0], persistent=False)
 
         # Edges are numbered input -> function first and function -> output last: the first ones are

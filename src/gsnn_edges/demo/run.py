@@ -1,4 +1,4 @@
-"""The demo: simulate, train, infer the edges, score them beside two baselines."""
+"""The demo: simulate, train, infer the edges by both scores, rank them beside baselines."""
 
 import json
 import os
@@ -26,7 +26,13 @@ from gsnn_edges.link_ranking import mrr
 
 Matrix = NDArray[np.float32]
 
-_LABELS = {"trained": "W, trained model", "untrained": "W, untrained model", "random": "random"}
+_LABELS = {
+    "trained": "W, trained model",
+    "untrained": "W, untrained model",
+    "channels trained": "channels, trained model",
+    "channels untrained": "channels, untrained model",
+    "random": "random",
+}
 
 
 @dataclass(frozen=True)
@@ -47,8 +53,11 @@ class DemoResult:
     seed, epochs : int
     W : float32 array of shape (N, N)
         Evidence for each edge from row to column, from the trained model and the test rows.
+    channels : float32 array of shape (N, N)
+        The same by the channel score.
     scores : dict of str to Score
-        Of W, under "trained", and of the baselines "untrained" and "random".
+        Of W, under "trained", of ``channels``, under "channels trained", and of the baselines
+        "untrained", "channels untrained" and "random".
     seconds : dict of str to float
         Wall time of each stage.
     """
@@ -58,6 +67,7 @@ class DemoResult:
     seed: int
     epochs: int
     W: Matrix
+    channels: Matrix
     scores: dict[str, Score]
     seconds: dict[str, float]
 
@@ -84,7 +94,8 @@ def run_demo(
     epochs : int, optional
         Left out, as many as suit the graph.
     out : str or Path, optional
-        Folder to write W.npy, table.txt and metrics.json to, made where there is none.
+        Folder to write W.npy, channels.npy, table.txt and metrics.json to, made where there
+        is none.
     verbose : bool
         Show the progress of the training, then print the table.
 
@@ -114,7 +125,7 @@ def run_demo(
         seed=seed,
     )
     with _timed(seconds, "infer untrained"):
-        matrices = {"untrained": infer(model, problem, backend)}
+        untrained = infer(model, problem, backend)
     with _timed(seconds, "train"):
         train(
             model,
@@ -126,11 +137,12 @@ def run_demo(
             verbose=verbose,
         )
     with _timed(seconds, "infer"):
-        matrices["trained"] = infer(model, problem, backend)
+        trained = infer(model, problem, backend)
     with _timed(seconds, "score"):
-        matrices["random"] = _random_matrix(len(topology.functions), seed)
-        scores = {name: score(matrix, problem) for name, matrix in matrices.items()}
-    result = DemoResult(topology.name, backend, seed, epochs, matrices["trained"], scores, seconds)
+        random = _random_matrix(len(topology.functions), seed)
+        matrices = (trained[0], untrained[0], trained[1], untrained[1], random)
+        scores = {n: score(m, problem) for n, m in zip(_LABELS, matrices, strict=True)}
+    result = DemoResult(topology.name, backend, seed, epochs, *trained, scores, seconds)
     if out is not None:
         save(result, Path(out))
     if verbose:
@@ -138,12 +150,13 @@ def run_demo(
     return result
 
 
-def infer(model: GSNN, problem: Problem, backend: str) -> Matrix:
-    """Infer W, (N, N), from a model in evaluation mode and the test rows."""
+def infer(model: GSNN, problem: Problem, backend: str) -> tuple[Matrix, Matrix]:
+    """Infer W and the channel score, (N, N), from a model in evaluation mode and the test rows."""
     model.eval()
     known = torch.from_numpy(problem.known_edges)
     inferer = FunctionEdgeInferer(model, torch.nn.MSELoss(), known, backend=backend)
-    return inferer.fit(torch.from_numpy(problem.x_test), torch.from_numpy(problem.y_test))
+    x, y = torch.from_numpy(problem.x_test), torch.from_numpy(problem.y_test)
+    return inferer.fit(x, y), inferer.fit(x, y, score="channels")
 
 
 def score(matrix: Matrix, problem: Problem) -> Score:
@@ -165,7 +178,7 @@ def render(result: DemoResult) -> str:
 
 
 def save(result: DemoResult, folder: Path) -> None:
-    """Write W.npy, table.txt and metrics.json to a folder; each file whole or not at all."""
+    """Write both matrices, table.txt and metrics.json to a folder, each whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     metrics = {
         "graph": result.graph,
@@ -178,6 +191,7 @@ def save(result: DemoResult, folder: Path) -> None:
     with TemporaryDirectory(dir=folder, prefix=".unfinished-") as name:
         unfinished = Path(name)
         np.save(unfinished / "W.npy", result.W)
+        np.save(unfinished / "channels.npy", result.channels)
         (unfinished / "table.txt").write_text(render(result), encoding="utf-8")
         (unfinished / "metrics.json").write_text(
             json.dumps(metrics, indent=2) + "\n", encoding="utf-8"
