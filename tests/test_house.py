@@ -35,6 +35,7 @@ FLOORS = {
     "channels": 7,
     "layers": 7,
     "evidence": 7,
+    "baselines": 8,
     "scoring": 8,
     "inference": 9,
     "inferer": 10,

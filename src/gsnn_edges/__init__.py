@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gsnn_edges import backends
+    from gsnn_edges.baselines import Comparison, compare, untrained_scores
     from gsnn_edges.channels import channel_correlation
     from gsnn_edges.correlation import cross_correlation
     from gsnn_edges.evidence import EdgeEvidence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # Where each name lives. Loaded at first use, so that importing the package loads no library.
 _HOMES = {
     "BestWeights": "training",
+    "Comparison": "baselines",
     "EdgeEvidence": "evidence",
     "EdgeRecovery": "recovery",
     "FunctionEdgeInferer": "inferer",
@@ -28,6 +30,7 @@ _HOMES = {
     "capture": "observations",
     "capture_channels": "observations",
     "channel_correlation": "channels",
+    "compare": "baselines",
     "cross_correlation": "correlation",
     "evaluate_edges": "link_ranking",
     "layer_parts": "layers",
@@ -35,10 +38,12 @@ _HOMES = {
     "rankdata": "ranks",
     "recover_edges": "recovery",
     "split_edges": "holdout",
+    "untrained_scores": "baselines",
 }
 
 __all__ = [
     "BestWeights",
+    "Comparison",
     "EdgeEvidence",
     "EdgeRecovery",
     "FunctionEdgeInferer",
@@ -47,6 +52,7 @@ __all__ = [
     "capture",
     "capture_channels",
     "channel_correlation",
+    "compare",
     "cross_correlation",
     "evaluate_edges",
     "layer_parts",
@@ -54,6 +60,7 @@ __all__ = [
     "rankdata",
     "recover_edges",
     "split_edges",
+    "untrained_scores",
 ]
 __version__ = version("gsnn-edges")
 

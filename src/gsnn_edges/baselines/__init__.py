@@ -1,0 +1,6 @@
+"""Scores that any evidence must beat: the graph alone, the measurements alone, no training."""
+
+from gsnn_edges.baselines.comparison import Comparison, compare
+from gsnn_edges.baselines.networks import untrained_scores
+
+__all__ = ["Comparison", "compare", "untrained_scores"]

@@ -1,0 +1,143 @@
+"""Baselines that take a network: its activations alone, and the network before its training."""
+
+import copy
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsnn_edges import _checks, backends
+from gsnn_edges._typing import Array
+from gsnn_edges.baselines.structure import Scores, without_self
+from gsnn_edges.correlation import cross_correlation
+
+Matrix = NDArray[np.floating[Any]]
+
+
+def activation_correlation(activations: Array) -> Scores:
+    """Score a pair of nodes by the absolute Spearman correlation of their activations.
+
+    Parameters
+    ----------
+    activations : array of shape (M, N)
+        As `gsnn_edges.capture` gives them, layers pooled; of any array library.
+
+    Returns
+    -------
+    float64 array of shape (N, N)
+        0 where a column is constant, nan for a node with itself; both directions score alike.
+
+    Examples
+    --------
+    >>> activation_correlation(np.array([[1.0, 3.0], [2.0, 1.0], [3.0, 2.0]])).round(3)
+    array([[nan, 0.5],
+           [0.5, nan]])
+    """
+    found = cross_correlation(activations, activations)
+    return without_self(np.abs(backends.of(found).to_numpy(found)).astype(np.float64))
+
+
+def untrained_scores(
+    inferer: Any,
+    x: Any,
+    y: Any = None,
+    *,
+    seeds: int = 5,
+    reset: Callable[[Any, int], Any] | None = None,
+    **options: Any,
+) -> list[Matrix]:
+    """Score edges by the same architecture with weights drawn anew, never trained.
+
+    Parameters
+    ----------
+    inferer : FunctionEdgeInferer
+        With the trained model; neither is changed.
+    x, y
+        What ``inferer.fit`` takes.
+    seeds : int
+        How many models: seeds 0 .. seeds - 1.
+    reset : callable, optional
+        ``reset(model, seed)`` draws all weights of a copy of the model anew, in place. By default
+        its ``reset_parameters``, and where it has none those of its modules, each called with
+        torch's generators seeded, and with the seed where it takes one named ``seed``.
+    **options
+        Further arguments of ``inferer.fit``, as for the trained model.
+
+    Returns
+    -------
+    list of ndarray of shape (N, N)
+
+    Raises
+    ------
+    TypeError, ValueError
+        When ``reset`` is left out and a module with parameters has no ``reset_parameters``, as
+        some weights would stay trained; and as ``inferer.fit``.
+
+    Notes
+    -----
+    One copy of the model is held at a time. Global random states come back as they were.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from gsnn_edges import FunctionEdgeInferer
+    >>> from gsnn_edges.demo import GSNN, tutorial
+    >>> problem = tutorial(seed=0)
+    >>> model = GSNN(problem.edge_index_dict, problem.node_names_dict, layers=2).eval()
+    >>> inferer = FunctionEdgeInferer(model, torch.nn.MSELoss(), problem.known_edges)
+    >>> found = untrained_scores(inferer, problem.x_test, problem.y_test, seeds=2)
+    >>> len(found), found[0].shape
+    (2, (50, 50))
+    """
+    # Here, so that all other baselines do without torch.
+    from gsnn_edges.observations.guard import generators_unchanged
+
+    count = _checks.whole_number("seeds", seeds, least=1)
+    if reset is not None and not callable(reset):
+        raise TypeError(
+            f"reset must be a callable, reset(model, seed); got {type(reset).__name__}: "
+            "it draws the weights of a copy of the model anew"
+        )
+    found = []
+    for seed in range(count):
+        fresh = copy.copy(inferer)
+        fresh.model = copy.deepcopy(inferer.model)
+        with generators_unchanged(gpus_of(fresh.model), seed):
+            (reset or reset_all)(fresh.model, seed)
+        found.append(fresh.fit(x, y, **options))
+    return found
+
+
+def gpus_of(model: Any) -> list[int]:
+    """Give the numbers of the GPUs that the model lies on."""
+    devices = {parameter.device for parameter in model.parameters()}
+    return sorted(device.index for device in devices if device.type == "cuda")
+
+
+def reset_all(model: Any, seed: int) -> None:
+    """Draw all weights anew; reject modules whose weights would stay as they are."""
+    resetters = list(to_reset("", model))
+    stuck = [name or type(model).__name__ for name, reset in resetters if reset is None]
+    if stuck:
+        raise ValueError(
+            "model must have reset_parameters in every module with parameters, or weights stay "
+            f"trained; {_checks.listing(stuck, 3)} has none: give reset=, a callable that draws "
+            "the weights of reset(model, seed) anew"
+        )
+    for _, reset in resetters:
+        takes_seed = "seed" in inspect.signature(reset).parameters
+        reset(**({"seed": seed} if takes_seed else {}))
+
+
+def to_reset(name: str, module: Any) -> Iterator[tuple[str, Any]]:
+    """Find the outermost modules that reset themselves; None for parameters that none resets."""
+    reset = getattr(module, "reset_parameters", None)
+    if callable(reset):
+        yield name, reset
+        return
+    if any(True for _ in module.parameters(recurse=False)):
+        yield name, None
+    for child, inner in module.named_children():
+        yield from to_reset(f"{name}.{child}".lstrip("."), inner)
