@@ -15,8 +15,17 @@ if TYPE_CHECKING:
     from gsnn_edges.layers import layer_parts
     from gsnn_edges.link_ranking import LinkRanking, evaluate_edges, mrr
     from gsnn_edges.observations import capture, capture_channels
+    from gsnn_edges.partial import partial_correlation
     from gsnn_edges.ranks import rankdata
     from gsnn_edges.recovery import EdgeRecovery, recover_edges
+    from gsnn_edges.significance import (
+        adjust,
+        bootstrap_interval,
+        effective_count,
+        fisher_z,
+        null_moments,
+        permutation_test,
+    )
     from gsnn_edges.training import BestWeights
 
 # Where each name lives. Loaded at first use, so that importing the package loads no library.
@@ -27,14 +36,21 @@ _HOMES = {
     "EdgeRecovery": "recovery",
     "FunctionEdgeInferer": "inferer",
     "LinkRanking": "link_ranking",
+    "adjust": "significance",
+    "bootstrap_interval": "significance",
     "capture": "observations",
     "capture_channels": "observations",
     "channel_correlation": "channels",
     "compare": "baselines",
     "cross_correlation": "correlation",
+    "effective_count": "significance",
     "evaluate_edges": "link_ranking",
+    "fisher_z": "significance",
     "layer_parts": "layers",
     "mrr": "link_ranking",
+    "null_moments": "significance",
+    "partial_correlation": "partial",
+    "permutation_test": "significance",
     "rankdata": "ranks",
     "recover_edges": "recovery",
     "split_edges": "holdout",
@@ -48,15 +64,22 @@ __all__ = [
     "EdgeRecovery",
     "FunctionEdgeInferer",
     "LinkRanking",
+    "adjust",
     "backends",
+    "bootstrap_interval",
     "capture",
     "capture_channels",
     "channel_correlation",
     "compare",
     "cross_correlation",
+    "effective_count",
     "evaluate_edges",
+    "fisher_z",
     "layer_parts",
     "mrr",
+    "null_moments",
+    "partial_correlation",
+    "permutation_test",
     "rankdata",
     "recover_edges",
     "split_edges",

@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
-from gsnn_edges.bench.data import observations, scored_edges
+from gsnn_edges.bench.data import nodes_of, observations, scored_edges
 
 
 def test_observations_have_the_shares_of_zeros():
@@ -22,3 +22,7 @@ def test_edges_are_different_and_inside():
 def test_seed_decides():
     assert_array_equal(observations(5, 3, seed=1), observations(5, 3, seed=1))
     assert_array_equal(scored_edges(5, 3, seed=1)[1], scored_edges(5, 3, seed=1)[1])
+
+
+def test_channels_of_a_node_lie_side_by_side():
+    assert_array_equal(nodes_of(3, 2), [0, 0, 1, 1, 2, 2])

@@ -36,6 +36,11 @@ def scored_edges(nodes: int, edges: int, *, seed: int = 0) -> tuple[Floats, Indi
     return scores, np.stack([source, target + (target >= source)])
 
 
+def nodes_of(nodes: int, width: int) -> Indices:
+    """Give the node of each of ``nodes * width`` channels, side by side."""
+    return np.repeat(np.arange(nodes), width)
+
+
 def _normal_with_zeros(rng: np.random.Generator, shape: tuple[int, int], share: float) -> Floats:
     x = rng.standard_normal(shape, dtype=np.float32)
     x[rng.random(shape, dtype=np.float32) < share] = 0

@@ -6,6 +6,7 @@ from functools import partial
 from gsnn_edges import _checks, backends
 from gsnn_edges.bench.cases import correlation, growth, peer, ranking
 from gsnn_edges.bench.environment import environment
+from gsnn_edges.bench.evidence import channels, evaluation, permutations
 from gsnn_edges.bench.group import MISSING, Settings
 from gsnn_edges.bench.libraries import ON_DEVICE, installed
 from gsnn_edges.bench.report import Row, render
@@ -67,6 +68,9 @@ def quick_cases(device: str) -> list[Case]:
         *peers(device),
         partial(ranking, 2000, 20_000),
         fit_of_gsnn,
+        partial(channels, 200, 4, 2000),
+        partial(permutations, 500, 5000, 20),
+        partial(evaluation, 2000, 20_000),
     ]
 
 
@@ -81,6 +85,9 @@ def full_cases(device: str) -> list[Case]:
         partial(ranking, 5000, 50_000),
         partial(ranking, 10_000, 200_000),
         fit_of_gsnn,
+        partial(channels, 1000, 4, 10**4),
+        partial(permutations, 1000, 10**4, 200),
+        partial(evaluation, 5000, 50_000),
         partial(growth, (1000, 2000, 4000), (10**4, 2 * 10**4, 4 * 10**4)),
     ]
 

@@ -1,0 +1,44 @@
+"""Rows of observations seen as layers of samples: row ``l * B + b`` is layer pair l, sample b."""
+
+from typing import Any
+
+from gsnn_edges import _checks
+from gsnn_edges._typing import Array
+from gsnn_edges.backends import Backend
+from gsnn_edges.layers import checked_samples
+
+# Two correlations that are equal differ by so much at most, after rounding: twice law 3.
+ROUNDING = {"float32": 2e-6, "float64": 2e-9}
+
+
+def layer_count(samples: Any, a: Array) -> int:
+    """Give the number of layer pairs; fewer than 2 samples have no other order."""
+    return checked_samples(a, _checks.whole_number("samples", samples, least=2))
+
+
+def by_layer(rows: Array, ops: Backend, layers: int) -> Array:
+    """Give rows as (rows, layers, samples)."""
+    return ops.xp.reshape(rows, (rows.shape[0], layers, rows.shape[1] // layers))
+
+
+def within_layers(rows: Array, *, ops: Backend, layers: int) -> Array:
+    """Take the mean of each layer away from each row."""
+    parts = by_layer(rows, ops, layers)
+    return ops.xp.reshape(parts - ops.xp.mean(parts, axis=2, keepdims=True), rows.shape)
+
+
+def layer_sums(rows: Array, *, ops: Backend, layers: int) -> Array:
+    """Sum each layer of each row: (rows, layers)."""
+    return ops.xp.sum(by_layer(rows, ops, layers), axis=2)
+
+
+def layer_products(rows: Array, *, ops: Backend, layers: int) -> Array:
+    """Sum over samples the products of any two layers of a row: (rows, layers * layers)."""
+    parts = by_layer(rows, ops, layers)
+    products = ops.xp.matmul(parts, ops.xp.matrix_transpose(parts))
+    return ops.xp.reshape(products, (rows.shape[0], layers * layers))
+
+
+def permuted(rows: Array, order: Array, *, ops: Backend, layers: int) -> Array:
+    """Take the samples in another order, the same one in every layer."""
+    return ops.xp.reshape(ops.xp.take(by_layer(rows, ops, layers), order, axis=2), rows.shape)

@@ -1,0 +1,63 @@
+"""Layers of samples: the rows of one sample stay together."""
+
+import numpy as np
+import pytest
+
+from gsnn_edges import backends
+from gsnn_edges.significance.layers import (
+    layer_count,
+    layer_products,
+    layer_sums,
+    permuted,
+    within_layers,
+)
+
+LAYERS, SAMPLES = 3, 5
+
+
+def rows():
+    return np.random.default_rng(0).standard_normal((4, LAYERS * SAMPLES)).astype(np.float32)
+
+
+def slow(fn, layers=LAYERS):
+    """Call ``fn`` on each row as a list of layers."""
+    return np.array([fn(row.reshape(layers, SAMPLES)) for row in rows().astype(float)])
+
+
+EXPECTED = {
+    within_layers: lambda x: np.concatenate([layer - layer.mean() for layer in x]),
+    layer_sums: lambda x: [layer.sum() for layer in x],
+    layer_products: lambda x: [p @ q for p in x for q in x],
+}
+
+
+@pytest.mark.parametrize("fn", EXPECTED, ids=lambda fn: fn.__name__)
+def test_equals_a_loop_over_layers(library, fn):
+    x = library.array(rows())
+    found = backends.of(x).call(fn, x, layers=LAYERS)
+    np.testing.assert_allclose(library.numpy(found), slow(EXPECTED[fn]), rtol=0, atol=1e-5)
+
+
+def test_permuted_takes_the_same_order_in_every_layer(library):
+    order = np.array([3, 1, 4, 0, 2])
+    x, index = library.array(rows()), library.array(order)
+    found = backends.of(x).call(permuted, x, index, layers=LAYERS)
+    expected = np.stack([row.reshape(LAYERS, SAMPLES)[:, order].ravel() for row in rows()])
+    np.testing.assert_array_equal(library.numpy(found), expected)
+
+
+def test_layer_count():
+    assert layer_count(5, np.zeros((15, 2))) == 3
+
+
+@pytest.mark.parametrize(
+    ("samples", "error", "message"),
+    [
+        (4, ValueError, "samples must divide the number of observations, 15,"),
+        (1, ValueError, "samples must be at least 2"),
+        (2.5, TypeError, "samples must be a whole number"),
+    ],
+)
+def test_samples_that_make_no_whole_layers_are_an_error(samples, error, message):
+    with pytest.raises(error, match=message):
+        layer_count(samples, np.zeros((15, 2)))

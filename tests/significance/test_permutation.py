@@ -1,0 +1,187 @@
+"""Permutation tests equal a loop that ranks and correlates anew for each permutation."""
+
+import numpy as np
+import pytest
+from columns import kinds, matrix
+from oracles import correlation
+
+from gsnn_edges import cross_correlation
+from gsnn_edges.channels import channel_correlation
+from gsnn_edges.significance import permutation_test
+from gsnn_edges.significance.permutation import drawn_orders
+
+LAYERS, SAMPLES, PERMUTATIONS, SEED = 3, 40, 25, 7
+LEFT, RIGHT = np.array([0, 0, 1, 3, 3, 3]), np.array([2, 2, 0, 1, 0, 3])
+SLACK = 2e-6
+
+
+def observations(columns=6):
+    """Columns with effects, ties and levels that differ between layers; the last is constant."""
+    rng = np.random.default_rng(1)
+    a = rng.standard_normal((LAYERS, SAMPLES, columns)) + rng.standard_normal((LAYERS, 1, columns))
+    g = rng.standard_normal((LAYERS, SAMPLES, columns)) + 0.3 * a[:, :, ::-1]
+    a, g = (x.reshape(LAYERS * SAMPLES, columns) for x in (a, g))
+    a[:, 1], g[:, 2] = np.maximum(a[:, 1], 0), np.maximum(g[:, 2], 0)
+    a[:, -1], g[:, -1] = 1.0, 2.0
+    return a.astype(np.float32), g.astype(np.float32)
+
+
+def reordered(g, order):
+    """Rows of ``g`` with the samples of each layer in this order."""
+    return g.reshape(LAYERS, SAMPLES, -1)[:, order].reshape(g.shape)
+
+
+def permuted_scores(score, a, g):
+    orders = drawn_orders(SAMPLES, PERMUTATIONS, SEED)
+    return np.stack([score(a, reordered(g, order)) for order in orders])
+
+
+def mean_over_orders(a, g, method):
+    """Average W over cyclic shifts, in which each sample of ``g`` meets each of ``a`` once.
+
+    So a sum over samples has the mean that it has over all orders.
+    """
+    orders = [np.roll(range(SAMPLES), shift) for shift in range(SAMPLES)]
+    return np.mean([correlation(a, reordered(g, order), method) for order in orders], axis=0)
+
+
+def eager(library):
+    if library.jit:
+        pytest.skip("eager only, as the docstring says")
+
+
+def run(library, **options):
+    a, g = (library.array(x) for x in observations())
+    return permutation_test(a, g, SAMPLES, permutations=PERMUTATIONS, seed=SEED, **options)
+
+
+@pytest.mark.parametrize("method", ["spearman", "pearson"])
+@pytest.mark.parametrize("alternative", ["two-sided", "greater"])
+def test_equals_a_loop(library, alternative, method):
+    eager(library)
+    found = run(library, alternative=alternative, method=method)
+    a, g = observations()
+    mean = mean_over_orders(a, g, method)
+    W = correlation(a, g, method)
+    null = permuted_scores(lambda a, g: correlation(a, g, method), a, g) - mean
+    observed = W - mean
+    if alternative == "two-sided":
+        null, observed = np.abs(null), np.abs(observed)
+    exceedances = (null >= observed - SLACK).sum(axis=0)
+    maxima = null.max(axis=(1, 2))
+    above = (maxima[:, None, None] >= observed - SLACK).sum(axis=0)
+    np.testing.assert_allclose(library.numpy(found.statistic), W, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(library.numpy(found.null_mean), mean, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(library.numpy(found.exceedances), exceedances)
+    np.testing.assert_allclose(found.maxima, maxima, rtol=0, atol=1e-6)
+    whole = PERMUTATIONS + 1
+    np.testing.assert_allclose(library.numpy(found.p), (1 + exceedances) / whole, rtol=1e-6)
+    np.testing.assert_allclose(library.numpy(found.p_familywise), (1 + above) / whole, rtol=1e-6)
+
+
+def test_only_candidates_compete(library):
+    eager(library)
+    mask = np.random.default_rng(0).random((6, 6)) < 0.4
+    found = run(library, candidates=library.array(mask))
+    a, g = observations()
+    mean = mean_over_orders(a, g, "spearman")
+    maxima = np.abs(permuted_scores(correlation, a, g) - mean)[:, mask].max(axis=1)
+    above = (maxima[:, None, None] >= np.abs(correlation(a, g) - mean) - SLACK).sum(axis=0)
+    expected = np.where(mask, (1 + above) / (PERMUTATIONS + 1), np.nan)
+    np.testing.assert_allclose(found.maxima, maxima, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(library.numpy(found.p_familywise), expected, rtol=1e-6)
+    np.testing.assert_array_equal(library.numpy(found.p), library.numpy(run(library).p))
+
+
+def test_channel_score_equals_a_loop(library):
+    eager(library)
+    found = run(library, a_nodes=LEFT, g_nodes=RIGHT, nodes=5, alternative="greater")
+    a, g = observations()
+
+    def score(a, g):
+        return channel_correlation(a, g, LEFT, RIGHT, nodes=5, precision="float64")
+
+    W, null = score(a, g), permuted_scores(score, a, g)
+    exceedances = (null >= W - SLACK).sum(axis=0)
+    above = (null.max(axis=(1, 2))[:, None, None] >= W - SLACK).sum(axis=0)
+    assert found.null_mean is None
+    np.testing.assert_allclose(library.numpy(found.statistic), W, rtol=0, atol=4e-6)
+    np.testing.assert_array_equal(library.numpy(found.exceedances), exceedances)
+    expected = (1 + above) / (PERMUTATIONS + 1)
+    np.testing.assert_allclose(library.numpy(found.p_familywise), expected, rtol=1e-6)
+
+
+def test_float64_is_within_1e_9():
+    a, g = (x.astype(np.float64) for x in observations())
+    found = permutation_test(a, g, SAMPLES, permutations=2, seed=0, precision="float64")
+    np.testing.assert_allclose(found.statistic, correlation(a, g), rtol=0, atol=1e-9)
+    assert found.p.dtype == np.float64
+
+
+@pytest.mark.parametrize("alternative", ["two-sided", "greater"])
+def test_columns_that_no_permutation_moves_get_p_1(alternative):
+    a, g = observations()
+    a[:, 0] = np.repeat([1, 2, 4], SAMPLES)  # varies between layers only
+    found = permutation_test(a, g, SAMPLES, permutations=9, seed=0, alternative=alternative)
+    for fixed in (found.p[0], found.p[-1], found.p[:, -1], found.p_familywise[0]):
+        np.testing.assert_array_equal(fixed, 1)
+    np.testing.assert_array_equal(found.statistic[-1], 0)
+
+
+def test_statistic_is_the_cross_correlation_of_columns_of_every_kind():
+    a, g = (matrix(*kinds(120, seed)) for seed in (0, 1))
+    found = permutation_test(a, g, 40, permutations=1, seed=0)
+    np.testing.assert_allclose(found.statistic, cross_correlation(a, g), rtol=0, atol=4e-6)
+
+
+def test_seed_repeats_and_no_global_generator_is_touched():
+    a, g = observations()
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    first, second, other = (
+        permutation_test(a, g, SAMPLES, permutations=9, seed=seed).maxima for seed in (3, 3, 4)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert (first != other).any()
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+def test_verbose_shows_progress(capfd):
+    permutation_test(*observations(), SAMPLES, permutations=3, seed=0, verbose=True)
+    assert "permutations" in capfd.readouterr().err
+
+
+def test_columns_that_are_not_there():
+    a, g = observations()
+    found = permutation_test(a[:, :0], g, SAMPLES, permutations=3, seed=0)
+    assert found.p.shape == found.p_familywise.shape == (0, 6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"samples": 41}, "samples must divide the number of observations, 120,"),
+        ({"permutations": 0}, "permutations must be at least 1"),
+        ({"seed": -1}, "seed must be at least 0"),
+        ({"row_chunk": 0}, "row_chunk must be at least 1"),
+        ({"alternative": "less"}, "alternative must be one of 'two-sided', 'greater'"),
+        ({"method": "kendall"}, "method must be one of"),
+        ({"a_nodes": LEFT, "alternative": "greater"}, "must be given together; got g_nodes=None"),
+        ({"candidates": np.ones((5, 6), bool)}, "candidates must have a value for each pair"),
+        ({"nodes": 4, "alternative": "greater"}, "must be given together; got a_nodes=None"),
+        ({"a_nodes": LEFT, "g_nodes": RIGHT}, "alternative must be 'greater' with a_nodes"),
+        (
+            {"a_nodes": LEFT, "g_nodes": RIGHT, "nodes": 3, "alternative": "greater"},
+            "nodes must be at least 4",
+        ),
+    ],
+    ids=str,
+)
+def test_errors_say_what_to_do(options, message):
+    with pytest.raises(ValueError, match=message):
+        permutation_test(*observations(), **{"samples": SAMPLES, **options})
+
+
+def test_two_observations_are_too_few_for_a_norm():
+    x, nodes = np.array([[1.0, 2.0], [2.0, 1.0]]), [0, 0]
+    with pytest.raises(ValueError, match="at least 3 observations"):
+        permutation_test(x, x, 2, a_nodes=nodes, g_nodes=nodes, alternative="greater")
