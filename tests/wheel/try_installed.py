@@ -29,6 +29,7 @@ def main(present: list[str]) -> None:
     check_libraries(present)
     check_data()
     check_maths()
+    check_evidence()
     for name in present:
         w = gsnn_edges.cross_correlation(A, G, backend=name)
         np.testing.assert_allclose(np.asarray(w), W, atol=1e-6)
@@ -56,6 +57,24 @@ def check_maths() -> None:
     scores = np.array([[0.1, 0.9, 0.5], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]], dtype=np.float32)
     edges = np.array([[0], [2]])  # one candidate, node 1, scores higher: rank 2
     np.testing.assert_allclose(gsnn_edges.mrr(scores, edges, edges), 0.5)
+
+
+def check_evidence() -> None:
+    """What stands around W needs NumPy alone."""
+    rng = np.random.default_rng(0)
+    a, g = rng.standard_normal((2, 60, 8))
+    nodes = np.repeat(np.arange(4), 2)
+    scores = gsnn_edges.channel_correlation(a, g, nodes, nodes)
+    edges = np.array([[0, 1, 2, 3], [1, 2, 3, 0]])
+    known, held_out = gsnn_edges.split_edges(edges, (0.5, 0.5), seed=0)
+    evidence = gsnn_edges.EdgeEvidence(scores, list("abcd"), known_edges=known)
+    evidence.save("evidence.npz")
+    again = gsnn_edges.EdgeEvidence.load("evidence.npz")
+    np.testing.assert_array_equal(again.W, evidence.W)
+    found = again.evaluate(held_out, edges, n_boot=None)
+    np.testing.assert_allclose(found.mrr, gsnn_edges.mrr(scores, held_out, edges))
+    p = gsnn_edges.permutation_test(a, g, 20, permutations=19, seed=0).p
+    assert 0.05 <= p.min() <= p.max() <= 1, p
 
 
 def check_refusal(backend: str) -> None:
