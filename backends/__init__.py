@@ -104,6 +104,11 @@ def move(x: Array, ops: Backend) -> Array:
     >>> move(x, load("numpy")) is x
     True
     """
+    if not isinstance(ops, Backend):
+        raise TypeError(
+            f"ops must be a backend; got {_checks.shown(ops)}: load it first, as "
+            "backends.load('torch', 'cpu')"
+        )
     owner = of(x)
     same = owner.name in (ops.name, "numpy")
     return ops.adopt(x) if same else ops.adopt_from(owner, x)

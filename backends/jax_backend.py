@@ -29,9 +29,9 @@ class JaxBackend(GenericBackend):
 
     @classmethod
     def load(cls, device: Any = None) -> Self:
-        return cls(
-            device=find_device(device) if isinstance(device, str) else device or jax.devices()[0]
-        )
+        if device is None:
+            return cls(device=jax.devices()[0])
+        return cls(device=device if isinstance(device, jax.Device) else find_device(str(device)))
 
     @classmethod
     def of(cls, x: Array) -> Self:

@@ -28,10 +28,18 @@ class TorchBackend(GenericBackend):
 
     @classmethod
     def load(cls, device: Any = None) -> Self:
-        device = torch.device("cpu" if device is None else device)
-        if device.type == "cuda" and not torch.cuda.is_available():
+        if str(device).startswith("cuda") and not torch.cuda.is_available():
             raise ValueError(f"device={str(device)!r}: this torch finds no CUDA device; use 'cpu'")
-        return cls(device=device)
+        device = "cpu" if device is None else device
+        try:
+            torch.empty(0, device=device)
+            return cls(device=torch.device(device))
+        except (RuntimeError, TypeError, AssertionError) as error:
+            reason = str(error).partition("\n")[0]
+            raise ValueError(
+                f"device={str(device)!r} must be a device that this torch can use, such as 'cpu' "
+                f"or 'cuda:0'; torch says: {reason}"
+            ) from error
 
     @classmethod
     def of(cls, x: Array) -> Self:

@@ -125,6 +125,13 @@ class Matrix:
             return "must hold real numbers"
         return None if np.isfinite(self.values).all() else "must be finite"
 
+    def beyond_floats(self, library):
+        """What `mrr` must say of whole numbers that floats of the library would merge."""
+        whole = self.values.dtype.kind in "iu" and self.values.size > 0
+        largest = max(abs(int(self.values.min())), abs(int(self.values.max()))) if whole else 0
+        bits = 53 if library.has_float64 else 24
+        return "must hold whole numbers of at most" if largest > 1 << bits else None
+
     def __str__(self):
         kinds = ", ".join(self.kinds)
         return f"{self.values.shape} {self.dtype}, {self.layout}, [{kinds}]"
@@ -224,8 +231,9 @@ class Case:
 
     def check_mrr(self):
         call = partial(mrr, self.scores.given(self.library), self.edges, self.true_edges)
-        if self.scores.refused:
-            refuses(call, [self.scores.refused])
+        refused = self.scores.refused or self.scores.beyond_floats(self.library)
+        if refused:
+            refuses(call, [refused])
             return
         expected = [
             oracles.reciprocal_ranks(x, self.edges, self.true_edges).mean()

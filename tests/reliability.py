@@ -62,7 +62,7 @@ def fitted(name, backend):
     expected = correlation(*slow_capture(model, MSE, x, y))
     W, whole = guarded_fit(model, backend, x, y)
     lived = lived_in(MODELS[name]().train())
-    _, also = guarded_fit(lived, backend, *data_for(lived))
+    _, also = guarded_fit(lived, backend, *data_for(lived, rows=40))
     return Found(float(np.abs(W - expected).max()), whole and also)
 
 
@@ -143,13 +143,13 @@ def own_peak(batch, batch_size):
     return peak_resident() - before
 
 
-def page(found, peaks, counted, commit):
+def page(found, peaks, counted, commit, machine):
     """Write the page."""
-    parts = header(commit), models(found), cases(counted), memory(peaks)
+    parts = header(commit, machine), models(found), cases(counted), memory(peaks)
     return "\n".join(line for part in parts for line in (*part, "")).rstrip() + "\n"
 
 
-def header(commit):
+def header(commit, machine):
     libraries = ", ".join(
         f"{label} {version(name)}"
         for label, name in zip(("NumPy", "torch", "JAX"), LIBRARIES, strict=True)
@@ -160,7 +160,7 @@ def header(commit):
         "What the tests measured, as they wrote it down; nothing here is written by hand.",
         "",
         f"- date: {date.today().isoformat()}",
-        f"- machine: {platform.machine()}, {os.cpu_count()} cores",
+        f"- machine: {machine}",
         f"- versions: Python {platform.python_version()}, {libraries}",
         f"- commit: {commit}",
         f"- command: `{COMMAND}`",
@@ -173,17 +173,17 @@ def models(found):
     yield "## Models"
     yield ""
     yield "The largest difference between W and the same by slow loops and SciPy in float64, for"
-    yield "each model of `tests/gsnn_models.py` in float64 and evaluation mode, 40 rows."
-    yield f"Within {BOUND:.0e}: {sum(near)} of {len(near)}."
+    yield "each model of `tests/gsnn_models.py`, made float64 (those called autocast and bfloat16"
+    yield f"too), in evaluation mode, 40 rows. Within {BOUND:.0e}: {sum(near)} of {len(near)}."
     yield ""
     yield f"| model | {' | '.join(BACKENDS)} |"
     yield f"| --- |{' --: |' * len(BACKENDS)}"
     for name, row in found.items():
         yield f"| {name} | {' | '.join(f'{row[b].difference:.1e}' for b in BACKENDS)} |"
     yield ""
-    yield "Each was also fitted in training mode, with gradients, hooks and records of its own. The"
-    yield "model and the global random states were, bit for bit, what they had been after both fits"
-    yield f"(law 5): {sum(kept)} of {len(kept)}."
+    yield "Each was also fitted as it is, in its own precision and in training mode, with"
+    yield "gradients, hooks and records of its own. Bit for bit, the model and the global random"
+    yield f"states were after both fits what they had been before: {sum(kept)} of {len(kept)}."
 
 
 def cases(counted):
@@ -194,8 +194,10 @@ def cases(counted):
     for name, number in counted.items():
         yield f"| {name} | {number} |"
     yield ""
-    yield "`make test` runs the wrong calls and the fuzz cases of every run, `make test-slow` the"
-    yield "other fuzz cases. Both fail where one of them does."
+    yield "A wrong call must be refused by an error that names an argument, in words of its own,"
+    yield "and must leave the model as it was: `tests/mistakes.py`. A fuzz case is a random call"
+    yield "beside a slow answer: `tests/fuzz.py`. `make test` runs the wrong calls and the fuzz"
+    yield "cases of every run, `make test-slow` the other fuzz cases."
 
 
 def memory(peaks):
@@ -205,9 +207,10 @@ def memory(peaks):
     yield "and 4 channels, above the level after imports and with model and data in memory: the"
     yield f"largest of {PROCESSES} processes. Every other setting is the default."
     yield ""
-    yield "The activations and gradients that are correlated take 2 x 4 x 4 B x nodes bytes."
+    yield "The activations and gradients that are correlated are two matrices of 4 layer pairs x"
+    yield f"B rows by {NODES} nodes, 4 bytes a number: the third column, by arithmetic."
     yield ""
-    yield "| rows B | batch_size | of the correlated matrices, MB | peak, MB |"
+    yield "| rows B | batch_size | both matrices, MB | peak, MB |"
     yield "| --: | --: | --: | --: |"
     for (batch, size), found in peaks.items():
         matrices = 2 * 4 * 4 * batch * NODES
@@ -250,8 +253,14 @@ def git(*arguments):
 @click.option("--check", is_flag=True, help="Compare the page with the tables, measure nothing.")
 @click.option("--out", default=PAGE, type=click.Path(path_type=Path), show_default=True)
 @click.option("--commit", help="Name the commit; by default it is asked for.")
+@click.option(
+    "--machine",
+    default=f"{platform.machine()}, {os.cpu_count()} cores",
+    show_default=True,
+    help="Say what it was measured on.",
+)
 @click.option("--peak", "fit", nargs=2, type=int, hidden=True)
-def main(check, out, commit, fit):
+def main(check, out, commit, machine, fit):
     """Write the page, or compare."""
     if fit:
         click.echo(own_peak(fit[0], fit[1] or None))
@@ -262,7 +271,8 @@ def main(check, out, commit, fit):
         return
     counted = counts()
     found = table()
-    text = page(found, {fit: peak(*fit) for fit in FITS}, counted, commit or current_commit())
+    peaks = {fit: peak(*fit) for fit in FITS}
+    text = page(found, peaks, counted, commit or current_commit(), machine)
     write(out, text)
     cells = [cell for row in found.values() for cell in row.values()]
     if not all(cell.unchanged and cell.difference <= BOUND for cell in cells):

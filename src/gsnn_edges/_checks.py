@@ -5,7 +5,7 @@ Every message names the argument, the rule, what came, and the way out.
 
 import math
 import operator
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import array_api_compat as compat
@@ -21,7 +21,20 @@ def choice(name: str, value: Any, allowed: Collection[Any]) -> None:
     """Reject a value that is not one of ``allowed``."""
     if not isinstance(value, str) or value not in allowed:
         options = ", ".join(repr(option) for option in allowed)
-        raise ValueError(f"{name} must be one of {options}; got {value!r}")
+        raise ValueError(f"{name} must be one of {options}; got {shown(value)}")
+
+
+def shown(value: Any) -> str:
+    """Write a value in a line, a long one by its beginning."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def flag(name: str, value: Any) -> bool:
+    """Reject what is neither true nor false: a text such as "no" would count as true."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False; got {shown(value)}")
+    return bool(value)
 
 
 def whole_number(name: str, value: Any, *, least: int, hint: str = "") -> int:
@@ -31,7 +44,9 @@ def whole_number(name: str, value: Any, *, least: int, hint: str = "") -> int:
     except TypeError:
         number = None
     if number is None or isinstance(value, bool):
-        raise TypeError(f"{name} must be a whole number; got {value!r} ({type(value).__name__})")
+        raise TypeError(
+            f"{name} must be a whole number; got {shown(value)} ({type(value).__name__})"
+        )
     if number < least:
         raise ValueError(f"{name} must be at least {least}; got {number}{hint}")
     return number
@@ -42,14 +57,35 @@ def array(name: str, x: Any) -> None:
     if not compat.is_array_api_obj(x):
         raise TypeError(
             f"{name} must be an array (NumPy, torch, JAX or another of the Array API); "
-            f"got {type(x).__name__}: convert it first, for example by numpy.asarray"
+            f"got {type(x).__name__}: {way_to_array(x)}"
         )
+    if np.ma.is_masked(x):
+        raise TypeError(
+            f"{name} must have a value everywhere; got a masked array, and the values behind its "
+            "mask would count: drop or impute them first"
+        )
+    if is_sparse(x):
+        raise TypeError(f"{name} must be dense; got {x.layout}: call its to_dense() first")
     # NumPy has no bfloat16 of its own, and cannot compute with one that a package lends it.
     foreign = compat.is_numpy_array(x) and x.dtype.kind == "V"
     if dtype_name(x) not in REAL_DTYPES or foreign:
         raise TypeError(
             f"{name} must hold real numbers; got dtype {x.dtype}: cast it to float32 first"
         )
+
+
+def way_to_array(x: Any) -> str:
+    """Say how an array is made of what is none."""
+    if hasattr(x, "W"):
+        return "pass the W that it holds"
+    if hasattr(x, "toarray"):
+        return "call its toarray() first"
+    return "convert it first, for example by numpy.asarray"
+
+
+def is_sparse(x: Any) -> bool:
+    """Whether a torch tensor is stored without its zeros."""
+    return compat.is_torch_array(x) and not str(x.layout).endswith("strided")
 
 
 def dtype_name(x: Array) -> str:
@@ -91,7 +127,13 @@ def exact_as_float(name: str, x: Array) -> None:
     if not xp.isdtype(x.dtype, "integral") or 0 in x.shape:
         return
     bits = 53 if has_float64(xp) else 24
-    largest = max(abs(int(xp.min(x))), abs(int(xp.max(x))))
+    # torch finds no least and largest of unsigned numbers.
+    least, most = (
+        (as_numpy(x).min(), as_numpy(x).max())
+        if compat.is_torch_array(x)
+        else (xp.min(x), xp.max(x))
+    )
+    largest = max(abs(int(least)), abs(int(most)))
     if largest > 1 << bits:
         raise ValueError(
             f"{name} must hold whole numbers of at most 2**{bits}, which floats of {xp.__name__} "
@@ -107,16 +149,22 @@ def listing(indices: Any, most: int = 10) -> str:
 
 def edge_index(name: str, value: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """Give edges (tensor, array or list) as a (2, E) int64 array with indices inside ``shape``."""
-    edges = as_numpy(value)
+    if isinstance(value, Mapping):
+        raise TypeError(
+            f"{name} must be the edges of one kind, as an array of shape (2, E); got a "
+            f"{type(value).__name__}: take the entry for edges between function nodes"
+        )
+    edges = host_array(name, value)
     if edges.size == 0:
         edges = edges.reshape(2, 0).astype(np.int64)
     if edges.ndim != 2 or edges.shape[0] != 2:
-        hint = ": transpose it" if edges.ndim == 2 and edges.shape[1] == 2 else ""
         raise ValueError(
-            f"{name} must have shape (2, E), sources above targets; got {edges.shape}{hint}"
+            f"{name} must have shape (2, E), sources above targets; got {edges.shape}"
+            f"{way_to_edges(edges)}"
         )
     if edges.dtype.kind not in "iu":
-        raise TypeError(f"{name} must hold whole numbers; got dtype {edges.dtype}: cast to int64")
+        way = "cast to int64" if edges.dtype.kind in "fb" else "map node names to indices"
+        raise TypeError(f"{name} must hold whole numbers; got dtype {edges.dtype}: {way}")
     if (edges < 0).any():
         raise ValueError(
             f"{name} must hold node indices, counted from 0; got {listing(edges[edges < 0])}"
@@ -131,9 +179,18 @@ def edge_index(name: str, value: Any, shape: tuple[int, ...] | None = None) -> n
     return edges.astype(np.int64, copy=False)
 
 
+def way_to_edges(edges: np.ndarray) -> str:
+    """Say how an edge index is made of an array of another shape, where that can be guessed."""
+    if edges.ndim == 2 and edges.shape[1] == 2:
+        return ": transpose it"
+    if edges.ndim == 2 and edges.shape[0] == edges.shape[1]:
+        return ": if it is an adjacency matrix, numpy.nonzero gives its edges"
+    return ""
+
+
 def node_indices(name: str, value: Any, columns: int) -> np.ndarray:
     """Give the node of each column as int64."""
-    nodes = as_numpy(value)
+    nodes = host_array(name, value)
     if nodes.shape != (columns,) or nodes.dtype.kind not in "iu":
         raise ValueError(
             f"{name} must give a whole number for each of the {columns} columns; got "
@@ -144,6 +201,22 @@ def node_indices(name: str, value: Any, columns: int) -> np.ndarray:
             f"{name} must hold node indices, counted from 0; got {listing(nodes[nodes < 0])}"
         )
     return nodes.astype(np.int64, copy=False)
+
+
+def host_array(
+    name: str, value: Any, wanted: str = "an array, or lists of equal length"
+) -> np.ndarray:
+    """`as_numpy` of an argument; rejects what no array with an axis can be made of."""
+    wanted = f"{name} must be {wanted}"
+    try:
+        found = as_numpy(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        way = "call its to_dense() first" if is_sparse(value) else "give each row as many values"
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(f"{wanted}; got {shown(value)}: {way}") from error
+    if found.ndim == 0:
+        raise TypeError(f"{wanted}; got {shown(value)}: make a list or an array of it first")
+    return found
 
 
 def as_numpy(value: Any) -> np.ndarray:
@@ -185,5 +258,6 @@ def fraction(name: str, value: Any) -> float:
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a number in [0, 1); got {value!r}") from None
     if not 0 <= number < 1:
-        raise ValueError(f"{name} must lie in [0, 1), 0 for none; got {number}")
+        way = ": give a share, not percent" if 1 < number <= 100 else ""
+        raise ValueError(f"{name} must lie in [0, 1), 0 for none; got {number}{way}")
     return number

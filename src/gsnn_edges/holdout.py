@@ -71,6 +71,7 @@ def split_edges(
     shares = checked_fractions(fractions)
     shape = None if nodes is None else (_checks.whole_number("nodes", nodes, least=0),) * 2
     edges = _checks.edge_index("edge_index", edge_index, shape)
+    keep_connected = _checks.flag("keep_connected", keep_connected)
     distinct, which = np.unique(edges, axis=1, return_inverse=True)
     which = which.reshape(-1)
     labels = labels_of_distinct(stratify, edges, which)
@@ -121,13 +122,19 @@ def labels_of_distinct(stratify: Any, edges: Indices, which: Indices) -> NDArray
     count = int(which.max(initial=-1)) + 1
     if stratify is None:
         return np.zeros(count, np.int64)
-    given = _checks.as_numpy(stratify)
+    given = _checks.host_array("stratify", stratify)
     if given.shape != (edges.shape[1],):
         raise ValueError(
             f"stratify must hold a label for each of the {edges.shape[1]} edges; got shape "
             f"{given.shape}"
         )
-    numbers = np.unique(given, return_inverse=True)[1].reshape(-1)
+    try:
+        numbers = np.unique(given, return_inverse=True)[1].reshape(-1)
+    except TypeError as error:
+        raise TypeError(
+            f"stratify must hold labels of one type; got {_checks.shown(stratify)}: give the edges "
+            "without a label one of their own"
+        ) from error
     labels = np.empty(count, np.int64)
     labels[which] = numbers
     torn = np.flatnonzero(labels[which] != numbers)

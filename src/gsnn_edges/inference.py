@@ -11,7 +11,7 @@ from gsnn_edges._typing import Agg, Array, Method, Norm
 from gsnn_edges.correlation import METHODS
 from gsnn_edges.observations import resampled
 from gsnn_edges.observations.finding import Layers
-from gsnn_edges.observations.inputs import as_pair, gathered, rows_in
+from gsnn_edges.observations.inputs import as_pair, checked_kwargs, gathered, rows_in
 from gsnn_edges.observations.modes import Mode, warn
 from gsnn_edges.observations.nodes import NodeReducer
 from gsnn_edges.observations.passes import Reduction
@@ -65,7 +65,11 @@ class Options:
             directions=whole("directions", 1),
             estimate_iters=whole("estimate_iters", 1) if self.estimate else 1,
             estimate_n_samples=whole("estimate_n_samples", 1),
-            forward_kwargs=dict(self.forward_kwargs or {}),
+            forward_kwargs=checked_kwargs(self.forward_kwargs),
+            scale_by_act_mean=_checks.flag("scale_by_act_mean", self.scale_by_act_mean),
+            verbose=_checks.flag("verbose", self.verbose),
+            # As in the original, whatever counts as true.
+            estimate=bool(self.estimate),
         )
 
 

@@ -15,7 +15,7 @@ from gsnn_edges.observations import capture, capture_channels
 from gsnn_edges.observations.finding import find_layers
 from gsnn_edges.observations.modes import Mode
 from gsnn_edges.observations.nodes import AGGS, NORMS
-from gsnn_edges.observations.passes import Reduction
+from gsnn_edges.observations.passes import Reduction, check_criterion
 from gsnn_edges.ranks import TIES
 from gsnn_edges.scoring import LayerChoice, Score, Scorer, backend_of, checked_layers
 
@@ -114,6 +114,8 @@ class FunctionEdgeInferer:
         groups: Any = None,
         node_names: Sequence[str] | None = None,
     ) -> None:
+        check_criterion(crit)
+        _checks.flag("use_prenorm", use_prenorm)
         _checks.choice("norm", norm, NORMS)
         _checks.choice("agg", agg, AGGS)
         _checks.choice("ties", ties, TIES)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from gsnn_edges import _checks
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
-from gsnn_edges.correlation import Columns, checked_backend, cross_correlation
+from gsnn_edges.correlation import Columns, check_pair, checked_backend, cross_correlation
 
 
 class LayerParts(NamedTuple):
@@ -96,6 +96,7 @@ def layer_parts(
     >>> [f"{part[0, 0]:.1f}" for part in layer_parts(a, g, samples=2)]
     ['0.6', '-0.2', '0.8']
     """
+    check_pair(a, g)
     pairs = checked_samples(a, samples)
     ops, precision = checked_backend(a, g, method, ties, precision, backend, device)
     pooled = cross_correlation(

@@ -91,6 +91,7 @@ def recover_edges(
     number, count = numbered(edges)
     size = hidden_size(fraction, count)
     baseline = infer(np.ones(edges.shape[1], bool))
+    _checks.array("what infer(keep) gives", baseline)
     columns, hidden, shown = [], [], []
     for _ in range(repeats):
         keep = ~np.isin(number, generator.choice(count, size, replace=False))

@@ -168,12 +168,26 @@ class BestWeights:
         with unchanged(self.model):
             self.model.eval()
             try:
-                return float(self.metric(self.infer(), self.edge_index, self.all_true_edges)), ""
+                scores = self.infer()
+                _checks.array("what infer() gives", scores)
+                score = self.metric(scores, self.edge_index, self.all_true_edges)
+                return as_number(score), ""
             except ValueError as error:
                 # The sentence of `_checks.finite`: the model has diverged. Others are mistakes.
                 if "must be finite" not in str(error):
                     raise
                 return math.nan, f" ({error})"
+
+
+def as_number(score: Any) -> float:
+    """Give a score as a number."""
+    try:
+        return float(score)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"metric must give a number; got {type(score).__name__}: take one of several, such as "
+            "evaluate_edges(...).adjusted_mrr"
+        ) from None
 
 
 def on_cpu(model: nn.Module) -> OrderedDict[str, Any]:

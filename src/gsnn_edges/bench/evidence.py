@@ -1,6 +1,7 @@
 """What is measured of scores, their significance, their ranking and their tables."""
 
 from functools import partial
+from typing import Any
 
 from gsnn_edges.bench import references
 from gsnn_edges.bench.data import nodes_of, observations, scored_edges
@@ -37,7 +38,7 @@ def channels(nodes: int, width: int, count: int, settings: Settings) -> list[Row
     products = references.products(a, g, libraries)
     group = settings.group(f"N={nodes}, C={width}, M={count}", scored | named(products))
     best = fastest(group, products)
-    limit = {"over": group.found[best].median, "reference": best}
+    limit: Any = {"over": group.found[best].median, "reference": best}
     goal = CHANNELS_AT_MOST.get((nodes, width, count))
     there = ON_DEVICE[settings.device]
     return [

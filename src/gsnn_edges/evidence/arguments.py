@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -11,16 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsnn_edges import __version__, _checks, backends
+from gsnn_edges._checks import shown
 from gsnn_edges._typing import Array
 
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-
-
-def shown(value: Any) -> str:
-    """Write a value in a line, a long one by its beginning."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def check_matrix(name: str, x: Any) -> int:
@@ -60,9 +55,14 @@ def checked_names(names: Any, nodes: int) -> list[str] | None:
 
 def checked_counts(counts: Any) -> dict[str, int]:
     """Give counts as a dict of whole numbers."""
+    if not isinstance(counts, Mapping):
+        raise TypeError(
+            f"counts must be a mapping of names to whole numbers; got {shown(counts)}: pass a dict "
+            "such as {'samples': 500}"
+        )
     return {
         str(name): _checks.whole_number(f"counts[{name!r}]", count, least=0)
-        for name, count in dict(counts).items()
+        for name, count in counts.items()
     }
 
 

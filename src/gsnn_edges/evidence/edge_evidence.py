@@ -1,9 +1,8 @@
 """EdgeEvidence: W with the names of its nodes and how it was made."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -287,7 +286,9 @@ class EdgeEvidence:
         arrays = {"W": self.W, "spread": self.spread, "known_edges": self.known_edges}
         facts = {name: getattr(self, name) for name in FACTS}
         storage.write_file(
-            Path(path), facts, {n: on_host(x) for n, x in arrays.items() if x is not None}
+            storage.as_path(path),
+            facts,
+            {n: on_host(x) for n, x in arrays.items() if x is not None},
         )
 
     @classmethod
@@ -309,7 +310,7 @@ class EdgeEvidence:
         ValueError
             If the file is broken, of another kind, or of a newer format.
         """
-        facts, arrays = storage.read_file(Path(path))
+        facts, arrays = storage.read_file(storage.as_path(path))
         try:
             known: dict[str, Any] = {**{name: facts[name] for name in FACTS}, **arrays}
             return cls(**known)
@@ -429,6 +430,8 @@ class EdgeEvidence:
 
     def _pool(self, exclude_self: bool, exclude_known: bool | None, candidates: Any) -> Mask:
         """Mark the pairs to choose from, by the options of `top`."""
+        if exclude_known is not None:
+            exclude_known = _checks.flag("exclude_known", exclude_known)
         if exclude_known and self.known_edges is None:
             raise ValueError(
                 "exclude_known=True needs known edges, and this evidence has none: give it "
@@ -477,6 +480,10 @@ def like(x: Array, values: NDArray[np.float64]) -> Array:
 
 def checked_members(members: Any) -> list[EdgeEvidence]:
     """Give at least one piece of evidence, and nothing else."""
+    if not isinstance(members, EdgeEvidence | Iterable):
+        raise TypeError(
+            f"members must be a sequence of EdgeEvidence; got {type(members).__name__}: pass a list"
+        )
     given = [members] if isinstance(members, EdgeEvidence) else list(members)
     if not given:
         raise ValueError("members must hold at least one EdgeEvidence; got none")

@@ -133,6 +133,7 @@ def evaluate_edges(
     chunk = _checks.whole_number("query_chunk_size", query_chunk_size, least=1)
     _checks.choice("direction", direction, AXES)
     _checks.choice("cluster", cluster, ("query", "source"))
+    _checks.flag("pool_metrics", pool_metrics)
     level, draws = checked_level(confidence), checked_draws(n_boot)
     names = checked_names(node_names, nodes)
     pool = pool_of(candidates, nodes, exclude_self=exclude_self, node_names=names)
@@ -152,7 +153,7 @@ def evaluate_edges(
     units = units_of(edges, axes, cluster)
     if draws is not None:
         doubts.warn_of_one_unit("evaluate_edges", units)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(checked_seed(seed))
 
     def averaged(weights: np.ndarray | None, resample: bool) -> Averages:
         ranks, sizes = queries.ranks, queries.candidates
@@ -251,7 +252,14 @@ def checked_draws(n_boot: Any) -> int | None:
     return _checks.whole_number("n_boot", n_boot, least=100, hint="; None skips the intervals")
 
 
-def checked_ks(ks: Sequence[int] | None, largest: int) -> tuple[int, ...]:
+def checked_seed(seed: Any) -> Any:
+    """Give a seed that `numpy.random.default_rng` takes."""
+    if seed is None or isinstance(seed, np.random.Generator):
+        return seed
+    return _checks.whole_number("seed", seed, least=0)
+
+
+def checked_ks(ks: Any, largest: int) -> tuple[int, ...]:
     """Give the depths in rising order, none beyond the largest ranking."""
     if ks is None:
         return tuple(k for k in USUAL_KS if k <= largest)

@@ -1,6 +1,6 @@
 """Which pairs of nodes compete: all, a mask, or rules over node names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -87,15 +87,14 @@ def pool_of(
     array([[False, False,  True],
            [False, False, False]])
     """
-    if not isinstance(exclude_self, bool | np.bool_):
-        raise TypeError(f"exclude_self must be True or False; got {exclude_self!r}")
+    exclude_self = _checks.flag("exclude_self", exclude_self)
     if candidates is None:
-        return Pool(nodes, exclude_self=bool(exclude_self))
+        return Pool(nodes, exclude_self=exclude_self)
     rules = rule_texts(candidates)
     if rules:
         found = tuple(matched(rule, node_names) for rule in rules)
-        return Pool(nodes, rules=found, exclude_self=bool(exclude_self))
-    return Pool(nodes, mask=checked_mask(candidates, nodes), exclude_self=bool(exclude_self))
+        return Pool(nodes, rules=found, exclude_self=exclude_self)
+    return Pool(nodes, mask=checked_mask(candidates, nodes), exclude_self=exclude_self)
 
 
 def rule_texts(candidates: Any) -> list[str]:
@@ -111,11 +110,12 @@ def rule_texts(candidates: Any) -> list[str]:
 
 def checked_mask(candidates: Any, nodes: int) -> np.ndarray:
     """Reject what is not a mask of all pairs."""
-    mask = _checks.as_numpy(candidates)
+    wanted = "a mask of bools, or rules such as 'PROTEIN__* -> RNA__*'"
+    mask = _checks.host_array("candidates", candidates, wanted)
     if mask.dtype != np.bool_:
         raise TypeError(
-            "candidates must be a mask of bools, or rules such as 'PROTEIN__* -> RNA__*'; got "
-            f"dtype {mask.dtype}: compare first, for example mask > 0"
+            f"candidates must be {wanted}; got dtype {mask.dtype}: compare first, for example "
+            "mask > 0"
         )
     if mask.shape != (nodes, nodes):
         raise ValueError(
@@ -149,6 +149,11 @@ def checked_names(node_names: Any, nodes: int) -> tuple[str, ...] | None:
     """Give the names as a tuple of N strings."""
     if node_names is None:
         return None
+    if not isinstance(node_names, Iterable) or isinstance(node_names, Mapping):
+        raise TypeError(
+            f"node_names must be a list of strings; got {type(node_names).__name__}: list the "
+            "names of the nodes of A, in its order"
+        )
     names = tuple(node_names)
     strange = [name for name in names if not isinstance(name, str)]
     if isinstance(node_names, str) or strange:

@@ -96,6 +96,6 @@ def check_alike(layers: Layers) -> None:
         if not torch.equal(group, first):
             raise ValueError(
                 "model must have the same channels of the same nodes in all blocks, to keep them "
-                f"apart; got {len(first)} in {layers.names[0]} and others, {len(group)}, in {name}: "
-                "capture, or score='magnitude', takes any"
+                f"apart; {name}, with {len(group)}, differs from {layers.names[0]}, with "
+                f"{len(first)}: capture, or score='magnitude', takes any"
             )

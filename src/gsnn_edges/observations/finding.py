@@ -192,7 +192,13 @@ def one_for_each(groups: Any, blocks: int) -> list[Any]:
 
 def as_groups(label: str, value: Any) -> Tensor:
     """Give the node of each channel of a block."""
-    group = torch.from_numpy(np.array(_checks.as_numpy(value))).flatten()
+    given = np.array(_checks.host_array(label, value))
+    if given.dtype.kind not in "iufb":
+        raise TypeError(
+            f"{label} must give a node index for each channel; got dtype {given.dtype}: number the "
+            "nodes from 0"
+        )
+    group = torch.from_numpy(given).flatten()
     is_index = not group.is_floating_point() and group.dtype != torch.bool
     if not is_index or len(group) == 0 or int(group.min()) < 0:
         raise ValueError(
@@ -211,9 +217,10 @@ def node_names(given: Any, owner: nn.Module, nodes: int) -> list[str] | None:
             return None
         names = [str(name) for name in own]
         return names if len(names) == nodes else None
-    if isinstance(given, str) or not isinstance(given, Iterable):
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
         raise TypeError(
-            f"node_names must be a sequence of {nodes} names; got {type(given).__name__}"
+            f"node_names must be a sequence of {nodes} names; got {type(given).__name__}: list "
+            "those of the function nodes"
         )
     names = list(given)
     other = sorted({type(name).__name__ for name in names if not isinstance(name, str)})

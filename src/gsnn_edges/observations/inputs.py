@@ -1,12 +1,13 @@
 """Inputs and targets: tensors, arrays, tuples and dicts of them, or the batches of a loader."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from os import PathLike
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from gsnn_edges import _checks
 from gsnn_edges.observations.guard import generators_unchanged
@@ -70,7 +71,10 @@ def as_pair(x: Any, y: Any) -> tuple[Batch, Batch]:
     """Give x and y as finite tensors with as many rows."""
     x, y = as_batch("x", x), as_batch("y", y)
     if rows_in(x) != rows_in(y):
-        raise ValueError(f"x and y must have as many rows; got {rows_in(x)} and {rows_in(y)}")
+        raise ValueError(
+            f"x and y must have as many rows; got {rows_in(x)} and {rows_in(y)}: both have a row "
+            "for each sample"
+        )
     return x, y
 
 
@@ -93,19 +97,48 @@ def as_rows(name: str, value: Any) -> Tensor:
 
 def as_tensor(name: str, value: Any) -> Tensor:
     """Give a tensor with a row for each sample."""
-    if isinstance(value, np.ndarray):
-        # torch takes neither read-only nor backwards arrays.
-        value = np.require(value, requirements=["C", "W"])
+    given = value
+    if np.ma.is_masked(value):
+        raise TypeError(
+            f"{name} must have a value everywhere; got a masked array: drop or impute what is "
+            "behind its mask first"
+        )
     try:
+        if hasattr(value, "__array__") and not isinstance(value, Tensor):
+            # A data frame is rows here; torch would take its columns one by one. torch takes
+            # neither read-only nor backwards arrays.
+            value = np.require(np.asarray(value), requirements=["C", "W"])
         rows = torch.as_tensor(value).detach()
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(
-            f"{name} must be a tensor or an array; got {type(value).__name__}: pass several as a "
-            "tuple, or as a dict by the names of arguments"
+            f"{name} must be a tensor or an array; got {type(given).__name__}{way_to_tensor(value)}"
         ) from error
+    if _checks.is_sparse(rows):
+        raise TypeError(f"{name} must be dense; got {rows.layout}: call its to_dense() first")
+    if rows.is_complex():
+        raise TypeError(
+            f"{name} must hold real numbers; got {rows.dtype}: split them, or take their size"
+        )
     if rows.ndim == 0 or len(rows) == 0:
         raise ValueError(f"{name} must have a row for each sample; got shape {tuple(rows.shape)}")
     return rows
+
+
+def way_to_tensor(value: Any) -> str:
+    """Say what was amiss with that of which no tensor could be made, and what would do."""
+    if isinstance(value, np.ndarray):
+        return f" of dtype {value.dtype}: cast it to float32 first"
+    if value is None:
+        return ": pass x and y, or a DataLoader of such pairs as x alone"
+    if isinstance(value, str | PathLike):
+        return ": read the file first"
+    if isinstance(value, Dataset):
+        return ": wrap it in a torch DataLoader, and leave y out"
+    if isinstance(value, Iterator):
+        return ": it can be read once only; pass a list of rows, or a DataLoader itself"
+    if hasattr(value, "toarray"):
+        return ": call its toarray() first"
+    return ": pass several as a tuple, or as a dict by the names of arguments"
 
 
 def mapped(name: str, value: Any, change: Callable[[str, Any], Tensor]) -> Batch:
@@ -180,6 +213,16 @@ def as_arguments(x: Batch) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
     if isinstance(own, dict):
         return (), own
     return own if isinstance(own, tuple) else (own,), {}
+
+
+def checked_kwargs(forward_kwargs: Any) -> dict[str, Any]:
+    """Give further arguments of the forward pass as a dict, of tensors that autograd takes."""
+    if forward_kwargs is not None and not isinstance(forward_kwargs, Mapping):
+        raise TypeError(
+            "forward_kwargs must be a mapping of names to arguments of the forward pass; got "
+            f"{_checks.shown(forward_kwargs)}: pass a dict such as {{'edge_mask': mask}}"
+        )
+    return {name: out_of_inference(value) for name, value in (forward_kwargs or {}).items()}
 
 
 def check_arguments(x: Any, forward_kwargs: Mapping[str, Any]) -> None:

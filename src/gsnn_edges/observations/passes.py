@@ -1,6 +1,7 @@
 """One forward and one backward pass, reduced to what the correlation needs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeAlias
@@ -19,11 +20,11 @@ from gsnn_edges.observations.inputs import (
     as_arguments,
     as_pair,
     check_arguments,
+    checked_kwargs,
     cut,
     dtype_of,
     for_model,
     gathered,
-    out_of_inference,
     rows_in,
     take,
     tensors,
@@ -75,8 +76,9 @@ def capture(
     x, y : tensors or arrays of shape (B, ...), or tuples or dicts of them
         Inputs and targets, finite. The model is called as ``model(x)``, ``model(*x)`` for a tuple
         and ``model(**x)`` for a dict; ``crit`` gets ``y`` as it is. Each tensor inside has B rows
-        and is cut with the batch. A list is an array, by rows. Or x is a torch DataLoader whose
-        batches are pairs (x, y), and y is left out: the batches are concatenated in its order.
+        and is cut with the batch. A list or data frame is an array, by rows. Or x is a torch
+        DataLoader whose batches are pairs (x, y), and y is left out: the batches are concatenated
+        in its order.
     use_prenorm : bool
         Take activations before a block's norm and nonlinearity, or after them. Without meaning
         where ``groups`` is given.
@@ -186,6 +188,8 @@ def run_passes(
     mode: Mode = None,
 ) -> tuple[Tensor, Tensor]:
     """Give ``a`` and ``g``, reduced by what ``reducer_of`` makes of the groups of each block."""
+    check_criterion(crit)
+    _checks.flag("use_prenorm", use_prenorm)
     check_mode(mode)
     if loss_reduction is not None:
         _checks.choice("loss_reduction", loss_reduction, REDUCTIONS)
@@ -200,7 +204,7 @@ def run_passes(
     warn_of_mode(model, layers.blocks, mode)
     with gradients_on(), without_compiler(), unchanged(model, seed, layers.blocks):
         x, y = (for_model(batch, device, model) for batch in as_pair(x, y))
-        kwargs = {name: out_of_inference(value) for name, value in (forward_kwargs or {}).items()}
+        kwargs = checked_kwargs(forward_kwargs)
         check_arguments(x, kwargs)
         run.prepare(x, mode)
         size = rows_in(x) if batch_size is None else min(batch_size, rows_in(x))
@@ -259,7 +263,10 @@ class Pass:
         args, named = as_arguments(x)
         by_output = self.layers.by_output
         with recording(self.layers.blocks, self.use_prenorm, trace.keep, by_output=by_output):
-            loss = self.crit(self.model(*args, **named, **kwargs), y)
+            with noting("model(x)", x=x):
+                prediction = self.model(*args, **named, **kwargs)
+            with noting("crit(model(x), y)", prediction=prediction, y=y):
+                loss = self.crit(prediction, y)
         check_loss(loss)
         trace.check()
         half = is_half(a.device, [loss.dtype, *trace.dtypes, *dtypes_of(self.model)])
@@ -268,6 +275,41 @@ class Pass:
             if gradient is not None and share != 1.0:
                 gradient = full(gradient) * share
             g[layer] = 0 if gradient is None else reduce(gradient)
+
+
+@contextmanager
+def noting(call: str, **values: Any) -> Iterator[None]:
+    """Add to an error out of the user's own code which call it was, and of what."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError) as e:
+        given = ", ".join(f"{name}: {form_of(value)}" for name, value in values.items())
+        e.add_note(f"raised by {call}, with {given}")
+        raise
+
+
+def form_of(value: Any) -> str:
+    """Write the shape and dtype of a tensor, and of those in a tuple or dict."""
+    if isinstance(value, Tensor):
+        return f"{tuple(value.shape)} {value.dtype}"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key!r}: {form_of(part)}' for key, part in value.items())}}}"
+    if isinstance(value, tuple):
+        return f"a tuple of {', '.join(map(form_of, value))}"
+    return type(value).__name__
+
+
+def check_criterion(crit: Any) -> None:
+    """Reject what cannot be called as a loss."""
+    if isinstance(crit, type) and issubclass(crit, nn.Module):
+        raise TypeError(
+            f"crit must be a loss; got the class {crit.__name__}: make one, {crit.__name__}()"
+        )
+    if not callable(crit):
+        raise TypeError(
+            f"crit must be a callable, crit(model(x), y); got {_checks.shown(crit)}: pass a loss "
+            "such as torch.nn.MSELoss()"
+        )
 
 
 def check_device(model: nn.Module, device: Device) -> torch.device:
@@ -324,9 +366,15 @@ def check_even(crit: Criterion, y: Batch) -> None:
 
 def check_loss(loss: Any) -> None:
     """Reject a loss that is no number, or has no gradient."""
-    if not isinstance(loss, Tensor) or loss.numel() != 1 or not loss.requires_grad:
+    wanted = "crit(model(x), y) must give one number that depends on the model; got"
+    if not isinstance(loss, Tensor):
         raise ValueError(
-            "crit(model(x), y) must give one number that depends on the model; got "
-            f"{tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__}: reduce "
-            "the loss, for example by its mean"
+            f"{wanted} {type(loss).__name__}: give the tensor itself, without .item() or .numpy()"
+        )
+    if loss.numel() != 1 or not loss.is_floating_point():
+        raise ValueError(f"{wanted} {form_of(loss)}: reduce the loss, for example by its mean")
+    if not loss.requires_grad:
+        raise ValueError(
+            f"{wanted} one without a gradient: compute it by torch from what the model gives, "
+            "without .detach() or torch.no_grad()"
         )
