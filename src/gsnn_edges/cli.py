@@ -42,7 +42,7 @@ def main() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("gsnn-edges-demo"),
     show_default=True,
-    help="Folder for W.npy, table.txt and metrics.json.",
+    help="Folder for W.npy, channels.npy, table.txt and metrics.json.",
 )
 def demo(graph: str, backend: str, seed: int, epochs: int | None, out: Path) -> None:
     """Simulate data, train a GSNN without some edges, and find them again."""
@@ -52,7 +52,7 @@ def demo(graph: str, backend: str, seed: int, epochs: int | None, out: Path) -> 
         run_demo(graph, backend=backend, seed=seed, epochs=epochs, out=out)
     except (ImportError, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"W.npy, table.txt and metrics.json are in {out}")
+    click.echo(f"W.npy, channels.npy, table.txt and metrics.json are in {out}")
 
 
 @main.command()
