@@ -84,15 +84,16 @@ class GenericBackend:
     def sum_by_key(self, keys: Array, weights: Array, length: int) -> Array:
         """``out[r, k]``: the sum of ``weights[j]`` over all j with ``keys[r, j] == k``.
 
-        ``keys`` (rows, n) are whole numbers in [0, length), ``weights`` (n,) whole numbers of a
-        float dtype; ``out`` (rows, length) has that dtype.
+        ``keys`` (rows, n) are whole numbers in [0, length), ``weights`` (n,) whole numbers of any
+        dtype; ``out`` (rows, length) has that dtype.
         """
         xp, rows = self.xp, keys.shape[0]
         row = xp.arange(rows, device=self.device)[:, None]
         flat = xp.reshape(xp.astype(keys, row.dtype) + row * length, (-1,))
         order = xp.argsort(flat)
         weight = xp.reshape(xp.broadcast_to(weights, keys.shape), (-1,))
-        upto = xp.cumulative_sum(xp.take(weight, order), include_initial=True)
+        sorted_weights = xp.take(weight, order)
+        upto = xp.cumulative_sum(sorted_weights, dtype=weights.dtype, include_initial=True)
         edges = xp.arange(rows * length + 1, device=self.device)
         place = xp.searchsorted(xp.take(flat, order), edges)
         sums = xp.take(upto, place[1:]) - xp.take(upto, place[:-1])

@@ -141,6 +141,7 @@ def test_weighted_ranks_are_those_of_repeated_values(library):
         ops.xp.take(keys, ops.adopt(here), axis=1),
         ops.adopt(weights[here].astype(np.float32)),
         ops=ops,
+        dtype="float32",
         length=200,
     )
     repeated = np.repeat(rows, weights, axis=1)

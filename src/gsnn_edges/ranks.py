@@ -96,7 +96,7 @@ def key_rows(x: Array, *, ops: backends.Backend, dtype: str, rank_dtype: str) ->
 
 
 def weighted_ranks(
-    keys: Array, weights: Array, *, ops: backends.Backend, length: int
+    keys: Array, weights: Array, *, ops: backends.Backend, dtype: str, length: int
 ) -> tuple[Array, Array]:
     """Average ranks of rows in which value j stands ``weights[j]`` times, without a sort.
 
@@ -105,20 +105,24 @@ def weighted_ranks(
     keys : (rows, n) array
         Some columns of what `key_rows` gave for rows of ``length`` values.
     weights : (n,) array
-        Whole numbers of a float dtype that holds their sum exactly.
+        Whole numbers, of a sum below 2**30.
 
     Returns
     -------
     ranks, commonest
         ``ranks[r, j]`` of each value, and of shape (rows, 1) that of the commonest value.
     """
-    xp = ops.xp
-    count = ops.sum_by_key(keys, weights, length)
-    # The last of the values with a key has the rank `upto`, the first `upto - count + 1`.
-    ranks = xp.cumulative_sum(count, axis=1) - (count - 1) / 2
+    xp, real = ops.xp, getattr(ops.xp, dtype)
+    count = ops.sum_by_key(keys, xp.astype(weights, xp.int32), length)
+    # The last of the values with a key has the rank `upto`, the first `upto - count + 1`. Twice
+    # their mean, in whole numbers: a running sum of floats is several times slower.
+    twice = 2 * xp.cumulative_sum(count, axis=1, dtype=xp.int32) - count + 1
     most = xp.argmax(count, axis=1, keepdims=True)
-    index = xp.astype(keys, most.dtype)
-    return xp.take_along_axis(ranks, index, axis=1), xp.take_along_axis(ranks, most, axis=1)
+    # By flat places: several times faster than along an axis.
+    place = keys + xp.arange(keys.shape[0], device=ops.device)[:, None] * length
+    ranks = xp.take(xp.reshape(twice, (-1,)), xp.reshape(place, (-1,)))
+    ranks = xp.astype(xp.reshape(ranks, keys.shape), real) / 2
+    return ranks, xp.astype(xp.take_along_axis(twice, most, axis=1), real) / 2
 
 
 def sorted_ranks(

@@ -64,18 +64,19 @@ def standardize_drawn(
     """
     weights = ops.xp.astype(weights, getattr(ops.xp, dtype), copy=False)
     if method == "spearman":
-        rows = standardize_drawn_ranks(drawn, weights, ops=ops, shift=shift, length=length)
+        options = {"dtype": dtype, "shift": shift, "length": length}
+        rows = standardize_drawn_ranks(drawn, weights, ops=ops, **options)
     else:
         rows = standardize_values(drawn, weights, ops=ops, dtype=dtype, shift=shift)
     return rows if shift else rows * weights
 
 
 def standardize_drawn_ranks(
-    keys: Array, weights: Array, *, ops: Backend, shift: bool, length: int
+    keys: Array, weights: Array, *, ops: Backend, dtype: str, shift: bool, length: int
 ) -> Array:
     """Standardize the ranks of each row, some of which stand several times."""
     xp = ops.xp
-    ranks, commonest = weighted_ranks(keys, weights, ops=ops, length=length)
+    ranks, commonest = weighted_ranks(keys, weights, ops=ops, dtype=dtype, length=length)
     middle = (xp.sum(weights) + 1) / 2
     varies = xp.max(ranks, axis=1, keepdims=True) != xp.min(ranks, axis=1, keepdims=True)
     scale = inverse_length(ranks - middle, varies, xp, weights)

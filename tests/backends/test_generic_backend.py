@@ -55,15 +55,16 @@ def test_scatter_rows_undoes_the_sort(ops, library):
     np.testing.assert_array_equal(ops.to_numpy(ops.scatter_rows(order, sorted_values)), block())
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
 @pytest.mark.parametrize("columns", [1, 7, 400])
-def test_sum_by_key_equals_bincount(ops, library, columns):
+def test_sum_by_key_equals_bincount(ops, library, columns, dtype):
     rng = np.random.default_rng(0)
     keys = rng.integers(0, 50, (5, columns)).astype(np.int32)
-    weights = rng.integers(0, 4, columns).astype(np.float32)
+    weights = rng.integers(0, 4, columns).astype(dtype)
     sums = ops.sum_by_key(library.array(keys), library.array(weights), 50)
     expected = [np.bincount(row, weights, minlength=50) for row in keys]
     np.testing.assert_array_equal(ops.to_numpy(sums), expected)
-    assert ops.to_numpy(sums).dtype == np.float32
+    assert ops.to_numpy(sums).dtype == dtype
 
 
 @pytest.mark.parametrize("length", [1, 33, 5000])

@@ -110,6 +110,7 @@ def with_bare_module():
         (with_bare_module, {}, ValueError, r"ResBlocks\.1\.dropout has none: give reset="),
         (with_bare_module, {"reset": 3}, TypeError, "reset must be a callable"),
         (with_bare_module, {"seeds": 0}, ValueError, "seeds must be at least 1"),
+        (TinyGSNN, {}, TypeError, "inferer must be a FunctionEdgeInferer; got TinyGSNN"),
     ],
 )
 def test_what_would_stay_trained_is_refused(inferer, options, error, message):

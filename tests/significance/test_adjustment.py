@@ -64,6 +64,7 @@ def test_no_candidate_gives_no_value():
         ({"method": "holm"}, ValueError, "method must be one of 'bh', 'by'"),
         ({"candidates": CANDIDATES[0]}, ValueError, "candidates must have a value for each pair"),
         ({"candidates": CANDIDATES * 1}, TypeError, "candidates must hold bools"),
+        ({"candidates": "A -> B"}, TypeError, "candidates must be an array"),
     ],
     ids=str,
 )

@@ -63,7 +63,8 @@ def untrained_scores(
         its ``reset_parameters``, and where it has none those of its modules, each called with
         torch's generators seeded, and with the seed where it takes one named ``seed``.
     **options
-        Further arguments of ``inferer.fit``, as for the trained model.
+        Further arguments of ``inferer.fit``, as for the trained model: ``score="channels"`` for
+        a model that is scored by channels.
 
     Returns
     -------
@@ -94,6 +95,11 @@ def untrained_scores(
     # Here, so that all other baselines do without torch.
     from gsnn_edges.observations.guard import generators_unchanged
 
+    if not hasattr(inferer, "model"):
+        raise TypeError(
+            f"inferer must be a FunctionEdgeInferer; got {type(inferer).__name__}: make one of the "
+            "trained model first"
+        )
     count = _checks.whole_number("seeds", seeds, least=1)
     if reset is not None and not callable(reset):
         raise TypeError(

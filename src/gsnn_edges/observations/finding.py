@@ -13,6 +13,8 @@ from gsnn_edges import _checks
 from gsnn_edges.observations.blocks import TAPPED
 from gsnn_edges.observations.wrappers import unwrapped
 
+WALKED = (nn.Module, dict, list, tuple)
+
 
 @dataclass(frozen=True)
 class Layers:
@@ -136,12 +138,13 @@ def modules_of(*models: nn.Module) -> list[nn.Module]:
 
 def walk(value: Any, seen: dict[int, Any]) -> None:
     """Collect what a module or a container holds, nested ones too."""
-    if id(value) in seen or not isinstance(value, nn.Module | dict | list | tuple):
+    if id(value) in seen or not isinstance(value, WALKED):
         return
     seen[id(value)] = value
     inside = vars(value) if isinstance(value, nn.Module) else value
     for item in list(inside.values() if isinstance(inside, dict) else inside):
-        walk(item, seen)
+        if isinstance(item, WALKED):  # lists of names are long: no call for each
+            walk(item, seen)
 
 
 def check_blocks(blocks: Sequence[nn.Module], labels: Sequence[str]) -> None:

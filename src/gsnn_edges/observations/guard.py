@@ -78,7 +78,8 @@ def remember(value: Any, seen: dict[int, Any]) -> Iterator[Restore]:
         if not isinstance(value, tuple):
             yield remember_items(value)
         for item in list(value.values() if isinstance(value, dict) else value):
-            yield from remember(item, seen)
+            if isinstance(item, HOLDERS):  # lists of names are long: no call for each
+                yield from remember(item, seen)
 
 
 def remember_items(container: Any) -> Restore:

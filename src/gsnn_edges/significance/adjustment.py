@@ -79,7 +79,7 @@ def candidate_mask(candidates: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Give the pairs that count as a mask."""
     if candidates is None:
         return np.ones(shape, dtype=np.bool_)
-    mask = _checks.as_numpy(candidates)
+    mask = _checks.host_array("candidates", candidates)
     if mask.dtype != np.bool_:
         raise TypeError(f"candidates must hold bools, True for pairs that count; got {mask.dtype}")
     if mask.shape != shape:
