@@ -64,8 +64,9 @@ def standardize_drawn(
     """
     weights = ops.xp.astype(weights, getattr(ops.xp, dtype), copy=False)
     if method == "spearman":
-        options = {"dtype": dtype, "shift": shift, "length": length}
-        rows = standardize_drawn_ranks(drawn, weights, ops=ops, **options)
+        rows = standardize_drawn_ranks(
+            drawn, weights, ops=ops, dtype=dtype, shift=shift, length=length
+        )
     else:
         rows = standardize_values(drawn, weights, ops=ops, dtype=dtype, shift=shift)
     return rows if shift else rows * weights
