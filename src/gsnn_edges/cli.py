@@ -56,7 +56,7 @@ def demo(graph: str, backend: str, seed: int, epochs: int | None, out: Path) -> 
 
 
 @main.command()
-@click.option("--quick", is_flag=True, help="The smallest sizes only: one minute, not eight.")
+@click.option("--quick", is_flag=True, help="The smallest sizes only: one minute, not twelve.")
 @click.option(
     "--json",
     "json_file",

@@ -25,7 +25,7 @@ def run_bench(quick: bool = False, device: str = "cpu", verbose: bool = True) ->
     Parameters
     ----------
     quick : bool
-        The smallest size of each kind: about a minute on 2 cores, where all takes eight.
+        The smallest size of each kind: about a minute on 2 cores, where all takes twelve.
     device : {"cpu", "cuda"}
         Where torch and JAX arrays lie. Away from the CPU, the limits are the product and torch's
         sort there, goals are not shown, and memory is not measured.
