@@ -165,7 +165,7 @@ class Case:
     """One random call of each function."""
 
     seed: int
-    library: Library
+    origin: Library
     backend: str
     a: Matrix
     g: Matrix
@@ -180,7 +180,7 @@ class Case:
 
     def __str__(self):
         return (
-            f"fuzz case {self.seed}: {self.library} -> {self.backend}, a {self.a}, g {self.g}, "
+            f"fuzz case {self.seed}: {self.origin} -> {self.backend}, a {self.a}, g {self.g}, "
             f"{self.method}, {self.ties}, {self.precision}, row_chunk={self.row_chunk}, "
             f"axis={self.axis}; mrr of {self.scores}, {self.edges.shape[1]} edges"
         )
@@ -188,40 +188,40 @@ class Case:
     def check(self):
         """Call each function, and compare with SciPy or a loop."""
         self.check_ranks()
-        self.check_correlation(self.library.name)
-        if not self.library.jit:  # there values cannot leave JAX, nor be ranked by mrr
+        self.check_correlation(self.origin.name)
+        if not self.origin.jit:  # there values cannot leave JAX, nor be ranked by mrr
             self.check_correlation(self.backend, backend=self.backend)
             self.check_mrr()
 
     def check_ranks(self):
         options = {"axis": self.axis, "ties": self.ties}
-        call = partial(self.library.call, rankdata, self.a.given(self.library), **options)
+        call = partial(self.origin.call, rankdata, self.a.given(self.origin), **options)
         if self.a.refused:
             refuses(call, [self.a.refused])
             return
         expected = [
             scipy.stats.rankdata(x, axis=self.axis, method=self.ties)
-            for x in taken_for(self.a.values, self.library.name)
+            for x in taken_for(self.a.values, self.origin.name)
         ]
-        found = self.library.numpy(call())
+        found = self.origin.numpy(call())
         np.testing.assert_array_equal(found, nearest(found, expected))
 
     def check_correlation(self, name, **place):
-        arrays = self.a.given(self.library), self.g.given(self.library)
+        arrays = self.a.given(self.origin), self.g.given(self.origin)
         options = {"method": self.method, "ties": self.ties, "precision": self.precision}
         options |= {"row_chunk": self.row_chunk, **place}
-        call = partial(self.library.call, cross_correlation, *arrays, **options)
+        call = partial(self.origin.call, cross_correlation, *arrays, **options)
         phrases = self.refusals(name)
         if phrases:
             refuses(call, phrases)
             return
         result = call()
-        found = np.asarray(result) if place else self.library.numpy(result)
+        found = np.asarray(result) if place else self.origin.numpy(result)
         expected = [
             correlation(a, g, self.method, self.ties)
             for a, g in zip(
-                taken_for(self.a.values, self.library.name, name),
-                taken_for(self.g.values, self.library.name, name),
+                taken_for(self.a.values, self.origin.name, name),
+                taken_for(self.g.values, self.origin.name, name),
                 strict=True,
             )
         ]
@@ -230,14 +230,14 @@ class Case:
         assert found.dtype == self.precision
 
     def check_mrr(self):
-        call = partial(mrr, self.scores.given(self.library), self.edges, self.true_edges)
-        refused = self.scores.refused or self.scores.beyond_floats(self.library)
+        call = partial(mrr, self.scores.given(self.origin), self.edges, self.true_edges)
+        refused = self.scores.refused or self.scores.beyond_floats(self.origin)
         if refused:
             refuses(call, [refused])
             return
         expected = [
             oracles.reciprocal_ranks(x, self.edges, self.true_edges).mean()
-            for x in taken_for(self.scores.values, self.library.name)
+            for x in taken_for(self.scores.values, self.origin.name)
         ]
         found = call()
         np.testing.assert_allclose(found, nearest(found, expected), rtol=1e-12)
@@ -299,7 +299,7 @@ def make(seed):
     queries, others = rng.integers(1, 40, 2)
     return Case(
         seed=seed,
-        library=library,
+        origin=library,
         backend=str(rng.choice(list(BACKENDS), p=shares(BACKENDS))),
         a=draw((rows, columns[0])),
         g=draw((rows, columns[1])),

@@ -19,10 +19,10 @@ SEEDS = [
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_random_call_equals_scipy(seed, monkeypatch):
     case = make(seed)
-    require(case.library.name)
+    require(case.origin.name)
     if case.backend != "generic":
         require(case.backend)
-    monkeypatch.setenv(VARIABLE, case.library.path)
+    monkeypatch.setenv(VARIABLE, case.origin.path)
     print(case)  # pytest shows it where the case fails
     case.check()
 
@@ -38,7 +38,7 @@ def test_a_number_makes_the_same_case_again():
 def test_the_cases_draw_all_that_there_is_to_draw():
     cases = [make(seed) for seed in range(CASES)]
     matrices = [matrix for case in cases for matrix in (case.a, case.g, case.scores)]
-    assert {case.library for case in cases} == set(ON_CPU)
+    assert {case.origin for case in cases} == set(ON_CPU)
     assert {case.backend for case in cases} == set(BACKENDS)
     assert {matrix.dtype for matrix in matrices} == {*FLOATS, *INTS, "bool"}
     assert {matrix.layout for matrix in matrices} == set(LAYOUTS)
