@@ -94,3 +94,16 @@ def test_a_bfloat16_that_numpy_cannot_compute_with_is_refused():
     x = np.zeros(3, ml_dtypes.bfloat16)
     with pytest.raises(TypeError, match=r"x must hold real numbers; got dtype bfloat16: cast"):
         _checks.array("x", x)
+
+
+def test_a_number_may_be_left_out_where_it_is_optional():
+    assert _checks.whole_number_or_none("n", None, least=1) is None
+    assert _checks.whole_number_or_none("n", np.int64(2), least=1) == 2
+    with pytest.raises(ValueError, match="n must be at least 1; got 0"):
+        _checks.whole_number_or_none("n", 0, least=1)
+
+
+def test_a_library_that_is_missing_says_what_to_install():
+    assert _checks.library("numpy", "this needs NumPy", "none") is np
+    with pytest.raises(ImportError, match=r"this needs it, which is not .*'gsnn-edges\[frames\]'"):
+        _checks.library("there_is_no_such_library", "this needs it", "frames")

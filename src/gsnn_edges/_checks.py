@@ -6,6 +6,7 @@ Every message names the argument, the rule, what came, and the way out.
 import math
 import operator
 from collections.abc import Collection, Mapping
+from importlib import import_module
 from typing import Any
 
 import array_api_compat as compat
@@ -50,6 +51,21 @@ def whole_number(name: str, value: Any, *, least: int, hint: str = "") -> int:
     if number < least:
         raise ValueError(f"{name} must be at least {least}; got {number}{hint}")
     return number
+
+
+def whole_number_or_none(name: str, value: Any, *, least: int) -> int | None:
+    """`whole_number` of an argument that may be left out."""
+    return None if value is None else whole_number(name, value, least=least)
+
+
+def library(module: str, need: str, extra: str) -> Any:
+    """Import a module that an extra brings, or say what to install."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"{need}, which is not installed: pip install 'gsnn-edges[{extra}]'"
+        ) from error
 
 
 def array(name: str, x: Any) -> None:

@@ -9,7 +9,7 @@ from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Array, Device, Method, Precision
 from gsnn_edges.backends import Backend
 from gsnn_edges.correlation import Columns, Kernel, check_values
-from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, key_rows, rank_dtype
+from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, key_rows, on_ranker, rank_dtype
 from gsnn_edges.standardization import standardize_drawn
 
 
@@ -109,15 +109,14 @@ class DrawnColumns(Columns):
 
     def rows(self, low: int, high: int) -> Array:
         """Standardized rows of the observations that were drawn."""
-        engine = self.ops.ranker()
-        drawn = engine.xp.take(self.x[low:high, :], self.pick, axis=1)
-        rows = engine.map_rows(
+        drawn = self.ops.ranker().xp.take(self.x[low:high, :], self.pick, axis=1)
+        return on_ranker(
             standardize_drawn,
             drawn,
+            self.ops,
             self.precision,
             self.weights,
             method=self.method,
             shift=self.shift,
             length=self.x.shape[1],
         )
-        return rows if engine is self.ops else self.ops.take_over(rows)

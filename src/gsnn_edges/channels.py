@@ -88,19 +88,13 @@ def channel_correlation(
     array([[1.5232]], dtype=float32)
     """
     ops, precision = checked_backend(a, g, method, ties, precision, backend, device)
-    least_observations(a)
-    left, right = members("a_nodes", a_nodes, a), members("g_nodes", g_nodes, g)
-    count = max(len(left), len(right))
-    if nodes is not None:
-        count = _checks.whole_number("nodes", nodes, least=count)
-    if directions is not None:
-        directions = _checks.whole_number("directions", directions, least=1)
-    if row_chunk is not None:
-        row_chunk = _checks.whole_number("row_chunk", row_chunk, least=1)
+    left, right = node_tables(a, g, a_nodes, g_nodes, nodes)
+    directions = _checks.whole_number_or_none("directions", directions, least=1)
+    row_chunk = _checks.whole_number_or_none("row_chunk", row_chunk, least=1)
     # Directions are those of centred rows, which a shift does not leave.
     sides = ((a, left, False), (g, right, directions is None))
     sources, targets = (
-        NodeColumns(x, ops, method, ties, precision, shift, filled_up(table, count), directions)
+        NodeColumns(x, ops, method, ties, precision, shift, table, directions)
         for x, table, shift in sides
     )
     return ChannelKernel(ops, precision).run(sources, targets, row_chunk)
@@ -113,6 +107,18 @@ def least_observations(a: Array) -> None:
             f"a and g must have at least {LEAST_OBSERVATIONS} observations (rows); got "
             f"{a.shape[0]}: any two columns of fewer are correlated by 1 or -1"
         )
+
+
+def node_tables(
+    a: Array, g: Array, a_nodes: Any, g_nodes: Any, nodes: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give the columns of each node on both sides, for the same number of nodes."""
+    least_observations(a)
+    left, right = members("a_nodes", a_nodes, a), members("g_nodes", g_nodes, g)
+    count = max(len(left), len(right))
+    if nodes is not None:
+        count = _checks.whole_number("nodes", nodes, least=count)
+    return filled_up(left, count), filled_up(right, count)
 
 
 def members(name: str, nodes: Any, x: Array) -> np.ndarray:

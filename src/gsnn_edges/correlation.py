@@ -84,13 +84,9 @@ def cross_correlation(
     array([[1.],
            [0.]], dtype=float32)
     """
-    if row_chunk is not None:
-        row_chunk = _checks.whole_number("row_chunk", row_chunk, least=1)
+    row_chunk = _checks.whole_number_or_none("row_chunk", row_chunk, least=1)
     ops, precision = checked_backend(a, g, method, ties, precision, backend, device)
-    left, right = (
-        Columns(x, ops, method, ties, precision, shift) for x, shift in ((a, False), (g, True))
-    )
-    return Kernel(ops, precision).run(left, right, row_chunk)
+    return Kernel(ops, precision).run(*both_sides(a, g, ops, method, ties, precision), row_chunk)
 
 
 def checked_backend(
@@ -196,6 +192,16 @@ class Columns:
         options = {"method": self.method, "ties": self.ties, "shift": self.shift}
         columns = self.x[:, low:high].T
         return on_ranker(standardize_rows, columns, self.ops, self.precision, **options)
+
+
+def both_sides(
+    a: Array, g: Array, ops: Backend, method: Method, ties: Ties, precision: Precision
+) -> tuple[Columns, Columns]:
+    """Give sources and targets; targets are shifted, which keeps the digits of their products."""
+    return (
+        Columns(a, ops, method, ties, precision, False),
+        Columns(g, ops, method, ties, precision, True),
+    )
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,7 @@ class Options:
             )
 
         def whole(name: str, least: int) -> Any:
-            value = getattr(self, name)
-            return None if value is None else _checks.whole_number(name, value, least=least)
+            return _checks.whole_number_or_none(name, getattr(self, name), least=least)
 
         return replace(
             self,

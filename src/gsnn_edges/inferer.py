@@ -10,7 +10,7 @@ from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Agg, Array, Device, Method, Norm, Precision, Ties
 from gsnn_edges.correlation import PRECISIONS
 from gsnn_edges.evidence import EdgeEvidence
-from gsnn_edges.inference import Found, Inference, Options
+from gsnn_edges.inference import Inference, Options
 from gsnn_edges.observations import capture, capture_channels
 from gsnn_edges.observations.finding import find_layers
 from gsnn_edges.observations.modes import Mode
@@ -234,9 +234,7 @@ class FunctionEdgeInferer:
         resamples its rows; in training mode, or where a model takes its statistics from the
         batch, each draw is a pass of its own.
         """
-        return self.run(
-            x,
-            y,
+        inference = self.prepared(
             Options(
                 method=method,
                 penalty_factor=penalty_factor,
@@ -254,8 +252,9 @@ class FunctionEdgeInferer:
                 score=score,
                 layers=layers,
                 directions=directions,
-            ),
-        ).W
+            )
+        )
+        return inference.run(x, y).W
 
     def infer(
         self,
@@ -329,10 +328,6 @@ class FunctionEdgeInferer:
             spread=found.spread,
             known_edges=self.edge_index,
         )
-
-    def run(self, x: Any, y: Any, options: Options) -> Found:
-        """Infer W, with its spread."""
-        return self.prepared(options).run(x, y)
 
     def prepared(self, options: Options) -> Inference:
         """Settle everything before the first pass; known edges must lie among the nodes."""

@@ -1,11 +1,12 @@
 """Where a pooled correlation comes from: layer pairs, and what lies within and between them."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gsnn_edges import _checks
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
-from gsnn_edges.correlation import Columns, check_pair, checked_backend, cross_correlation
+from gsnn_edges.backends import Backend
+from gsnn_edges.correlation import Columns, Kernel, both_sides, check_pair, checked_backend
 
 
 class LayerParts(NamedTuple):
@@ -99,15 +100,20 @@ def layer_parts(
     check_pair(a, g)
     pairs = checked_samples(a, samples)
     ops, precision = checked_backend(a, g, method, ties, precision, backend, device)
-    pooled = cross_correlation(
-        a, g, method=method, ties=ties, precision=precision, backend=backend, device=device
-    )
-    sums = [layer_sums(Columns(x, ops, method, ties, precision, False), pairs) for x in (a, g)]
+    pooled = Kernel(ops, precision).run(*both_sides(a, g, ops, method, ties, precision), None)
+    sums = []
+    for x in (a, g):
+        columns = Columns(x, ops, method, ties, precision, False)
+        sums.append(layer_sums(columns.rows(0, columns.count), ops=ops, layers=pairs))
     between = ops.matmul(*sums) / samples
     return LayerParts(pooled, pooled - between, between)
 
 
-def layer_sums(columns: Columns, pairs: int) -> Any:
-    """Sum standardized rows over each of the stretches that are layer pairs."""
-    xp, rows = columns.ops.xp, columns.rows(0, columns.count)
-    return xp.sum(xp.reshape(rows, (rows.shape[0], pairs, -1)), axis=2)
+def by_layer(rows: Array, ops: Backend, layers: int) -> Array:
+    """Give rows as (rows, layers, samples)."""
+    return ops.xp.reshape(rows, (rows.shape[0], layers, rows.shape[1] // layers))
+
+
+def layer_sums(rows: Array, *, ops: Backend, layers: int) -> Array:
+    """Sum each layer of each row: (rows, layers)."""
+    return ops.xp.sum(by_layer(rows, ops, layers), axis=2)

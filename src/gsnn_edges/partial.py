@@ -8,7 +8,7 @@ import numpy as np
 from gsnn_edges import _checks
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
-from gsnn_edges.correlation import Columns, Kernel, check_values, checked_backend
+from gsnn_edges.correlation import Kernel, both_sides, check_values, checked_backend
 
 # Eigenvalues, as shares of the largest, and shares of a variance, below which there is nothing
 # but rounding of the correlations.
@@ -97,15 +97,12 @@ def partial_correlation(
             f"give either conditions or parents; got {'neither' if parents is None else 'both'}: "
             "conditions are columns held fixed for all pairs, parents those of each target"
         )
-    if row_chunk is not None:
-        row_chunk = _checks.whole_number("row_chunk", row_chunk, least=1)
+    row_chunk = _checks.whole_number_or_none("row_chunk", row_chunk, least=1)
     ops, precision = checked_backend(a, g, method, ties, precision, backend, device)
 
     def correlate(x: Array, y: Array) -> Array:
-        left, right = (
-            Columns(z, ops, method, ties, precision, shift) for z, shift in ((x, False), (y, True))
-        )
-        return Kernel(ops, precision).run(left, right, row_chunk)
+        sides = both_sides(x, y, ops, method, ties, precision)
+        return Kernel(ops, precision).run(*sides, row_chunk)
 
     if parents is None:
         check_conditions(conditions, a, ops)

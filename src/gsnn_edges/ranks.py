@@ -72,10 +72,15 @@ def rank_dtype(xp: Any, dtype: Any, observations: int) -> str:
     return "float64"
 
 
-def on_ranker(fn: Any, rows: Array, ops: backends.Backend, dtype: str, **options: Any) -> Array:
-    """Map ``fn`` over rows of any library where ``ops`` ranks fastest; ``ops`` gets the result."""
+def on_ranker(
+    fn: Any, rows: Array, ops: backends.Backend, dtype: str, *shared: Array, **options: Any
+) -> Array:
+    """Map ``fn`` over rows of any library where ``ops`` ranks fastest; ``ops`` gets the result.
+
+    ``shared`` arrays lie there already.
+    """
     engine = ops.ranker()
-    mapped = engine.map_rows(fn, backends.move(rows, engine), dtype, **options)
+    mapped = engine.map_rows(fn, backends.move(rows, engine), dtype, *shared, **options)
     return mapped if engine is ops else ops.take_over(mapped)
 
 

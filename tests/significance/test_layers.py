@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from gsnn_edges import backends
+from gsnn_edges.layers import layer_sums
 from gsnn_edges.significance.layers import (
     layer_count,
     layer_products,
-    layer_sums,
     permuted,
     within_layers,
 )

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from statistics import fmean
 from typing import Any, Literal
 
+from gsnn_edges import _checks
 from gsnn_edges.baselines.lift import Lift
 from gsnn_edges.link_ranking import Interval, LinkRanking
 from gsnn_edges.link_ranking.result import aligned, json_safe, text, text_of
@@ -125,12 +126,7 @@ class Comparison:
         ImportError
             Where pandas is not installed; the message says what to install.
         """
-        try:
-            import pandas as pd
-        except ModuleNotFoundError as error:
-            raise ImportError(
-                "to_frame needs pandas, which is not installed: pip install 'gsnn-edges[frames]'"
-            ) from error
+        pd = _checks.library("pandas", "to_frame needs pandas", "frames")
         lines = [
             {
                 "name": row.name,

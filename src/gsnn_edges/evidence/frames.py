@@ -2,24 +2,19 @@
 
 from collections.abc import Iterable
 from html import escape
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gsnn_edges import _checks
 from gsnn_edges.evidence.arguments import Indices
 from gsnn_edges.evidence.top_pairs import ScoredEdge
 
 
 def optional(module: str) -> Any:
     """Import a library of the extra "frames"."""
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            f"this needs {module}, which is not installed: pip install 'gsnn-edges[frames]'"
-        ) from error
+    return _checks.library(module, f"this needs {module}", "frames")
 
 
 def frame(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gsnn_edges import _checks
 from gsnn_edges.link_ranking.averages import Averages, Interval
 from gsnn_edges.link_ranking.separation import Separation
 from gsnn_edges.link_ranking.ties import Ranks
@@ -103,12 +104,7 @@ class LinkRanking(Averages):
         ImportError
             Where pandas is not installed; the message says what to install.
         """
-        try:
-            import pandas as pd
-        except ModuleNotFoundError as error:
-            raise ImportError(
-                "to_frame needs pandas, which is not installed: pip install 'gsnn-edges[frames]'"
-            ) from error
+        pd = _checks.library("pandas", "to_frame needs pandas", "frames")
         queries = self.queries
         source, target = (self._labels(nodes) for nodes in queries.edges)
         return pd.DataFrame(

@@ -193,10 +193,8 @@ def run_passes(
     check_mode(mode)
     if loss_reduction is not None:
         _checks.choice("loss_reduction", loss_reduction, REDUCTIONS)
-    if batch_size is not None:
-        batch_size = _checks.whole_number("batch_size", batch_size, least=1)
-    if seed is not None:
-        seed = _checks.whole_number("seed", seed, least=0)
+    batch_size = _checks.whole_number_or_none("batch_size", batch_size, least=1)
+    seed = _checks.whole_number_or_none("seed", seed, least=0)
     device = check_device(model, device)
     reducers = [reducer_of(group.to(device)) for group in layers.groups]
     run = Pass(unwrapped(model), crit, layers, reducers, use_prenorm)

@@ -11,8 +11,9 @@ from gsnn_edges.backends.windows import windows
 from gsnn_edges.channels import ChannelKernel
 from gsnn_edges.chunks import Chunks, chunk_sizes, explain_memory
 from gsnn_edges.correlation import Columns
+from gsnn_edges.layers import layer_sums
 from gsnn_edges.progress import track
-from gsnn_edges.significance.layers import ROUNDING, layer_sums, permuted, within_layers
+from gsnn_edges.significance.layers import ROUNDING, permuted, within_layers
 
 # Rows of sources and of targets that are multiplied at a time on the host, so that products are
 # still in cache when they are counted. A device counts large blocks at the speed of its memory.

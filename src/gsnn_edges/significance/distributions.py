@@ -1,21 +1,17 @@
 """The normal distribution; SciPy is loaded where it is needed."""
 
-from importlib import import_module
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
+from gsnn_edges import _checks
+
 
 def scipy_part(name: str) -> Any:
     """Import ``scipy.<name>``, or say what to install."""
-    try:
-        return import_module(f"scipy.{name}")
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            "p-values of known distributions need SciPy, which is not installed: "
-            "pip install 'gsnn-edges[stats]'"
-        ) from error
+    need = "p-values of known distributions need SciPy"
+    return _checks.library(f"scipy.{name}", need, "stats")
 
 
 def normal_p(z: np.ndarray, alternative: str) -> np.ndarray:

@@ -122,10 +122,8 @@ def bootstrap_interval(
     layers = layer_count(samples, a)
     draws = _checks.whole_number("draws", draws, least=2)
     confidence = checked_confidence(confidence)
-    if seed is not None:
-        seed = _checks.whole_number("seed", seed, least=0)
-    if row_chunk is not None:
-        row_chunk = _checks.whole_number("row_chunk", row_chunk, least=1)
+    seed = _checks.whole_number_or_none("seed", seed, least=0)
+    row_chunk = _checks.whole_number_or_none("row_chunk", row_chunk, least=1)
     options: dict[str, Any] = {"method": method, "row_chunk": row_chunk, "precision": precision}
     quantile = normal_quantile((1 + confidence) / 2)
     a, g = (backends.move(x, ops) for x in (a, g))

@@ -5,7 +5,7 @@ from typing import Any
 from gsnn_edges import _checks
 from gsnn_edges._typing import Array
 from gsnn_edges.backends import Backend
-from gsnn_edges.layers import checked_samples
+from gsnn_edges.layers import by_layer, checked_samples
 
 # Two correlations that are equal differ by so much at most, after rounding: twice law 3.
 ROUNDING = {"float32": 2e-6, "float64": 2e-9}
@@ -16,20 +16,10 @@ def layer_count(samples: Any, a: Array) -> int:
     return checked_samples(a, _checks.whole_number("samples", samples, least=2))
 
 
-def by_layer(rows: Array, ops: Backend, layers: int) -> Array:
-    """Give rows as (rows, layers, samples)."""
-    return ops.xp.reshape(rows, (rows.shape[0], layers, rows.shape[1] // layers))
-
-
 def within_layers(rows: Array, *, ops: Backend, layers: int) -> Array:
     """Take the mean of each layer away from each row."""
     parts = by_layer(rows, ops, layers)
     return ops.xp.reshape(parts - ops.xp.mean(parts, axis=2, keepdims=True), rows.shape)
-
-
-def layer_sums(rows: Array, *, ops: Backend, layers: int) -> Array:
-    """Sum each layer of each row: (rows, layers)."""
-    return ops.xp.sum(by_layer(rows, ops, layers), axis=2)
 
 
 def layer_products(rows: Array, *, ops: Backend, layers: int) -> Array:

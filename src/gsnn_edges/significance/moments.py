@@ -8,11 +8,11 @@ from gsnn_edges.backends import Backend
 from gsnn_edges.backends.windows import windows
 from gsnn_edges.chunks import chunk_sizes
 from gsnn_edges.correlation import Columns, checked_backend
+from gsnn_edges.layers import layer_sums
 from gsnn_edges.significance.layers import (
     ROUNDING,
     layer_count,
     layer_products,
-    layer_sums,
     within_layers,
 )
 

@@ -8,14 +8,8 @@ import numpy as np
 from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Array, Device, Method, Precision
 from gsnn_edges.backends import Backend
-from gsnn_edges.channels import (
-    ChannelKernel,
-    NodeColumns,
-    filled_up,
-    least_observations,
-    members,
-)
-from gsnn_edges.correlation import Columns, checked_backend
+from gsnn_edges.channels import ChannelKernel, NodeColumns, node_tables
+from gsnn_edges.correlation import Columns, both_sides, checked_backend
 from gsnn_edges.significance.adjustment import candidate_mask
 from gsnn_edges.significance.counting import Counting
 from gsnn_edges.significance.layers import ROUNDING, layer_count
@@ -190,12 +184,10 @@ def permutation_test(
     ops, precision = checked_backend(a, g, method, "average", precision, backend, device)
     layers = layer_count(samples, a)
     permutations = _checks.whole_number("permutations", permutations, least=1)
-    if seed is not None:
-        seed = _checks.whole_number("seed", seed, least=0)
-    if row_chunk is not None:
-        row_chunk = _checks.whole_number("row_chunk", row_chunk, least=1)
+    seed = _checks.whole_number_or_none("seed", seed, least=0)
+    row_chunk = _checks.whole_number_or_none("row_chunk", row_chunk, least=1)
     _checks.choice("alternative", alternative, ALTERNATIVES)
-    table = node_tables(a, g, a_nodes, g_nodes, nodes, alternative)
+    table = checked_tables(a, g, a_nodes, g_nodes, nodes, alternative)
     sources, targets = columns_of_both(a, g, table, ops, method, precision)
     kernel = None if table is None else ChannelKernel(ops, precision)
     orders = drawn_orders(samples, permutations, seed)
@@ -221,7 +213,7 @@ def permutation_test(
     )
 
 
-def node_tables(
+def checked_tables(
     a: Array, g: Array, a_nodes: Any, g_nodes: Any, nodes: int | None, alternative: str
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Give the columns of each node on both sides, or None where each column is a node."""
@@ -238,12 +230,7 @@ def node_tables(
             f"alternative must be 'greater' with a_nodes and g_nodes, as a norm has no sign; got "
             f"{alternative!r}"
         )
-    least_observations(a)
-    left, right = members("a_nodes", a_nodes, a), members("g_nodes", g_nodes, g)
-    count = max(len(left), len(right))
-    if nodes is not None:
-        count = _checks.whole_number("nodes", nodes, least=count)
-    return filled_up(left, count), filled_up(right, count)
+    return node_tables(a, g, a_nodes, g_nodes, nodes)
 
 
 def columns_of_both(
@@ -256,10 +243,7 @@ def columns_of_both(
 ) -> tuple[Columns, Columns]:
     """Give sources and targets; targets are shifted, which keeps the digits of their products."""
     if tables is None:
-        return (
-            Columns(a, ops, method, "average", precision, False),
-            Columns(g, ops, method, "average", precision, True),
-        )
+        return both_sides(a, g, ops, method, "average", precision)
     return (
         NodeColumns(a, ops, method, "average", precision, False, tables[0], None),
         NodeColumns(g, ops, method, "average", precision, True, tables[1], None),
