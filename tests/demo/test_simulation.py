@@ -4,6 +4,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from gsnn_edges.demo import simulation
@@ -102,6 +103,23 @@ def test_fixed_point_of_a_graph_without_cycles():
     second = np.tanh(1.2 * first - 0.1)
     third = np.tanh(-0.7 * first + 0.9 * second + 2.0)
     assert_allclose(fixed_point(weights, drive)[0], [[first, second, third]], atol=1e-5)
+
+
+def test_fixed_point_of_sparse_weights():
+    generator = np.random.default_rng(0)
+    weights = generator.uniform(-1, 1, (10, 10)) * (generator.random((10, 10)) < 0.3)
+    drive = generator.standard_normal((50, 10))
+    values, settled = fixed_point(torch.from_numpy(weights).to_sparse(), drive)
+    assert_array_equal(settled, True)
+    assert_allclose(values, np.tanh(values @ weights.T + drive), atol=1e-6)
+
+
+def test_large_graphs_get_the_same_data_by_sparse_weights(monkeypatch):
+    dense = simulate(graph("dream4-1"), train_rows=20, test_rows=10)
+    monkeypatch.setattr(simulation, "SPARSE_NODES", 0)
+    sparse = simulate(graph("dream4-1"), train_rows=20, test_rows=10)
+    assert_array_equal(sparse.x_train, dense.x_train)
+    assert_allclose(sparse.y_train, dense.y_train, atol=1e-5)
 
 
 def test_fixed_point_names_rows_that_oscillate():

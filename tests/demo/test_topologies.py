@@ -38,12 +38,15 @@ def test_tutorial_is_as_described():
     assert counts == [25, 50, 25]
 
 
-@pytest.mark.parametrize(("name", "n_edges"), [("dream4-1", 176), ("dream4-2", 249)])
-def test_dream4_graphs_are_packaged(name, n_edges):
+@pytest.mark.parametrize(
+    ("name", "n_nodes", "n_edges"),
+    [("dream4-1", 100, 176), ("dream4-2", 100, 249), ("ligand-receptor", 1876, 4738)],
+)
+def test_real_graphs_are_packaged(name, n_nodes, n_edges):
     topology = graph(name)
-    assert len(set(topology.functions)) == 100
+    assert len(set(topology.functions)) == n_nodes
     assert len({tuple(pair) for pair in topology.edges.T.tolist()}) == n_edges
-    assert_array_equal(topology.measured, range(100))
+    assert_array_equal(topology.measured, range(n_nodes))
 
 
 def strong_components(n_nodes, edges):

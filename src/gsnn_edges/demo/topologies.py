@@ -1,4 +1,4 @@
-"""Graphs to simulate along: the tutorial's, two of DREAM4, or any edge list in a csv."""
+"""Graphs to simulate along: the tutorial's, three of real biology, or any edge list in a csv."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Indices = NDArray[np.int64]
 
-PACKAGED = ("dream4-1", "dream4-2")
+PACKAGED = ("dream4-1", "dream4-2", "ligand-receptor")
 NAMES = ("tutorial", *PACKAGED)
 
 
@@ -55,7 +55,9 @@ def graph(name: str | Path) -> Topology:
     Parameters
     ----------
     name : str or Path
-        "tutorial", "dream4-1", "dream4-2", or the path of a csv file as `read_topology` takes.
+        "tutorial"; "dream4-1" and "dream4-2", gold standards of the DREAM4 challenge [1]_;
+        "ligand-receptor", 1,876 human ligands and receptors of OmniPath's consensus set [2]_;
+        or the path of a csv file as `read_topology` takes.
 
     Returns
     -------
@@ -64,9 +66,16 @@ def graph(name: str | Path) -> Topology:
     Raises
     ------
     FileNotFoundError
-        If the name is neither one of the three nor a file.
+        If the name is neither one of these nor a file.
     ValueError
         If the file is no edge list.
+
+    References
+    ----------
+    .. [1] D. Marbach et al. (2010). Revealing strengths and weaknesses of methods for gene network
+       inference. PNAS 107, 6286-6291.
+    .. [2] D. Türei et al. (2021). Integrated intra- and intercellular signaling knowledge for
+       multicellular omics analysis. Molecular Systems Biology 17, e9923.
 
     Examples
     --------

@@ -10,5 +10,6 @@ except ModuleNotFoundError as error:
 from gsnn_edges.observations.channels import ChannelObservations, capture_channels
 from gsnn_edges.observations.passes import capture
 from gsnn_edges.observations.resampling import resampled
+from gsnn_edges.observations.to_disk import capture_to_store
 
-__all__ = ["ChannelObservations", "capture", "capture_channels", "resampled"]
+__all__ = ["ChannelObservations", "capture", "capture_channels", "capture_to_store", "resampled"]

@@ -186,8 +186,12 @@ def run_passes(
     forward_kwargs: Mapping[str, Any] | None = None,
     loss_reduction: Reduction | None = None,
     mode: Mode = None,
+    part_of: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Give ``a`` and ``g``, reduced by what ``reducer_of`` makes of the groups of each block."""
+    """Give ``a`` and ``g``, reduced by what ``reducer_of`` makes of the groups of each block.
+
+    ``part_of`` are the rows of all data where ``x`` is only a part of it.
+    """
     check_criterion(crit)
     _checks.flag("use_prenorm", use_prenorm)
     check_mode(mode)
@@ -206,11 +210,12 @@ def run_passes(
         check_arguments(x, kwargs)
         run.prepare(x, mode)
         size = rows_in(x) if batch_size is None else min(batch_size, rows_in(x))
-        warn_of_parts(model, layers.blocks, size, rows_in(x))
-        averaged = size < rows_in(x) and reduction_of(crit, loss_reduction) == "mean"
+        whole = rows_in(x) if part_of is None else part_of
+        warn_of_parts(model, layers.blocks, size, whole)
+        averaged = size < whole and reduction_of(crit, loss_reduction) == "mean"
         if averaged and loss_reduction is None:
             check_even(crit, y)
-        return run.all_parts(x, y, kwargs, size, averaged)
+        return run.all_parts(x, y, kwargs, size, whole if averaged else None)
 
 
 @dataclass
@@ -234,19 +239,21 @@ class Pass:
                 parameter.requires_grad_(parameter.is_floating_point())
 
     def all_parts(
-        self, x: Batch, y: Batch, kwargs: dict[str, Any], size: int, averaged: bool
+        self, x: Batch, y: Batch, kwargs: dict[str, Any], size: int, mean_over: int | None
     ) -> tuple[Tensor, Tensor]:
-        """Fill ``a`` and ``g``, a part of the batch at a time."""
+        """Fill ``a`` and ``g``, a part of the batch at a time.
+
+        ``mean_over`` is how many rows the loss should average, where it averages those of a part.
+        """
         batch, width = rows_in(x), self.reducers[0].width
         shape = len(self.reducers) - 1, batch, width
-        double = torch.float64 in (dtype_of(self.model), *(tensor.dtype for tensor in tensors(x)))
-        dtype, first = torch.float64 if double else torch.float32, tensors(x)[0]
+        dtype, first = precision_of(self.model, x), tensors(x)[0]
         a, g = (first.new_empty(shape, dtype=dtype, requires_grad=False) for _ in range(2))
         for start in range(0, batch, size):
             rows = slice(start, min(start + size, batch))
             part = {name: cut(value, rows, batch) for name, value in kwargs.items()}
             # A mean over s of B rows weighs each of them B / s times too much.
-            share = (rows.stop - start) / batch if averaged else 1.0
+            share = (rows.stop - start) / mean_over if mean_over else 1.0
             self.one_part(take(x, rows), take(y, rows), part, share, a[:, rows], g[:, rows])
         for name, observed in (("activations", a), ("gradients", g)):
             nodes = self.reducers[0].by_node(observed.flatten(0, 1))
@@ -329,6 +336,12 @@ def check_device(model: nn.Module, device: Device) -> torch.device:
                 f"device={str(tensor.device)!r}"
             )
     return wanted
+
+
+def precision_of(model: nn.Module, x: Batch) -> torch.dtype:
+    """Give the precision of what is captured."""
+    double = torch.float64 in (dtype_of(model), *(tensor.dtype for tensor in tensors(x)))
+    return torch.float64 if double else torch.float32
 
 
 def dtypes_of(model: nn.Module) -> set[torch.dtype]:

@@ -1,0 +1,109 @@
+"""The zarr groups behind stores: how they are made, opened, and which of their files are there."""
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gsnn_edges import _checks
+from gsnn_edges.store.facts import CHUNK_COLUMNS, FORMAT, VERSION, Facts
+
+SIDES = ("a", "g")
+
+
+def zarr() -> Any:
+    """Import zarr, where something is read or written."""
+    return _checks.library("zarr", "a store on disk needs zarr", "store")
+
+
+def checked_path(path: Any) -> Path:
+    """Give a path, or say that there is none."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be a text or a path; got {type(path).__name__}: name a folder")
+    return Path(path)
+
+
+def make(path: Path, facts: Facts) -> None:
+    """Make a store without observations, whole or not at all."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"path must lie in a folder that is there; got {str(path)!r}: make "
+            f"{str(path.parent)!r} first"
+        )
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        fill(unfinished, facts)
+        os.rename(unfinished, path)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
+def fill(path: Path, facts: Facts) -> None:
+    """Make the group, its arrays and its indices."""
+    attributes = {"format": FORMAT, "format_version": VERSION, "facts": facts.as_json()}
+    group = zarr().create_group(os.fspath(path), zarr_format=3, attributes=attributes)
+    padded = -(-facts.columns // CHUNK_COLUMNS) * CHUNK_COLUMNS
+    for side in SIDES:
+        # A chunk is what is read at a time, a shard what is written: one file for each unit.
+        group.create_array(
+            side,
+            shape=(facts.pairs, facts.samples, facts.columns),
+            dtype=facts.dtype,
+            chunks=(1, facts.unit, CHUNK_COLUMNS),
+            shards=(facts.pairs, facts.unit, padded),
+            compressors=None,
+            fill_value=0,
+            dimension_names=("layer_pair", "sample", "column"),
+        )
+    indices = {
+        "layer_pair": np.arange(facts.pairs),
+        "sample": np.arange(facts.samples),
+        "column_node": np.array(facts.column_nodes),
+    }
+    for name, values in indices.items():
+        group.create_array(name, data=values.astype(np.int64), compressors=None)
+
+
+def opened(path: Path, mode: str) -> Any:
+    """Open a group that is there."""
+    if not path.exists():
+        raise FileNotFoundError(
+            f"path must be a store of observations; there is none at {str(path)!r}: look at its "
+            "folder, or write one by capture_to_store"
+        )
+    try:
+        return zarr().open_group(os.fspath(path), mode=mode, zarr_format=3)
+    except ImportError:
+        raise
+    except Exception as error:  # broken metadata has many kinds of errors
+        raise ValueError(
+            f"path must be a store of observations; {str(path)!r} is no zarr group of version 3 "
+            f"({type(error).__name__}): capture_to_store writes one"
+        ) from error
+
+
+def unit_file(path: Path, side: str, unit: int) -> Path:
+    """Give the file of a unit's activations or gradients."""
+    return path / side / "c" / "0" / str(unit) / "0"
+
+
+def missing_units(path: Path, facts: Facts) -> list[int]:
+    """List the units of which a file is missing; one that was cut short is an error."""
+    missing = []
+    for unit in range(facts.units):
+        files = [unit_file(path, side, unit) for side in SIDES]
+        sizes = [file.stat().st_size if file.exists() else None for file in files]
+        for file, size in zip(files, sizes, strict=True):
+            if size not in (None, facts.unit_bytes):
+                raise ValueError(
+                    f"path must be a whole store; {str(file)!r} has {size:,} bytes and must have "
+                    f"{facts.unit_bytes:,}: remove that file, and call capture_to_store again to "
+                    f"make unit {unit} anew"
+                )
+        if None in sizes:
+            missing.append(unit)
+    return missing
