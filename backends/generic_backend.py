@@ -6,6 +6,7 @@ file where the library does one of these faster, or not at all as the standard s
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import array_api_compat
@@ -13,11 +14,14 @@ import array_api_compat.numpy
 import numpy as np
 
 from gsnn_edges._typing import Array
+from gsnn_edges.backends.keys import run_bounds, sum_by_key
+from gsnn_edges.backends.splits import Split, add_stretch, shortened
 from gsnn_edges.backends.summation import sum_of_sums
+from gsnn_edges.backends.transfers import Feed
 from gsnn_edges.backends.windows import windows
 
-# A sort holds a few copies of its block: 2**24 elements keep them to some hundred megabytes.
-BLOCK_ELEMENTS = 1 << 24
+# A device holds about 64 bytes for each value that it ranks: 2**23 keep that to half a gigabyte.
+BLOCK_ELEMENTS = 1 << 23
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,13 @@ class GenericBackend:
     """The primitives over arrays of one namespace on one device.
 
     All matrices are (rows, length): sorted, ranked and multiplied along ``length``. What a
-    method's docstring says is the law for every backend that overrides it.
+    method's docstring says is the law for every backend that overrides it. ``product`` names how
+    `matmul` multiplies float32: as it is, or by one of `SPLITS`.
     """
 
     xp: Any
     device: Any = None
+    product: str = "float32"
     name: ClassVar[str] = "generic"
 
     @classmethod
@@ -51,6 +57,10 @@ class GenericBackend:
         """Whether values can be looked at: false under ``jax.jit`` alone."""
         return True
 
+    def spread(self, x: Array) -> bool:
+        """Whether an array lies on several devices, which is for JAX to say."""
+        return False
+
     def sort_rows(self, x: Array) -> tuple[Array, Array]:
         """Sort each row: ``(keys, order)``.
 
@@ -65,16 +75,7 @@ class GenericBackend:
 
         ``first`` is true where a run begins; ``first[:, 0]`` is true.
         """
-        xp, length = self.xp, first.shape[1]
-        position = xp.arange(length, device=self.device)[None, :]
-        starts = xp.sort(xp.where(first, position, length), axis=1)
-        end = xp.full((first.shape[0], 1), length, dtype=starts.dtype, device=self.device)
-        bounds = xp.concat([starts, end], axis=1)
-        run = xp.cumulative_sum(xp.astype(first, starts.dtype), axis=1) - 1
-        return (
-            xp.take_along_axis(bounds, run, axis=1),
-            xp.take_along_axis(bounds, run + 1, axis=1),
-        )
+        return run_bounds(first, self.xp, self.device)
 
     def scatter_rows(self, order: Array, values: Array) -> Array:
         """``out[r, order[r, k]] = values[r, k]``, where each ``order[r]`` is a permutation."""
@@ -87,17 +88,7 @@ class GenericBackend:
         ``keys`` (rows, n) are whole numbers in [0, length), ``weights`` (n,) whole numbers of any
         dtype; ``out`` (rows, length) has that dtype.
         """
-        xp, rows = self.xp, keys.shape[0]
-        row = xp.arange(rows, device=self.device)[:, None]
-        flat = xp.reshape(xp.astype(keys, row.dtype) + row * length, (-1,))
-        order = xp.argsort(flat)
-        weight = xp.reshape(xp.broadcast_to(weights, keys.shape), (-1,))
-        sorted_weights = xp.take(weight, order)
-        upto = xp.cumulative_sum(sorted_weights, dtype=weights.dtype, include_initial=True)
-        edges = xp.arange(rows * length + 1, device=self.device)
-        place = xp.searchsorted(xp.take(flat, order), edges)
-        sums = xp.take(upto, place[1:]) - xp.take(upto, place[:-1])
-        return xp.reshape(sums, (rows, length))
+        return sum_by_key(keys, weights, length, self.xp, self.device)
 
     def matmul(self, a: Array, b: Array) -> Array:
         """Give ``a @ b.T`` in the dtype's full precision, whatever the user has set globally.
@@ -105,12 +96,10 @@ class GenericBackend:
         Nor may the error grow with the length. Equal products, as columns of few distinct values
         have them, all round the same way where a library adds them one after another; sums of
         shorter sums do not.
+
+        Where ``product`` is a split, float32 operands are multiplied in short parts.
         """
-
-        def add(total: Array | None, start: int, stop: int) -> Array:
-            return self.add_product(total, a[:, start:stop], b[:, start:stop])
-
-        return sum_of_sums(add, a.shape[1], self.product_length())
+        return sum_of_sums(partial(add_stretch, self, a, b), a.shape[1], self.product_length())
 
     def add_product(self, total: Array | None, a: Array, b: Array) -> Array:
         """Give ``total + a @ b.T``, or the product alone; ``total`` is used up."""
@@ -119,6 +108,14 @@ class GenericBackend:
             return part
         total += part
         return total
+
+    def add_short_product(self, total: Array | None, a: Array, b: Array, split: Split) -> Array:
+        """`add_product` of what `shortened` gave; by tensor cores where there are some."""
+        return self.add_product(total, a, b)
+
+    def shortened(self, x: Array, split: Split) -> Array:
+        """Round float32 to short mantissas, in a dtype of which ``x - shortened(x)`` is exact."""
+        return shortened(x, split)
 
     def product_length(self) -> int:
         """How many products the library may add up in one go."""
@@ -145,6 +142,14 @@ class GenericBackend:
         Products inside it have the dtype's full precision.
         """
         return fn(*arrays, ops=self, **options)
+
+    def feed(self, move: Callable[[Array], Array]) -> Feed:
+        """Give what brings blocks of another array here by ``move``, one ahead where it can."""
+        return Feed(move)
+
+    def host(self) -> "GenericBackend":
+        """Give this library's backend on the host, or this one where it knows no other."""
+        return self
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """Room for `write`."""

@@ -1,8 +1,10 @@
 """JAX: ranks on the host for CPU arrays, compiled on the device for all others and under jit."""
 
+import os
+import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import Any, ClassVar, Self
 
 import jax
@@ -12,12 +14,11 @@ from jax import lax
 
 from gsnn_edges._typing import Array
 from gsnn_edges.backends.generic_backend import GenericBackend
+from gsnn_edges.backends.jax_products import long_product
 from gsnn_edges.backends.numpy_backend import NumpyBackend
 from gsnn_edges.backends.paths import device_path_forced
-from gsnn_edges.backends.summation import GROUP
-
-# Products that XLA may add up in one go; see `GenericBackend.matmul`.
-PRODUCT_LENGTH = 256
+from gsnn_edges.backends.preallocation import preallocated, sentence
+from gsnn_edges.backends.transfers import Feed, PatientFeed
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,13 @@ class JaxBackend(GenericBackend):
     def concrete(self, x: Array) -> bool:
         return not isinstance(x, jax.core.Tracer)
 
+    def spread(self, x: Array) -> bool:
+        return self.concrete(x) and len(x.sharding.device_set) > 1
+
     def sort_rows(self, x: Array) -> tuple[Array, Array]:
         position = lax.broadcasted_iota(jnp.int32, x.shape, 1)
-        return tuple(lax.sort((x, position), dimension=1, is_stable=True, num_keys=1))
+        keys, order = lax.sort((x, position), dimension=1, is_stable=True, num_keys=1)
+        return keys, order
 
     def run_bounds(self, first: Array) -> tuple[Array, Array]:
         length = first.shape[1]
@@ -66,13 +71,19 @@ class JaxBackend(GenericBackend):
         return jnp.zeros((keys.shape[0], length), weights.dtype).at[row, keys].add(weights)
 
     def matmul(self, a: Array, b: Array) -> Array:
-        return long_product(a, b)
+        return long_product(a, b, self.product)
 
     def call(self, fn: Callable[..., Array], *arrays: Array, **options: Any) -> Array:
         return compiled(fn, self, tuple(sorted(options.items())), *arrays)
 
     def write(self, out: Array, block: Array, row: int, column: int) -> Array:
         return write_in_place(out, block, row, column)
+
+    def feed(self, move: Callable[[Array], Array]) -> Feed:
+        return Feed(move) if self.device is None else PatientFeed(move, jax.block_until_ready)
+
+    def host(self) -> GenericBackend:
+        return self if self.device is None else replace(self, device=jax.devices("cpu")[0])
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
         return jnp.zeros(shape, dtype, device=self.device)
@@ -86,11 +97,12 @@ class JaxBackend(GenericBackend):
     def adopt_from(self, owner: GenericBackend, x: Array) -> Array:
         if owner.name != "torch":
             return self.adopt(owner.to_numpy(x))
-        # dlpack shares memory, so what it is given must be a copy that nobody else holds: columns
-        # of a matrix are copied to be contiguous anyway, a whole matrix is cloned.
-        own = x.detach().contiguous()
-        own = own.clone() if own.data_ptr() == x.data_ptr() else own
-        return jax.device_put(jnp.from_dlpack(own), self.device)
+        on_gpu = owner.device.type == "cuda"
+        if on_gpu != (self.device.platform == "gpu"):
+            return self.adopt(owner.to_numpy(x))
+        if on_gpu:
+            warn_of_preallocation(self.device)
+        return jax.device_put(own_copy(x), self.device)
 
     def take_over(self, x: np.ndarray) -> Array:
         return jax.device_put(x, self.device, may_alias=True)
@@ -115,6 +127,23 @@ def find_device(name: str) -> Any:
         raise ValueError(f"device={name!r}: JAX finds {there}; use one of these") from None
 
 
+def own_copy(x: Any) -> Array:
+    """Copy what torch lends through dlpack, on its device.
+
+    The copy has been made when this returns: torch may then use the memory again. dlpack shares
+    memory, and ``from_dlpack(copy=True)`` does so too.
+    """
+    return jnp.array(jnp.from_dlpack(x.detach().contiguous()), copy=True).block_until_ready()
+
+
+@lru_cache(maxsize=1)
+def warn_of_preallocation(device: Any) -> None:
+    """Say once that JAX has taken memory that torch will miss."""
+    stats = device.memory_stats()
+    if preallocated(os.environ, stats):
+        warnings.warn(sentence(stats), stacklevel=2)
+
+
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def compiled(
     fn: Callable[..., Array], ops: JaxBackend, options: tuple[tuple[str, Any], ...], *arrays: Array
@@ -122,31 +151,6 @@ def compiled(
     """One compilation for each function, options and shape; jit itself keeps them."""
     with jax.default_matmul_precision("highest"):
         return fn(*arrays, ops=ops, **dict(options))
-
-
-def exact_product(a: Array, b: Array) -> Array:
-    """Give ``a @ b.T`` without TF32 or bfloat16."""
-    columns = (((1,), (1,)), ((), ()))
-    return lax.dot_general(a, b, columns, precision=lax.Precision.HIGHEST)
-
-
-@partial(jax.jit)
-def long_product(a: Array, b: Array) -> Array:
-    """Give ``a @ b.T`` as a sum of sums, by loops: unrolled, it would be compiled for minutes."""
-    length = a.shape[1]
-    count = max(1, -(-length // PRODUCT_LENGTH))
-    size = length // count
-
-    def add(place: Array, total: Array) -> Array:
-        stretches = (lax.dynamic_slice_in_dim(x, place * size, size, axis=1) for x in (a, b))
-        return total + exact_product(*stretches)
-
-    def add_group(place: Array, total: Array) -> Array:
-        stop = jnp.minimum((place + 1) * GROUP, count)
-        return total + lax.fori_loop(place * GROUP, stop, add, jnp.zeros_like(total))
-
-    rest = exact_product(a[:, count * size :], b[:, count * size :])
-    return lax.fori_loop(0, -(-count // GROUP), add_group, rest)
 
 
 @partial(jax.jit, donate_argnums=0)

@@ -1,11 +1,7 @@
 """torch: ranks on the host for CPU tensors, on the device for all others."""
 
-import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import array_api_compat.torch as torch_compat
@@ -16,6 +12,16 @@ from gsnn_edges._typing import Array
 from gsnn_edges.backends.generic_backend import GenericBackend
 from gsnn_edges.backends.numpy_backend import NumpyBackend
 from gsnn_edges.backends.paths import device_path_forced
+from gsnn_edges.backends.splits import Split
+from gsnn_edges.backends.torch_products import (
+    full_precision,
+    has_onednn,
+    mkl_is_held_back,
+    short_tensor,
+    tensor_core_product,
+)
+from gsnn_edges.backends.torch_streams import CudaLanes, host_tensor
+from gsnn_edges.backends.transfers import Feed, StagedFeed
 
 
 @dataclass(frozen=True)
@@ -32,8 +38,8 @@ class TorchBackend(GenericBackend):
             raise ValueError(f"device={str(device)!r}: this torch finds no CUDA device; use 'cpu'")
         device = "cpu" if device is None else device
         try:
-            torch.empty(0, device=device)
-            return cls(device=torch.device(device))
+            # An array there says which of several "cuda" means.
+            return cls(device=torch.empty(0, device=device).device)
         except (RuntimeError, TypeError, AssertionError) as error:
             reason = str(error).partition("\n")[0]
             raise ValueError(
@@ -77,6 +83,14 @@ class TorchBackend(GenericBackend):
                 return torch.ops.mkldnn._linear_pointwise.binary(a, total, b, None, "add")
             return a @ b.T if total is None else total.addmm_(a, b.T)
 
+    def add_short_product(self, total: Array | None, a: Array, b: Array, split: Split) -> Array:
+        if self.is_cuda():
+            return tensor_core_product(total, a, b, split)
+        return self.add_product(total, a.float(), b.float())
+
+    def shortened(self, x: Array, split: Split) -> Array:
+        return short_tensor(x, split)
+
     def product_length(self) -> int:
         return 256 if self.uses_onednn() else super().product_length()
 
@@ -88,12 +102,23 @@ class TorchBackend(GenericBackend):
         with full_precision(self.device.type):
             return super().call(fn, *arrays, **options)
 
+    def feed(self, move: Callable[[Array], Array]) -> Feed:
+        return StagedFeed(move, CudaLanes(self.device)) if self.is_cuda() else Feed(move)
+
+    def host(self) -> GenericBackend:
+        return replace(self, device=torch.device("cpu"))
+
+    def is_cuda(self) -> bool:
+        """Whether the device computes while the host goes on."""
+        return bool(self.device.type == "cuda")
+
     def adopt(self, x: Array) -> Array:
-        if isinstance(x, torch.Tensor):
-            return x.detach().to(self.device)
-        # torch has neither read-only nor backwards views: such an array is copied.
-        shared = x.flags.writeable and min(x.strides, default=0) >= 0
-        return torch.from_numpy(x if shared else x.copy()).to(self.device)
+        return host_tensor(x).to(self.device)
+
+    def adopt_from(self, owner: GenericBackend, x: Array) -> Array:
+        if owner.name != "jax" or not self.is_cuda() or owner.ranker().name == "numpy":
+            return super().adopt_from(owner, x)
+        return own_copy(x).to(self.device)
 
     def take_over(self, x: np.ndarray) -> Array:
         return torch.from_numpy(x).to(self.device)
@@ -104,40 +129,19 @@ class TorchBackend(GenericBackend):
         return np.asarray(x.detach().cpu())
 
     def free_bytes(self) -> int | None:
-        if self.device.type == "cuda":
+        if self.is_cuda():
             reserved = torch.cuda.memory_reserved(self.device)
             cached = reserved - torch.cuda.memory_allocated(self.device)
             return torch.cuda.mem_get_info(self.device)[0] + cached
         return NumpyBackend().free_bytes() if self.device.type == "cpu" else None
 
 
-def has_onednn() -> bool:
-    """Whether this build has oneDNN's product for float32, a private operator."""
-    there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return there and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+def own_copy(x: Array) -> torch.Tensor:
+    """Copy what another library lends through dlpack, on its device.
 
-
-@lru_cache(maxsize=1)
-def mkl_is_held_back() -> bool:
-    """Whether torch's default product, MKL's, is half as fast as the processor allows.
-
-    MKL keeps to AVX2 on AMD. From Zen 5 on (family 26) that halves it, and oneDNN does not.
+    The copy has been made when this returns: the library may then use the memory again.
     """
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    family = re.search(r"^cpu family\s*: (\d+)$", text, re.MULTILINE)
-    return "AuthenticAMD" in text and family is not None and int(family[1]) >= 26
-
-
-@contextmanager
-def full_precision(device_type: str) -> Iterator[None]:
-    """Products in true float32, whatever the user has set; the setting comes back."""
-    library = torch.backends.cuda if device_type == "cuda" else torch.backends.mkldnn
-    before = library.matmul.fp32_precision
-    library.matmul.fp32_precision = "ieee"
-    try:
-        yield
-    finally:
-        library.matmul.fp32_precision = before
+    copy: torch.Tensor = torch.utils.dlpack.from_dlpack(x).clone()
+    if copy.is_cuda:
+        torch.cuda.current_stream(copy.device).synchronize()
+    return copy

@@ -1,13 +1,15 @@
 """Chunks fit the memory that is free, and the caller's wish comes first."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from gsnn_edges import backends, correlation, cross_correlation
+from gsnn_edges.backends.generic_backend import BLOCK_ELEMENTS
 from gsnn_edges.backends.numpy_backend import NumpyBackend
-from gsnn_edges.chunks import chunk_sizes, explain_memory
+from gsnn_edges.chunks import RANKING_BYTES, TILE, chunk_sizes, explain_memory
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,72 @@ def test_targets_that_do_not_fit_come_in_chunks_and_change_nothing(monkeypatch):
     expected = cross_correlation(a, g)
     seen = []
 
-    def tight(ops, shape, itemsize, row_chunk, widths):
-        seen.append(chunk_sizes(Small(free=16_000), shape, itemsize, row_chunk, widths))
+    def tight(ops, *given, **options):
+        seen.append(chunk_sizes(Small(free=16_000), *given, **options))
         return seen[0]
 
     monkeypatch.setattr(correlation, "chunk_sizes", tight)
     found = cross_correlation(a, g)
     assert seen[0].targets < 40
     np.testing.assert_allclose(found, expected, rtol=0, atol=3e-7)
+
+
+@dataclass(frozen=True)
+class Card(Small):
+    """A device of its own, that ranks by itself."""
+
+    name: ClassVar[str] = "card"
+
+
+GB = 10**9
+
+
+def held(chunks, shape):
+    """Bytes of standardized targets, chunk and ranking, and of the result if it stays."""
+    observations, sources, targets = shape
+    result = 0 if chunks.leaves else 4 * sources * targets
+    ranking = RANKING_BYTES * BLOCK_ELEMENTS
+    chunk = chunks.sources * chunks.source_bytes
+    return 4 * chunks.targets * observations + chunk + result + ranking
+
+
+@pytest.mark.parametrize("free", [6 * GB, 23 * GB, 75 * GB, 135 * GB])
+@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize(
+    "shape", [(300_000, 10_000, 10_000), (100_000, 10_000, 10_000), (1000, 100_000, 100_000)]
+)
+def test_all_that_is_held_fits_a_device(free, moved, shape):
+    card = Card(free=free)
+    chunks = chunk_sizes(card, shape, 4, None, moved=moved, may_leave=True)
+    assert held(chunks, shape) <= 0.95 * free
+    card = replace(card, product="bf16x3")
+    short = chunk_sizes(card, shape, 4, None, moved=moved, may_leave=True)
+    assert held(short, shape) <= 0.95 * free
+    assert short.sources >= chunks.sources
+
+
+def test_the_largest_goal_takes_14_gb_beyond_its_inputs():
+    shape = 300_000, 10_000, 10_000
+    chunks = chunk_sizes(Card(free=110 * GB), shape, 4, None, may_leave=True)
+    assert (chunks.targets, chunks.leaves) == (10_000, False)
+    assert held(chunks, shape) <= 14 * GB
+
+
+def test_a_device_gets_whole_tiles_unless_it_is_told_otherwise():
+    shape, card = (100_000, 10_000, 10_000), Card(free=100 * GB)
+    assert chunk_sizes(card, shape, 4, None).sources % TILE == 0
+    assert chunk_sizes(card, shape, 4, 200).sources == 200
+    assert 0 < chunk_sizes(Card(free=2 * GB), (900_000, 5000, 100), 4, None).sources < TILE
+
+
+def test_a_result_leaves_where_it_would_not_fit_beside_the_rest():
+    shape = 1000, 100_000, 100_000
+    leaves = [
+        chunk_sizes(Card(free=free), shape, 4, None, may_leave=may).leaves
+        for free, may in ((300 * GB, True), (100 * GB, True), (100 * GB, False))
+    ]
+    assert leaves == [False, True, False]
+    assert not chunk_sizes(Small(free=GB), shape, 4, None, may_leave=True).leaves
 
 
 OUT_OF_MEMORY = [
@@ -66,15 +126,59 @@ OUT_OF_MEMORY = [
 ]
 
 
-@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda error: str(error)[:12])
-def test_running_out_of_memory_names_the_chunk_that_fits(error, monkeypatch):
-    def full(self, a, b):
-        raise error
+@dataclass(frozen=True)
+class Narrow(NumpyBackend):
+    """A library that runs out of memory in products of more than so many sources."""
 
-    monkeypatch.setattr(NumpyBackend, "matmul", full)
-    x = np.random.default_rng(0).standard_normal((50, 6))
-    with pytest.raises(MemoryError, match=r"row_chunk=6 .* largest row_chunk that fits now: \d+"):
-        cross_correlation(x, x)
+    most: int = 0
+    error: Exception = field(default_factory=MemoryError)
+    seen: list = field(default_factory=list, compare=False)
+
+    def matmul(self, a, b):
+        self.seen.append(len(a))
+        if len(a) > self.most:
+            raise self.error
+        return super().matmul(a, b)
+
+
+def correlate_on(ops, x, row_chunk=None):
+    sides = correlation.both_sides(x, x, ops, "spearman", "average", "float32")
+    return correlation.Kernel(ops, "float32").run(*sides, row_chunk)
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).standard_normal((50, 8))
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda error: str(error)[:12])
+def test_running_out_of_memory_halves_the_chunk_once_and_says_so(error, x):
+    ops = Narrow(most=4, error=error)
+    with pytest.warns(UserWarning, match="row_chunk=8 did not fit .* going on with row_chunk=4"):
+        found = correlate_on(ops, x)
+    assert ops.seen == [8, 4, 4]
+    np.testing.assert_allclose(found, cross_correlation(x, x), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda error: str(error)[:12])
+def test_running_out_again_names_the_chunk_that_fits(error, x):
+    ops = Narrow(most=0, error=error)
+    message = r"row_chunk=4 .* largest row_chunk that fits now: [0-3]$"
+    with pytest.warns(UserWarning, match="going on"), pytest.raises(MemoryError, match=message):
+        correlate_on(ops, x)
+    assert ops.seen == [8, 4]
+
+
+def test_one_source_that_does_not_fit_is_the_end(x):
+    with pytest.raises(MemoryError, match=r"row_chunk=1 .* largest row_chunk that fits now: 0"):
+        correlate_on(Narrow(), x, row_chunk=1)
+
+
+def test_any_other_error_comes_at_once(x):
+    ops = Narrow(error=RuntimeError("shape mismatch"))
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        correlate_on(ops, x)
+    assert ops.seen == [8]
 
 
 def test_other_errors_stay_what_they_are():

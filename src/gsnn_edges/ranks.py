@@ -42,7 +42,7 @@ def rankdata(x: Array, *, axis: int = 0, ties: Ties = "average") -> Array:
     Notes
     -----
     Equal to ``scipy.stats.rankdata`` with ``method="average"`` and ``"ordinal"``. Peak memory:
-    the result, and a few copies of one block (2**18 values a thread on a CPU, 2**24 values on
+    the result, and a few copies of one block (2**18 values a thread on a CPU, 2**23 values on
     a device). JAX ranks subnormal numbers as zero on a device.
 
     Examples

@@ -120,6 +120,22 @@ def test_free_bytes_are_a_number_or_unknown(ops):
     assert free is None or free > 0
 
 
+def test_a_feed_gives_what_the_backend_would_move(ops):
+    blocks = [block(), block(30)]
+    with ops.feed(lambda x: backends.move(x, ops)) as feed:
+        for x in blocks:
+            taken = feed.take(x)
+            np.testing.assert_array_equal(ops.to_numpy(taken), x)
+            feed.release(taken)
+
+
+def test_the_host_is_of_the_same_library(ops):
+    x = block()
+    home = ops.host()
+    assert home.name == ops.name
+    np.testing.assert_array_equal(home.to_numpy(backends.move(ops.adopt(x), home)), x)
+
+
 @pytest.mark.parametrize("device", ["cuda", "tpu", 3])
 def test_numpy_and_generic_know_the_host_only(device):
     for name in ("numpy", "generic"):

@@ -11,7 +11,10 @@ import jax.numpy as jnp  # noqa: E402
 import torch  # noqa: E402
 
 from gsnn_edges import backends, cross_correlation  # noqa: E402
+from gsnn_edges.backends import jax_backend  # noqa: E402
+from gsnn_edges.backends.jax_backend import JaxBackend  # noqa: E402
 from gsnn_edges.backends.layout import aligned  # noqa: E402
+from gsnn_edges.backends.transfers import Feed, PatientFeed  # noqa: E402
 
 OPS = backends.load("jax")
 
@@ -84,6 +87,37 @@ def test_nothing_is_compiled_again_for_a_second_call_or_a_last_chunk(path, monke
         assert first > 2
     finally:
         jax.monitoring.unregister_event_duration_listener(count)
+
+
+@pytest.mark.parametrize("x", [torch.randn(20, 30), torch.randn(20, 30)[:, 5:9]])
+def test_an_owned_copy_of_a_tensor_is_nobody_elses(x):
+    copy = jax_backend.own_copy(x)
+    assert copy.unsafe_buffer_pointer() != x.data_ptr()
+    np.testing.assert_array_equal(copy, x.numpy())
+
+
+def test_memory_taken_ahead_is_told_once():
+    class Card:
+        def memory_stats(self):
+            return {"bytes_limit": 100, "pool_bytes": 100, "bytes_in_use": 1}
+
+    card = Card()
+    jax_backend.warn_of_preallocation.cache_clear()
+    with pytest.warns(UserWarning, match="JAX has set 100 bytes .* XLA_PYTHON_CLIENT_PREALLOCATE"):
+        jax_backend.warn_of_preallocation(card)
+    jax_backend.warn_of_preallocation(card)
+    jax_backend.warn_of_preallocation.cache_clear()
+
+
+def test_a_device_feeds_patiently_and_traced_values_not_at_all():
+    assert isinstance(OPS.feed(OPS.adopt), PatientFeed)
+    traced = JaxBackend(device=None)
+    assert type(traced.feed(traced.adopt)) is Feed
+
+
+def test_the_host_of_a_device_is_the_cpu():
+    assert OPS.host().device == jax.devices("cpu")[0]
+    assert JaxBackend(device=None).host().device is None
 
 
 def test_bfloat16_goes_to_numpy():

@@ -1,7 +1,5 @@
 """What the torch backend adds to the laws."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from libraries import require
@@ -11,6 +9,7 @@ import torch  # noqa: E402
 
 from gsnn_edges import backends  # noqa: E402
 from gsnn_edges.backends import torch_backend  # noqa: E402
+from gsnn_edges.backends.transfers import Feed  # noqa: E402
 
 GLOBAL_SETTINGS = ["highest", "high", "medium"]
 
@@ -44,13 +43,6 @@ def test_a_users_low_precision_neither_reaches_the_product_nor_is_lost(setting):
     )
 
 
-def test_the_setting_comes_back_after_an_error():
-    before = torch.backends.mkldnn.matmul.fp32_precision
-    with pytest.raises(RuntimeError, match="stop"), torch_backend.full_precision("cpu"):
-        raise RuntimeError("stop")
-    assert torch.backends.mkldnn.matmul.fp32_precision == before
-
-
 @pytest.mark.parametrize(("held_back", "there"), [(True, True), (True, False), (False, True)])
 def test_onednn_serves_where_mkl_is_held_back_and_the_operator_is_there(
     held_back, there, monkeypatch
@@ -62,31 +54,6 @@ def test_onednn_serves_where_mkl_is_held_back_and_the_operator_is_there(
     a, b = torch.randn(8, 1000), torch.randn(9, 1000)
     assert product_error(ops, a, b) < 1e-4
     assert product_error(ops, a[:, 3:900], b[:, 3:900]) < 1e-4
-
-
-@pytest.mark.parametrize(
-    ("cpuinfo", "expected"),
-    [
-        ("vendor_id\t: AuthenticAMD\ncpu family\t: 26\n", True),
-        ("vendor_id\t: AuthenticAMD\ncpu family\t: 25\n", False),
-        ("vendor_id\t: GenuineIntel\ncpu family\t: 26\n", False),
-        ("", False),
-        (None, False),
-    ],
-)
-def test_mkl_is_held_back_on_zen_5_and_later(cpuinfo, expected, monkeypatch):
-    def read(path):
-        if cpuinfo is None:
-            raise FileNotFoundError(path)
-        return cpuinfo
-
-    monkeypatch.setattr(Path, "read_text", read)
-    assert torch_backend.mkl_is_held_back.__wrapped__() is expected
-
-
-@pytest.mark.parametrize("x", [np.arange(6.0)[::-1], np.broadcast_to(np.ones(3), (2, 3))])
-def test_arrays_that_torch_cannot_view_are_copied(x):
-    np.testing.assert_array_equal(backends.load("torch").adopt(x).numpy(), x)
 
 
 def test_a_writeable_array_is_shared():
@@ -103,6 +70,30 @@ def test_bfloat16_and_gradients_go_to_numpy():
 def test_a_missing_device_is_an_error():
     with pytest.raises(ValueError, match="device='cuda:0': this torch finds no CUDA device"):
         backends.load("torch", "cuda:0")
+
+
+def test_an_owned_copy_of_a_jax_array_is_nobody_elses():
+    require("jax")
+    import jax.numpy as jnp
+
+    x = jnp.arange(12.0).reshape(3, 4)
+    copy = torch_backend.own_copy(x)
+    assert copy.data_ptr() != x.unsafe_buffer_pointer()
+    np.testing.assert_array_equal(copy.numpy(), np.arange(12.0).reshape(3, 4))
+
+
+def test_the_host_of_a_device_is_the_cpu():
+    assert backends.load("torch").host().device == torch.device("cpu")
+
+
+def test_a_cpu_feeds_without_stages():
+    ops = backends.load("torch")
+    assert type(ops.feed(ops.adopt)) is Feed
+
+
+@pytest.mark.gpu
+def test_cuda_stands_for_the_current_device():
+    assert backends.load("torch", "cuda") == backends.of(torch.zeros(1, device="cuda"))
 
 
 @pytest.mark.gpu

@@ -2,7 +2,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from gsnn_edges.bench.group import MISSING, Group, Settings
-from gsnn_edges.bench.measure import Contestant, Measurement
+from gsnn_edges.bench.measure import Contestant, Measurement, Resident
 from gsnn_edges.bench.report import Row
 
 FOUND = {
@@ -54,3 +54,16 @@ def test_settings_time_a_group(device):
     assert len(group.found["a"].seconds) == 2
     assert group.goals == (device == "cpu")
     assert device == "cpu" or group.found["a"].peak_bytes is None
+
+
+def test_memory_that_is_watched_by_name_is_kept_on_any_device():
+    class Account(Resident):
+        def reset(self):
+            return 0
+
+        def peak(self):
+            return 7
+
+    settings = Settings("cuda", repeats=1, goals=True)
+    group = settings.group("N=1", {"a": Contestant(lambda: None, memory=Account())})
+    assert (group.found["a"].peak_bytes, group.goals) == (7, True)

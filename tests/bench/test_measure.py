@@ -97,6 +97,26 @@ def test_peak_is_none_where_the_system_does_not_tell(monkeypatch, tmp_path):
     assert found["a"].peak_mb is None
 
 
+def test_peak_is_that_of_the_memory_that_is_watched():
+    class Account(measure.Resident):
+        def reset(self):
+            return 5 * MEGABYTE
+
+        def peak(self):
+            return 8 * MEGABYTE
+
+    taken = Contestant(lambda: None, memory=Account()).timed()
+    assert_allclose(taken.peak_mb, 3)
+
+
+@pytest.mark.gpu
+def test_peak_of_a_cuda_device():
+    import torch
+
+    call = Contestant(lambda: torch.ones(MEGABYTE, device="cuda"), memory=measure.CudaMemory())
+    assert_allclose(call.timed().peak_mb, 4, rtol=0.01)
+
+
 def test_results_are_waited_for():
     class Pending:
         ready = False

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from gsnn_edges.bench.report import NOT_MEASURED, Row, cells, render, write_json
+from gsnn_edges.bench.report import NOT_MEASURED, Row, cells, counted_cells, render, write_json
 
 ENVIRONMENT = {"date": "today", "processor": "abacus"}
 ROWS = [
@@ -33,6 +33,26 @@ def test_cells():
         ("theirs", "N=2", "9.9", "3.00", "ours", ">= 4, missed", NOT_MEASURED),
         ("others", "N=2", "not installed", "", "", "", ""),
     ]
+
+
+COUNTED = [
+    Row("a", "", 1.0, rate=4.56e12, unit="B/s", share=0.957, paper_ms=1234.5),
+    Row("b", "", 1.0, rate=7.1e9, unit="flop/s", paper_ms=0.123),
+    Row("c", "", 1.0),
+]
+
+
+def test_counted_cells():
+    assert [counted_cells(row) for row in COUNTED] == [
+        ("4.56 TB/s", "0.96", "1,234"),
+        ("7.1 Gflop/s", "", "0.12"),
+        ("", "", ""),
+    ]
+
+
+def test_rates_have_columns_where_something_was_counted():
+    heads = [render(ENVIRONMENT, rows).splitlines()[3] for rows in (ROWS, COUNTED)]
+    assert ["paper ms" in head for head in heads] == [False, True]
 
 
 def test_table_has_a_head_and_a_line_for_each_row():

@@ -62,3 +62,38 @@ def test_fit_has_the_size_of_the_goals(monkeypatch):
 def test_peers_run_on_a_cpu_alone():
     assert [case.args[0] for case in run.peers("cpu")] == ["scipy", "pandas"]
     assert run.peers("cuda") == []
+
+
+@pytest.mark.parametrize(
+    ("options", "phrase"),
+    [
+        ({"quick": True, "full": True}, "quick and full are two tables"),
+        ({"full": True, "scale": 0}, "scale must be above 0 and at most 1; got 0"),
+        ({"full": True, "scale": 1.5}, "scale must be above 0 and at most 1; got 1.5"),
+        ({"scale": 0.5}, "scale is for full=True alone"),
+    ],
+)
+def test_options_that_do_not_go_together(options, phrase):
+    with pytest.raises(ValueError, match=phrase):
+        run_bench(**options)
+
+
+def test_full_makes_the_table_of_a_gpu(monkeypatch, capsys):
+    pytest.importorskip("torch")
+    row = Row("ours", "N=1", 1.0, rate=2e12, unit="flop/s", share=0.5, paper_ms=0.25)
+    asked = []
+
+    def table(device, scale, *, verbose):
+        asked.append((device, scale, verbose))
+        return [row]
+
+    monkeypatch.setattr("gsnn_edges.bench.device_table.device_table", table)
+    assert run_bench(full=True, scale=0.1) == [row]
+    assert asked == [("cpu", 0.1, True)]
+    assert "2 Tflop/s" in capsys.readouterr().out
+
+
+def test_full_needs_torch(monkeypatch):
+    monkeypatch.setattr(run, "installed", lambda device: {})
+    with pytest.raises(ImportError, match="full=True needs torch"):
+        run_bench(full=True)

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from gsnn_edges.bench.measure import Contestant, Measurement, interleaved
+from gsnn_edges.bench.measure import Contestant, Measurement, Resident, interleaved
 from gsnn_edges.bench.report import Row
 
 Name = TypeVar("Name", bound=Hashable)
@@ -90,19 +90,30 @@ class Group:
 
 @dataclass(frozen=True)
 class Settings:
-    """Where to measure, and for how long: see `interleaved`."""
+    """Where to measure, and for how long: see `interleaved`.
+
+    ``goals`` says whether goals are shown, by default where they were set for: on a CPU.
+    """
 
     device: str = "cpu"
     repeats: int = 5
     budget: float = 15.0
+    goals: bool | None = None
 
     def time(self, contestants: Mapping[Name, Contestant]) -> dict[Name, Measurement]:
-        """Time contestants; memory is that of the host, and tells nothing of another device's."""
+        """Time contestants; memory of the host tells nothing of another device's."""
         found = interleaved(contestants, repeats=self.repeats, budget=self.budget)
-        if self.device == "cpu":
-            return found
-        return {name: replace(taken, peak_bytes=None) for name, taken in found.items()}
+        blind = {
+            name
+            for name, contestant in contestants.items()
+            if self.device != "cpu" and type(contestant.memory) is Resident
+        }
+        return {
+            name: replace(taken, peak_bytes=None) if name in blind else taken
+            for name, taken in found.items()
+        }
 
     def group(self, size: str, contestants: Mapping[str, Contestant]) -> Group:
         """Time contestants, to make rows of."""
-        return Group(size, self.time(contestants), goals=self.device == "cpu")
+        goals = self.device == "cpu" if self.goals is None else self.goals
+        return Group(size, self.time(contestants), goals=goals)

@@ -4,7 +4,7 @@ import gc
 import statistics
 import time
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -54,24 +54,55 @@ class Measurement:
         return None if self.peak_bytes is None else self.peak_bytes / 1e6
 
 
+class Resident:
+    """Memory of the process on the host, its peak since it began anew."""
+
+    def reset(self) -> int | None:
+        """Let the peak begin anew: bytes now, or None where that cannot be had."""
+        return reset_peak()
+
+    def peak(self) -> int:
+        """Highest since then, in bytes."""
+        return peak_resident()
+
+
+class CudaMemory(Resident):
+    """Memory that torch has given out on a CUDA device."""
+
+    def reset(self) -> int | None:
+        """Let the peak begin anew, when all work is done."""
+        import torch
+
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        return torch.cuda.memory_allocated()
+
+    def peak(self) -> int:
+        """Highest since then, in bytes."""
+        import torch
+
+        return torch.cuda.max_memory_allocated()
+
+
 @dataclass(frozen=True)
 class Contestant:
-    """A call to be timed, and what is to be done before each time, untimed."""
+    """A call to be timed, what is done before each time, untimed, and whose memory is watched."""
 
     call: Callable[[], object]
     before: Callable[[], object] | None = None
+    memory: Resident = field(default_factory=Resident)
 
     def timed(self) -> Measurement:
         """Run once; results that a library still computes are waited for."""
         if self.before is not None:
             self.before()
         time.sleep(SETTLE_SECONDS)
-        resident = reset_peak()
+        held = self.memory.reset()
         start = time.perf_counter()
         result = self.call()
         wait_for(result)
         seconds = time.perf_counter() - start
-        return Measurement((seconds,), None if resident is None else peak_resident() - resident)
+        return Measurement((seconds,), None if held is None else self.memory.peak() - held)
 
 
 def interleaved(

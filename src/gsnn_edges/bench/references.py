@@ -40,7 +40,7 @@ def products(a: Floats, g: Floats, libraries: Mapping[str, Backend]) -> dict[str
         # On a CPU that of oneDNN, for which torch has no public name.
         found["our route in torch"] = Contestant(partial(torch.matmul, *tensors))
     if "jax" in libraries:
-        adopt, product = libraries["jax"].adopt, _jax_product()
+        adopt, product = libraries["jax"].adopt, jax_product()
         found["JAX a.T @ g"] = Contestant(partial(product, adopt(a), adopt(g), dimension=0))
         found["JAX A @ B.T"] = Contestant(partial(product, *map(adopt, rows), dimension=1))
     return found
@@ -87,7 +87,7 @@ def _product_of_rows(a: Array, b: Array) -> Array:
     return a @ b.T
 
 
-def _jax_product() -> Any:
+def jax_product() -> Any:
     """Compile a product over the first or the second dimension of both."""
     import jax
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 NOT_MEASURED = "not measured"
-WIDTH = 200  # no line is broken: the table is Markdown
+PREFIXES = (("T", 1e12), ("G", 1e9), ("M", 1e6), ("", 0.0))
+WIDTH = 250  # no line is broken: the table is Markdown
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,12 @@ class Row:
         where it was not measured.
     note : str
         Why there is no time, as "not installed".
+    rate, unit : float or None, str
+        Bytes or operations a second, "B/s" or "flop/s", where they were counted.
+    share : float or None
+        That rate over the ceiling that was measured.
+    paper_ms : float or None
+        What the paper model says.
     """
 
     what: str
@@ -44,6 +51,10 @@ class Row:
     at_least: float | None = None
     peak_mb: float | None = None
     note: str = ""
+    rate: float | None = None
+    unit: str = ""
+    share: float | None = None
+    paper_ms: float | None = None
 
     @property
     def met(self) -> bool | None:
@@ -66,8 +77,12 @@ def render(environment: Mapping[str, str], rows: Sequence[Row]) -> str:
     table.add_column("over")
     table.add_column("goal")
     table.add_column("peak MB", justify="right")
+    # Only a device has been counted on.
+    counted = any(row.rate is not None or row.paper_ms is not None for row in rows)
+    for heading in ("rate", "of ceiling", "paper ms") if counted else ():
+        table.add_column(heading, justify="right")
     for row in rows:
-        table.add_row(*cells(row))
+        table.add_row(*cells(row), *(counted_cells(row) if counted else ()))
     text = StringIO()
     Console(file=text, width=WIDTH, color_system=None).print(table)
     lines = [line.rstrip() for line in text.getvalue().splitlines() if line.strip()]
@@ -78,15 +93,27 @@ def cells(row: Row) -> tuple[str, ...]:
     """Write a row as text."""
     if row.milliseconds is None:
         return row.what, row.size, row.note, "", "", "", ""
-    digits = 0 if row.milliseconds >= 100 else 1
     return (
         row.what,
         row.size,
-        f"{row.milliseconds:,.{digits}f}",
+        _milliseconds(row.milliseconds),
         "" if row.ratio is None else f"{row.ratio:.2f}",
         row.reference,
         _goal(row),
         NOT_MEASURED if row.peak_mb is None else f"{row.peak_mb:,.0f}",
+    )
+
+
+def counted_cells(row: Row) -> tuple[str, str, str]:
+    """Write the rate of a row as text, its share of the ceiling, and what was to be expected."""
+    rate = ""
+    if row.rate is not None:
+        prefix, size = next(pair for pair in PREFIXES if row.rate >= pair[1])
+        rate = f"{row.rate / size:.3g} {prefix}{row.unit}"
+    return (
+        rate,
+        "" if row.share is None else f"{row.share:.2f}",
+        "" if row.paper_ms is None else _milliseconds(row.paper_ms),
     )
 
 
@@ -101,6 +128,12 @@ def write_json(path: Path, environment: Mapping[str, str], rows: Sequence[Row]) 
         unfinished = Path(folder) / path.name
         unfinished.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         os.replace(unfinished, path)
+
+
+def _milliseconds(taken: float) -> str:
+    if taken < 1:
+        return f"{taken:.2g}"
+    return f"{taken:,.{0 if taken >= 100 else 1}f}"
 
 
 def _head(environment: Mapping[str, str]) -> list[str]:

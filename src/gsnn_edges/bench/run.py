@@ -19,7 +19,14 @@ FULL_BUDGET = 15.0
 NODES, BATCH = 1000, 500  # of the reference GSNN
 
 
-def run_bench(quick: bool = False, device: str = "cpu", verbose: bool = True) -> list[Row]:
+def run_bench(
+    quick: bool = False,
+    device: str = "cpu",
+    verbose: bool = True,
+    *,
+    full: bool = False,
+    scale: float = 1.0,
+) -> list[Row]:
     """Measure this package beside the limits of the processor, naive code and its peers.
 
     Parameters
@@ -31,6 +38,13 @@ def run_bench(quick: bool = False, device: str = "cpu", verbose: bool = True) ->
         sort there, goals are not shown, and memory is not measured.
     verbose : bool
         Show progress, then print the table.
+    full : bool
+        Make the table of a GPU instead: ceilings of the card, all sizes of torch, then of JAX, with
+        rates and what the paper model expects of an H200. It takes a card of 80 GB or more and
+        up to eight minutes; not with ``quick``.
+    scale : float
+        In (0, 1]: what all sizes of ``full`` are multiplied by, so that it runs on a small card, or
+        on a CPU.
 
     Returns
     -------
@@ -50,15 +64,40 @@ def run_bench(quick: bool = False, device: str = "cpu", verbose: bool = True) ->
     1 GB.
     """
     _checks.choice("device", device, ON_DEVICE)
+    check_full(quick, full, scale)
     if device != "cpu":
         backends.load("torch", device)
-    settings = Settings(device, budget=QUICK_BUDGET if quick else FULL_BUDGET)
-    cases = quick_cases(device) if quick else full_cases(device)
-    tracked = track(cases, len(cases), "benchmark", verbose=verbose)
-    rows = [row for case in tracked for row in case(settings)]
+    if full:
+        rows = whole_table(device, scale, verbose)
+    else:
+        settings = Settings(device, budget=QUICK_BUDGET if quick else FULL_BUDGET)
+        cases = quick_cases(device) if quick else full_cases(device)
+        tracked = track(cases, len(cases), "benchmark", verbose=verbose)
+        rows = [row for case in tracked for row in case(settings)]
     if verbose:
         print(render(environment(device), rows), end="")
     return rows
+
+
+def check_full(quick: bool, full: bool, scale: float) -> None:
+    """Reject options that do not go together."""
+    if quick and full:
+        raise ValueError(
+            "quick and full are two tables; got both: leave one out, or give full a scale below 1"
+        )
+    if not 0 < scale <= 1:
+        raise ValueError(f"scale must be above 0 and at most 1; got {scale}: 1 is the whole size")
+    if scale != 1 and not full:
+        raise ValueError(f"scale is for full=True alone; got {scale}: leave it out")
+
+
+def whole_table(device: str, scale: float, verbose: bool) -> list[Row]:
+    """Make the table of a GPU, which takes torch."""
+    if "torch" not in installed(device):
+        raise ImportError("full=True needs torch, which is not installed: pip install torch")
+    from gsnn_edges.bench.device_table import device_table
+
+    return device_table(device, scale, verbose=verbose)
 
 
 def quick_cases(device: str) -> list[Case]:

@@ -1,6 +1,6 @@
 """From the channels of a block to the columns that are correlated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -34,6 +34,15 @@ class Reducer(Protocol):
         ...
 
 
+def even_width(groups: Tensor, nodes: int) -> int:
+    """Channels of each node where all have as many, side by side; else 0."""
+    width, rest = divmod(len(groups), nodes)
+    if rest or width == 0:
+        return 0
+    even = torch.arange(nodes, device=groups.device).repeat_interleave(width)
+    return width if torch.equal(even, groups) else 0
+
+
 @dataclass(frozen=True)
 class NodeReducer:
     """Reduce channels to nodes; a node without a channel gets 0.
@@ -52,6 +61,11 @@ class NodeReducer:
     nodes: int
     norm: Norm
     agg: Agg
+    # Found out before any pass: on a device, the answer would hold up each layer of it.
+    each: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "each", even_width(self.groups, self.nodes))
 
     @property
     def width(self) -> int:
@@ -65,18 +79,9 @@ class NodeReducer:
     def __call__(self, values: Tensor) -> Tensor:
         """(B, C) or (B, C, 1) channels to (B, N) nodes."""
         values = NORMS[self.norm](channels_of(values))
-        width = self.even_width()
-        if width:
-            return self.reduce_even(values.reshape(len(values), self.nodes, width))
+        if self.each:
+            return self.reduce_even(values.reshape(len(values), self.nodes, self.each))
         return self.reduce_uneven(values)
-
-    def even_width(self) -> int:
-        """Channels of each node where all have as many, side by side; else 0."""
-        width, rest = divmod(len(self.groups), self.nodes)
-        if rest or width == 0:
-            return 0
-        even = torch.arange(self.nodes, device=self.groups.device).repeat_interleave(width)
-        return width if torch.equal(even, self.groups) else 0
 
     def reduce_even(self, values: Tensor) -> Tensor:
         """(B, N, width) to (B, N)."""
