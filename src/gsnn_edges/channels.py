@@ -7,10 +7,9 @@ import numpy as np
 
 from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
+from gsnn_edges.arguments import PRECISIONS, check_pair, over_devices
 from gsnn_edges.backends import Backend
 from gsnn_edges.correlation import Columns, Kernel, checked_backend
-from gsnn_edges.ranks import on_ranker
-from gsnn_edges.standardization import standardize_rows
 
 LEAST_OBSERVATIONS = 3
 
@@ -29,6 +28,7 @@ def channel_correlation(
     precision: Precision = "float32",
     backend: str | None = None,
     device: Device = None,
+    devices: Any = None,
 ) -> Array:
     """Correlate nodes that have several columns each.
 
@@ -44,7 +44,7 @@ def channel_correlation(
         The node of each column, counted from 0.
     nodes : int, optional
         Number of nodes N; by default one more than the largest in ``a_nodes`` and ``g_nodes``.
-    method, ties, precision, backend, device
+    method, ties, precision, backend, device, devices
         As of `cross_correlation`.
     directions : int, optional
         Reduce the columns of each node to so many principal directions before they are
@@ -87,17 +87,36 @@ def channel_correlation(
     >>> channel_correlation(a, -a, [0, 0], [0, 0]).round(4)
     array([[1.5232]], dtype=float32)
     """
-    ops, precision = checked_backend(a, g, method, ties, precision, backend, device)
-    left, right = node_tables(a, g, a_nodes, g_nodes, nodes)
     directions = _checks.whole_number_or_none("directions", directions, least=1)
     row_chunk = _checks.whole_number_or_none("row_chunk", row_chunk, least=1)
+    if over_devices(a, g, backend, device, devices):
+        from gsnn_edges.sharded import sharded_channels
+
+        check_pair(a, g)
+        return sharded_channels(
+            a,
+            g,
+            node_tables(a, g, a_nodes, g_nodes, nodes),
+            devices=devices,
+            method=method,
+            ties=ties,
+            directions=directions,
+            row_chunk=row_chunk,
+            precision=precision,
+            project=leading,
+            norms=block_norms,
+        )
+    ops, precision = checked_backend(
+        a, g, method, ties, precision, backend, device, allowed=PRECISIONS
+    )
+    left, right = node_tables(a, g, a_nodes, g_nodes, nodes)
     # Directions are those of centred rows, which a shift does not leave.
     sides = ((a, left, False), (g, right, directions is None))
     sources, targets = (
         NodeColumns(x, ops, method, ties, precision, shift, table, directions)
         for x, table, shift in sides
     )
-    return ChannelKernel(ops, precision).run(sources, targets, row_chunk)
+    return ChannelKernel(ops, precision, may_leave=True).run(sources, targets, row_chunk)
 
 
 def least_observations(a: Array) -> None:
@@ -158,15 +177,7 @@ class NodeColumns(Columns):
     def rows(self, low: int, high: int) -> Array:
         """Standardized rows, or their leading directions, of the nodes ``low`` to ``high``."""
         members = self.members[low:high].reshape(-1)
-        rows = on_ranker(
-            standardize_rows,
-            columns_of(self.x, members).T,
-            self.ops,
-            self.precision,
-            method=self.method,
-            ties=self.ties,
-            shift=self.shift,
-        )
+        rows = self.standardized(columns_of(self.x, members).T)
         if (members < 0).any():
             there = self.ops.adopt((members >= 0)[:, None])
             rows = self.ops.xp.where(there, rows, self.ops.xp.zeros_like(rows))

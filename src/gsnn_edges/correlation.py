@@ -1,17 +1,20 @@
 """The rectangular cross-correlation of two matrices, by chunks of columns."""
 
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
+from gsnn_edges.arguments import DTYPES, METHODS, PRECISIONS, check_pair, over_devices
 from gsnn_edges.backends import Backend
+from gsnn_edges.backends.splits import SPLITS
+from gsnn_edges.backends.transfers import Feed
 from gsnn_edges.backends.windows import windows
-from gsnn_edges.chunks import Chunks, chunk_sizes, explain_memory
+from gsnn_edges.chunks import Chunks, chunk_sizes, halved, out_of_memory, raise_explained
 from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, TIES, on_ranker
 from gsnn_edges.standardization import standardize_rows
-
-METHODS = ("spearman", "pearson")
-PRECISIONS = ("float32", "float64")
 
 
 def cross_correlation(
@@ -24,6 +27,7 @@ def cross_correlation(
     precision: Precision = "float32",
     backend: str | None = None,
     device: Device = None,
+    devices: Any = None,
 ) -> Array:
     """Correlate every column of ``a`` with every column of ``g``.
 
@@ -39,18 +43,26 @@ def cross_correlation(
         Columns of ``a`` at a time. It bounds the memory of the whole kernel, ranking included,
         and changes the result by no more than rounding. By default chosen from the memory that
         is free.
-    precision : {"float32", "float64"}
-        Of the ranks, the product and the result.
+    precision : {"float32", "float64", "tf32x3", "bf16x3", "tf32"}
+        Of the ranks, the product and the result. The last three are float32 but for the product,
+        which tensor cores of a GPU make many times faster: of numbers split in two parts of the
+        short dtype, by three products, or with "tf32" of numbers rounded to it. On other
+        processors the same numbers are multiplied in float32, which is slower and as precise.
     backend : {"numpy", "torch", "jax", "generic"}, optional
         Where to compute. By default in the library of ``a``, where ``a`` lies. With a name,
         chunks of ``a`` and ``g`` are moved there from wherever they are.
     device : optional
         A device of that backend, or its name; only together with ``backend``.
+    devices : int, sequence of jax devices, or jax.sharding.Mesh, optional
+        Several devices that share the work, by ``backend="jax"``; in place of ``device``. By
+        default those over which a JAX input is sharded already. ``row_chunk`` is then that of
+        each device, and more of it is in docs/scaling.md.
 
     Returns
     -------
     array of shape (Na, Ng)
-        Correlations in [-1, 1]; 0 wherever a column is constant. An array of the backend.
+        Correlations in [-1, 1]; 0 wherever a column is constant. An array of the backend. Of
+        several devices, sharded by rows where their number divides Na, else whole on each.
 
     Raises
     ------
@@ -65,16 +77,28 @@ def cross_correlation(
     MemoryError
         When a chunk does not fit; the message says which would.
 
+    Warns
+    -----
+    UserWarning
+        When a chunk did not fit, and half of it is tried; not on several devices.
+
     Notes
     -----
     Only the rectangular block is computed, never the square of both. Constant means
     max == min: no threshold. float64 and integer input is ranked as it is, so an offset of 1e8
     costs no digits. Against SciPy in float64, float32 results are within 1e-6 for continuous
     columns and columns with one large tied value, within 4e-6 for columns of few distinct
-    values, up to M = 1e6.
+    values, up to M = 1e6. "tf32x3" keeps these bounds, "bf16x3" is within 2e-5 for all columns,
+    and "tf32" within 1e-3. From 2**23 observations on, all is float64.
 
     Peak memory on a CPU, inputs included: 2.2 times the bytes of ``a`` and ``g`` and 1.1 times
-    those of the result.
+    those of the result. On another device, beyond inputs that lie there: the bytes of ``g`` in
+    float32, those of the result, 0.5 GB for ranking, and for sources 4% of the inputs (with short
+    products 25%), or 0.3 GB if that is more. Inputs on the host are copied there while it computes,
+    block by block. A result that would take more than a fifth of the memory that is free comes
+    back on the host, in the same library.
+
+    On D devices each holds M Na / D and 3 M Ng / D standardized values, and Na Ng / D of W.
 
     Examples
     --------
@@ -85,8 +109,23 @@ def cross_correlation(
            [0.]], dtype=float32)
     """
     row_chunk = _checks.whole_number_or_none("row_chunk", row_chunk, least=1)
-    ops, precision = checked_backend(a, g, method, ties, precision, backend, device)
-    return Kernel(ops, precision).run(*both_sides(a, g, ops, method, ties, precision), row_chunk)
+    if over_devices(a, g, backend, device, devices):
+        from gsnn_edges.sharded import sharded_correlation
+
+        return sharded_correlation(
+            a,
+            g,
+            devices=devices,
+            method=method,
+            ties=ties,
+            row_chunk=row_chunk,
+            precision=precision,
+        )
+    ops, precision = checked_backend(
+        a, g, method, ties, precision, backend, device, allowed=PRECISIONS
+    )
+    sides = both_sides(a, g, ops, method, ties, precision)
+    return Kernel(ops, precision, may_leave=True).run(*sides, row_chunk)
 
 
 def checked_backend(
@@ -97,11 +136,16 @@ def checked_backend(
     precision: Precision,
     backend: str | None,
     device: Device,
+    *,
+    allowed: tuple[str, ...] = DTYPES,
 ) -> tuple[Backend, Precision]:
-    """Give the backend and the precision it takes, when all arguments keep their rules."""
+    """Give the backend and the precision it takes, when all arguments keep their rules.
+
+    The precision is that of ranks and result; the backend knows that of its products.
+    """
     _checks.choice("method", method, METHODS)
     _checks.choice("ties", ties, TIES)
-    _checks.choice("precision", precision, PRECISIONS)
+    _checks.choice("precision", precision, allowed)
     check_pair(a, g)
     ops = choose_backend(a, g, backend, device)
     if precision == "float64" or a.shape[0] >= FLOAT32_OBSERVATIONS:
@@ -109,24 +153,12 @@ def checked_backend(
         precision = "float64"
     check_values("a", a, ops)
     check_values("g", g, ops)
-    return ops, precision
+    return with_products(ops, precision)
 
 
-def check_pair(a: Array, g: Array) -> None:
-    """Reject shapes that do not go together."""
-    for name, x in (("a", a), ("g", g)):
-        _checks.array(name, x)
-        _checks.ndim(name, x, 2, "(observations, nodes)")
-    if a.shape[0] != g.shape[0]:
-        raise ValueError(
-            f"a and g must have the same number of observations (rows); got {a.shape[0]} and "
-            f"{g.shape[0]}"
-        )
-    if a.shape[0] < 2:
-        raise ValueError(
-            f"a and g must have at least 2 observations (rows); got {a.shape[0]}: a correlation "
-            "of fewer does not exist"
-        )
+def with_products(ops: Backend, precision: Precision) -> tuple[Backend, Precision]:
+    """Give the backend with the products that a precision asks for, and the dtype of the rest."""
+    return (replace(ops, product=precision), "float32") if precision in SPLITS else (ops, precision)
 
 
 def choose_backend(a: Array, g: Array, backend: str | None, device: Device) -> Backend:
@@ -163,6 +195,7 @@ class Columns:
     """Columns of an array, which become standardized rows of a backend, some at a time.
 
     ``width`` rows make one of the ``count`` nodes; ``shift`` is that of `standardize_rows`.
+    Columns come by way of ``feed``, where there is one.
     """
 
     x: Array
@@ -171,6 +204,7 @@ class Columns:
     ties: Ties
     precision: Precision
     shift: bool
+    feed: Feed | None = field(default=None, kw_only=True)
 
     @property
     def count(self) -> int:
@@ -187,11 +221,35 @@ class Columns:
         """Rows of a node."""
         return 1
 
+    @property
+    def moved(self) -> bool:
+        """Whether columns lie elsewhere than where they are ranked."""
+        engine, owner = self.ops.ranker(), backends.of(self.x)
+        return engine.name != "numpy" and (engine.name, engine.device) != (owner.name, owner.device)
+
     def rows(self, low: int, high: int) -> Array:
         """Standardized rows of the nodes ``low`` to ``high``."""
+        return self.standardized(self.x[:, low:high].T)
+
+    def standardized(self, columns: Array) -> Array:
+        """Standardized rows of some columns, which are moved if need be."""
+        columns = columns if self.feed is None else self.feed.take(columns)
         options = {"method": self.method, "ties": self.ties, "shift": self.shift}
-        columns = self.x[:, low:high].T
         return on_ranker(standardize_rows, columns, self.ops, self.precision, **options)
+
+    def blocks(self, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, Array]]:
+        """Standardized rows of spans of nodes, each with its first node.
+
+        On a device, the columns of a block are copied there while it works on the one before.
+        """
+        engine = self.ops.ranker()
+        with engine.feed(lambda x: backends.move(x, engine)) as feed:
+            fed = replace(self, feed=feed)
+            for low, high in spans:
+                rows = fed.rows(low, high)
+                feed.release(rows)
+                yield low, rows
+                del rows  # before the next are made
 
 
 def both_sides(
@@ -206,47 +264,97 @@ def both_sides(
 
 @dataclass(frozen=True)
 class Kernel:
-    """The chunk loop: products of the rows of sources with those of targets."""
+    """The chunk loop: products of the rows of sources with those of targets.
+
+    ``may_leave`` says that a result too large for the device may come back on the host.
+    """
 
     ops: Backend
     precision: Precision
+    may_leave: bool = False
 
     def run(self, sources: Columns, targets: Columns, row_chunk: int | None) -> Array:
-        """Correlate all nodes; memory follows the chunks."""
-        widths = sources.width, targets.width
-        shape = (sources.observations, sources.count, targets.count)
-        chunks = chunk_sizes(
-            self.ops, shape, 4 if self.precision == "float32" else 8, row_chunk, widths
-        )
+        """Correlate all nodes; memory follows the chunks, which are halved once if need be."""
+        chunks = self.chunks(sources, targets, row_chunk)
         try:
             return self.fill(sources, targets, chunks)
         except Exception as error:
-            explained = explain_memory(error, chunks, self.ops)
-            if explained is None:
-                raise
-            raise explained from error
+            smaller = halved(chunks)
+            if smaller is None or not out_of_memory(error):
+                raise_explained(error, chunks, self.ops)
+        # Out here: an error holds on to what filled the memory.
+        warnings.warn(
+            f"row_chunk={chunks.sources} did not fit in the memory of {self.ops.name} "
+            f"{self.ops.device or 'cpu'}: going on with row_chunk={smaller.sources}, which is "
+            "worth giving from the start",
+            stacklevel=3,
+        )
+        try:
+            return self.fill(sources, targets, smaller)
+        except Exception as error:
+            raise_explained(error, smaller, self.ops)
+
+    def chunks(self, sources: Columns, targets: Columns, row_chunk: int | None) -> Chunks:
+        """Choose how much is on the device at a time."""
+        return chunk_sizes(
+            self.ops,
+            (sources.observations, sources.count, targets.count),
+            4 if self.precision == "float32" else 8,
+            row_chunk,
+            (sources.width, targets.width),
+            moved=sources.moved,
+            may_leave=self.may_leave,
+        )
 
     def fill(self, sources: Columns, targets: Columns, chunks: Chunks) -> Array:
         """Write the result, some targets at a time; as a rule all of them."""
         shape = (sources.count, targets.count)
-        out = self.ops.empty(shape, getattr(self.ops.xp, self.precision))
+        home = self.ops.host() if chunks.leaves else self.ops
+        out = home.empty(shape, getattr(home.xp, self.precision))
         for left, right in windows(targets.count, chunks.targets):
-            out = self.fill_columns(out, left, right, sources, targets, chunks.sources)
+            blocks = self.column_blocks(left, right, sources, targets, chunks.sources)
+            for top, block in one_behind(blocks) if chunks.leaves else blocks:
+                out = home.write(out, backends.move(block, home), top, left)
+                del block
         return out
 
-    # The standardized targets, and a chunk of sources, belong to a call of the next two methods:
-    # one is gone before the next is made.
+    # The standardized targets belong to a call of the next method, a chunk of sources to a step of
+    # its loop: one is gone before the next is made.
 
-    def fill_columns(
-        self, out: Array, left: int, right: int, sources: Columns, targets: Columns, row_chunk: int
-    ) -> Array:
-        """Write the columns of some targets, which stay while sources come and go."""
-        rows = targets.rows(left, right)
-        for top, bottom in windows(sources.count, row_chunk):
-            products = self.ops.matmul(sources.rows(top, bottom), rows)
-            out = self.ops.write(out, self.reduced(products, sources, targets), top, left)
-        return out
+    def column_blocks(
+        self, left: int, right: int, sources: Columns, targets: Columns, row_chunk: int
+    ) -> Iterator[tuple[int, Array]]:
+        """Give the blocks of some targets, which stay while sources come and go."""
+        rows = self.resident(targets, left, right, row_chunk)
+        for top, block in sources.blocks(windows(sources.count, row_chunk)):
+            products = self.ops.matmul(block, rows)
+            del block
+            yield top, self.reduced(products, sources, targets)
+            del products
+
+    def resident(self, targets: Columns, left: int, right: int, row_chunk: int) -> Array:
+        """Standardized rows of some targets; from elsewhere they come by blocks, as sources do."""
+        if not targets.moved:
+            return targets.rows(left, right)
+        shape = (right - left) * targets.width, targets.observations
+        rows = self.ops.empty(shape, getattr(self.ops.xp, self.precision))
+        spans = ((left + low, left + high) for low, high in windows(right - left, row_chunk))
+        for low, block in targets.blocks(spans):
+            rows = self.ops.write(rows, block, (low - left) * targets.width, 0)
+            del block
+        return rows
 
     def reduced(self, products: Array, sources: Columns, targets: Columns) -> Array:
         """Give one number for each pair of nodes; the rounding of a product may leave [-1, 1]."""
         return self.ops.xp.clip(products, -1, 1)
+
+
+def one_behind(blocks: Iterable[tuple[int, Array]]) -> Iterator[tuple[int, Array]]:
+    """Give each block when the next has been asked for: to wait for it leaves no device idle."""
+    last = None
+    for block in blocks:
+        if last is not None:
+            yield last
+        last = block
+    if last is not None:
+        yield last

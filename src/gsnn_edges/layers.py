@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from gsnn_edges import _checks
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
+from gsnn_edges.arguments import check_pair
 from gsnn_edges.backends import Backend
-from gsnn_edges.correlation import Columns, Kernel, both_sides, check_pair, checked_backend
+from gsnn_edges.correlation import Columns, Kernel, both_sides, checked_backend
 
 
 class LayerParts(NamedTuple):

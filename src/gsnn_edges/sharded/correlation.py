@@ -1,0 +1,227 @@
+"""W over many devices: whole, or block by block."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from gsnn_edges._typing import Array, Method, Precision, Ties
+from gsnn_edges.backends.generic_backend import BLOCK_ELEMENTS
+from gsnn_edges.sharded.arguments import Options, checked_options, observations
+from gsnn_edges.sharded.devices import device_mesh
+from gsnn_edges.sharded.placement import Observations, one_each
+from gsnn_edges.sharded.program import Score, Side
+from gsnn_edges.sharded.task import Task, first_rows
+
+# Rounds that the targets make for a W that is given block by block: a device holds such a share
+# of its sources at a time.
+ROUNDS = 8
+
+
+def sharded_correlation(
+    a: Array,
+    g: Array,
+    *,
+    devices: Any = None,
+    mesh: Any = None,
+    method: Method = "spearman",
+    ties: Ties = "average",
+    row_chunk: int | None = None,
+    precision: Precision = "float32",
+) -> jax.Array:
+    """Correlate every column of ``a`` with every column of ``g``, over many devices.
+
+    Parameters
+    ----------
+    a, g : arrays of real numbers of shape (M, Na) and (M, Ng)
+        M >= 2 observations in rows. JAX arrays, sharded or not, or arrays of another library,
+        of which each device gets its own rows from the host.
+    devices : int, sequence of jax devices, or jax.sharding.Mesh, optional
+        Which devices share the work; by default those that the inputs are sharded over, else all.
+    mesh : jax.sharding.Mesh, optional
+        In place of ``devices``: all devices of it, whatever its axes.
+    method, ties, precision
+        As of `cross_correlation`.
+    row_chunk : int, optional
+        Sources that a device multiplies at a time. It bounds the products beside W; by default
+        2**23 of them.
+
+    Returns
+    -------
+    jax.Array of shape (Na, Ng)
+        Sharded by its rows where the number of devices divides Na. JAX shards evenly or not at
+        all: of any other Na, W is whole on every device, and `sharded_blocks` is the way to a W
+        that is too large for that.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `cross_correlation`; for devices that are not there, and under ``jax.jit``.
+
+    Notes
+    -----
+    Observations lie in rows, as they are captured. One all-to-all for each input brings whole
+    columns together, which are ranked without communication. The standardized targets then pass
+    from device to device in a ring, and each multiplies its own sources with those that pass.
+
+    On D devices each holds M Na / D and M Ng / D standardized values, twice M Ng / D that pass,
+    and Na Ng / D of W. It sends M (Na + Ng) / D values in the all-to-all, and M Ng (D - 1) / D in
+    the ring. The result is that of one device within rounding, with the same ranks. NaN and
+    infinity are looked for in arrays that this process holds all of.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> a = np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]], dtype=np.float32)
+    >>> sharded_correlation(a, a, devices=1).round(3).tolist()
+    [[1.0, 0.0], [0.0, 0.0]]
+    """
+    options = checked_options(a, g, method, ties, precision, row_chunk)
+    return plain_task(a, g, devices, mesh, options).whole()
+
+
+def sharded_blocks(
+    a: Array,
+    g: Array,
+    *,
+    devices: Any = None,
+    mesh: Any = None,
+    method: Method = "spearman",
+    ties: Ties = "average",
+    row_chunk: int | None = None,
+    precision: Precision = "float32",
+) -> Iterator[tuple[int, jax.Array]]:
+    """Give the rows of `sharded_correlation` block by block, and never hold W.
+
+    Parameters
+    ----------
+    a, g, devices, mesh, method, ties, precision
+        As of `sharded_correlation`.
+    row_chunk : int, optional
+        Sources at a time, over all devices; rounded up to a multiple of the devices. By default
+        an eighth of them.
+
+    Returns
+    -------
+    iterator of (top, block)
+        ``block`` has the rows of W from number ``top`` on, and is sharded by rows. All blocks
+        have one shape: the last one repeats rows where the size does not divide Na.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `sharded_correlation`, before the first block.
+
+    Notes
+    -----
+    Standardized targets stay on the devices, M Ng / D values on each; sources come and go. Each
+    block sends the targets round the ring once. Arrays of the host are sent chunk by chunk.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> a = np.random.default_rng(0).random((20, 5), dtype=np.float32)
+    >>> [(top, block.shape) for top, block in sharded_blocks(a, a, devices=1, row_chunk=2)]
+    [(0, (2, 5)), (2, (2, 5)), (3, (2, 5))]
+    """
+    options = checked_options(a, g, method, ties, precision, row_chunk)
+    return blocks(plain_task(a, g, devices, mesh, options._replace(row_chunk=None)), row_chunk)
+
+
+def sharded_channels(
+    a: Array,
+    g: Array,
+    members: tuple[np.ndarray, np.ndarray],
+    *,
+    devices: Any = None,
+    method: Method = "spearman",
+    ties: Ties = "average",
+    directions: int | None = None,
+    row_chunk: int | None = None,
+    precision: Precision = "float32",
+    project: Callable[..., Any],
+    norms: Callable[..., Any],
+) -> jax.Array:
+    """Give the channel score over many devices: see `channel_correlation`, which calls this.
+
+    Parameters
+    ----------
+    members : two arrays of shape (N, width)
+        The columns of each node of ``a`` and of ``g``, -1 for none. The columns of a node come
+        together on one device.
+    project, norms : callables
+        How rows of a node are reduced to ``directions``, and blocks of products to numbers.
+    """
+    options = checked_options(a, g, method, ties, precision, row_chunk)
+    sides = channel_sides(members, directions, project)
+    pair = observations(a, members[0]), observations(g, members[1])
+    score = make_score(pair, sides, options, norms=norms)
+    return Task(*pair, device_mesh(devices, None, (a, g)), score).whole()
+
+
+def plain_task(a: Array, g: Array, devices: Any, mesh: Any, options: Options) -> Task:
+    """Give the task of columns that are nodes."""
+    found = device_mesh(devices, mesh, (a, g))
+    pair = observations(a, one_each(a.shape[1])), observations(g, one_each(g.shape[1]))
+    return Task(*pair, found, make_score(pair, plain_sides(), options))
+
+
+def plain_sides() -> tuple[Side, Side]:
+    """Sides of nodes that have a column each; targets are shifted, which keeps digits."""
+    return Side(shift=False), Side(shift=True)
+
+
+def channel_sides(
+    members: tuple[np.ndarray, np.ndarray], directions: int | None, project: Callable[..., Any]
+) -> tuple[Side, Side]:
+    """Sides of nodes that have several columns, reduced to directions where these are fewer."""
+    sides = []
+    # Directions are those of centred rows, which a shift does not leave.
+    for table, shift in zip(members, (False, directions is None), strict=True):
+        width = int(table.shape[1])
+        kept = width if directions is None else min(width, directions)
+        sides.append(Side(shift, width, kept, project if kept < width else None))
+    return sides[0], sides[1]
+
+
+def make_score(
+    pair: tuple[Observations, Observations],
+    sides: tuple[Side, Side],
+    options: Options,
+    *,
+    pooled: bool = True,
+    norms: Callable[..., Any] | None = None,
+) -> Score:
+    """Give what is computed; a device multiplies some 2**23 numbers at a time."""
+    targets = max(1, len(pair[1].members))
+    each = max(1, targets * sides[0].kept * sides[1].kept)
+    row_chunk = options.row_chunk or max(1, BLOCK_ELEMENTS // each)
+    return Score(*options[:4], pair[0].samples, pooled, row_chunk, *sides, norms)
+
+
+def blocks(task: Task, row_chunk: int | None) -> Iterator[tuple[int, jax.Array]]:
+    """Give W by equal blocks of rows."""
+    if 0 in (task.sources, task.targets):
+        return
+    size = min(task.each(task.sources), rows_at_a_time(task, row_chunk))
+    resident = task.resident(size)
+    size *= task.mesh.size
+    if size > task.sources:
+        yield 0, first_rows(resident.block(0, size), task.sources, task.mesh)
+        return
+    for top in starts(task.sources, size):
+        yield top, resident.block(top, top + size)
+
+
+def starts(count: int, size: int) -> Iterator[int]:
+    """Cover a range by windows of this size; the last one overlaps its neighbour."""
+    for start in range(0, count, size):
+        yield min(start, count - size)
+
+
+def rows_at_a_time(task: Task, row_chunk: int | None) -> int:
+    """Say how many sources a device has at a time."""
+    if row_chunk is None:
+        return -(-task.each(task.sources) // ROUNDS)
+    return task.each(row_chunk)

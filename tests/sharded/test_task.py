@@ -1,0 +1,40 @@
+"""Layer pairs, pooled and averaged; targets that come in batches."""
+
+import numpy as np
+import oracles
+import shards
+from numpy.testing import assert_allclose
+
+from gsnn_edges.sharded.arguments import checked_options
+from gsnn_edges.sharded.correlation import plain_task
+from gsnn_edges.sharded.task import local_rows
+
+
+def layers():
+    """Three layer pairs of 43 samples."""
+    return [x[:129].reshape(3, 43, -1) for x in shards.inputs()]
+
+
+def test_pooled_layers_keep_the_order_of_observations(eight):
+    a, g = (x.reshape(129, -1) for x in layers())
+    # Ordinal ranks depend on that order.
+    expected = oracles.correlation(a, g, ties="ordinal")
+    assert_allclose(eight.arrays["pooled"], expected, atol=8e-6, rtol=0)
+
+
+def test_mean_of_layers(eight):
+    pairs = zip(*layers(), strict=True)
+    expected = np.mean([oracles.correlation(a, g, ties="ordinal") for a, g in pairs], axis=0)
+    assert_allclose(eight.arrays["mean"], expected, atol=8e-6, rtol=0)
+
+
+def test_targets_in_batches_keep_their_places():
+    a, g = shards.inputs()
+    options = checked_options(a, g, "spearman", "average", "float32", None)
+    resident = plain_task(a, g, 1, None, options).resident(5)
+    found = np.zeros((20, 13), np.float32)
+    for first, rows in local_rows(resident.block(0, 20)):
+        found[first : first + len(rows)] = rows
+    assert resident.batches == 3
+    assert_allclose(found[:16], oracles.correlation(a, g), atol=8e-6, rtol=0)
+    assert_allclose(found[16:], 0, atol=0)
