@@ -84,6 +84,13 @@ def test_masks_follow_the_seed(tmp_path):
     assert (first != other).any()
 
 
+@pytest.mark.parametrize(("rows", "batch_size"), [(9, 7), (8, 8), (7, 10), (3, 2)])
+def test_one_unit_may_end_within_a_batch(tmp_path, rows, batch_size):
+    model, (x, y) = TinyGSNN(EVEN), data(rows)
+    store = capture_to_store(tmp_path / "seen.zarr", model, MSE, x, y, batch_size=batch_size)
+    assert_array_equal(store.read("g"), capture(model, MSE, x, y, batch_size=batch_size)[1].numpy())
+
+
 def files_of(path):
     return {str(p.relative_to(path)): p.read_bytes() for p in path.rglob("*") if p.is_file()}
 

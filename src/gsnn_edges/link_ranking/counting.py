@@ -8,6 +8,7 @@ import numpy as np
 from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Array
 from gsnn_edges.link_ranking.pools import Pool
+from gsnn_edges.link_ranking.scores import Table, table_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,25 +31,6 @@ class Counts:
     scores: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Scores on the backend that ranks them, read as rows of sources or, axis 1, of targets."""
-
-    cells: Array
-    ops: backends.Backend
-    axis: int = 0
-
-    @property
-    def width(self) -> int:
-        """How many scores there are in a row."""
-        return int(self.cells.shape[1 - self.axis])
-
-    def rows(self, nodes: np.ndarray) -> Array:
-        """Scores of these nodes' rows, as floats."""
-        rows = self.ops.xp.take(self.cells, self.ops.adopt(nodes), axis=self.axis)
-        return as_float(rows.T if self.axis else rows, self.ops.xp)
-
-
 def competitors(
     scores: Array, queries: np.ndarray, truths: np.ndarray, chunk: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -56,7 +38,7 @@ def competitors(
 
     Parameters
     ----------
-    scores : (N, N) array, finite
+    scores : (N, N) array or `StoredMatrix`, finite
     queries, truths : (2, E) int64 arrays
     chunk : rows of ``scores`` at a time
 
@@ -82,14 +64,13 @@ def count(
 
     Parameters
     ----------
-    scores : (N, N) array, finite
+    scores : (N, N) array or `StoredMatrix`, finite
     queries, truths : (2, E) int64 arrays
     chunk : rows (of targets with axis 1) at a time
     axis : 0 to rank targets, 1 to rank sources
     pool : the pairs that compete, all where it is None; it holds every query
     """
-    ops = backends.of(scores).ranker()
-    table = Table(backends.move(scores, ops), ops, axis)
+    table = table_of(scores, axis)
     anchors, row = np.unique(queries[axis], return_inverse=True)
     found = [np.empty(queries.shape[1], kind) for kind in (np.int64, np.int64, np.int64, float)]
     for start in range(0, len(anchors), chunk):
@@ -141,13 +122,6 @@ def without(rows: Array, removed: Array, ops: backends.Backend) -> Array:
     """Put minus infinity, which is below every score, where a cell is removed."""
     lowest = ops.xp.asarray(-np.inf, dtype=rows.dtype, device=ops.device)
     return ops.xp.where(removed, lowest, rows)
-
-
-def as_float(x: Array, xp: Any) -> Array:
-    """Whole numbers as floats, so that a removed score can be minus infinity."""
-    if xp.isdtype(x.dtype, "real floating"):
-        return x
-    return xp.astype(x, xp.float64 if _checks.has_float64(xp) else xp.float32)
 
 
 def as_float64(x: Array, ops: backends.Backend) -> np.ndarray:

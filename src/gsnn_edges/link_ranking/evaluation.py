@@ -13,6 +13,7 @@ from gsnn_edges.link_ranking.counting import Counts, count
 from gsnn_edges.link_ranking.intervals import bootstrap
 from gsnn_edges.link_ranking.pools import Pool, checked_names, pool_of
 from gsnn_edges.link_ranking.result import LinkRanking, RankedQueries
+from gsnn_edges.link_ranking.scores import check_matrix, check_scores
 from gsnn_edges.link_ranking.separation import separation
 from gsnn_edges.link_ranking.ties import ranks_of
 
@@ -48,9 +49,11 @@ def evaluate_edges(
 
     Parameters
     ----------
-    A : array of shape (N, N)
+    A : array of shape (N, N), or StoredMatrix
         Scores: the larger, the stronger the evidence for an edge from row to column. NumPy,
         torch, JAX or another Array API array; torch and JAX arrays are ranked on their device.
+        A W on disk is read chunk by chunk; by columns for head rankings, which from a ``.npy``
+        reads short pieces of every row: prefer a ``.zarr`` for those.
     edge_index : array-like of whole numbers, shape (2, E)
         Query edges, sources above targets. Every column counts, duplicates too.
     all_true_edges : array-like of whole numbers, shape (2, E_total), or None
@@ -141,8 +144,7 @@ def evaluate_edges(
     given = edge_index if all_true_edges is None else all_true_edges
     truths = _checks.edge_index("all_true_edges", given, A.shape)
     reject_outside(edges, pool)
-    _checks.finite("A", A)
-    _checks.exact_as_float("A", A)
+    check_scores(A)
     doubts.warn_of_queries("evaluate_edges", edges, truths, square=True)
 
     axes = AXES[direction]
@@ -215,8 +217,7 @@ def units_of(edges: np.ndarray, axes: Sequence[int], cluster: str) -> np.ndarray
 
 def square(A: Array) -> int:
     """Reject what is not a square matrix of numbers, and give N."""
-    _checks.array("A", A)
-    _checks.ndim("A", A, 2, "(sources, targets)")
+    check_matrix(A)
     if A.shape[0] != A.shape[1]:
         raise ValueError(
             f"A must be square, with a row and a column for each node; got {tuple(A.shape)}"

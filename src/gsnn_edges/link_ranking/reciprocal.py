@@ -9,6 +9,7 @@ from gsnn_edges import _checks
 from gsnn_edges._typing import Array
 from gsnn_edges.link_ranking.counting import competitors
 from gsnn_edges.link_ranking.doubts import warn_of_queries
+from gsnn_edges.link_ranking.scores import check_matrix, check_scores
 from gsnn_edges.link_ranking.ties import realistic_rank
 
 
@@ -21,9 +22,11 @@ def mrr(A: Array, edge_index: Any, all_true_edges: Any, query_chunk_size: int = 
 
     Parameters
     ----------
-    A : array of shape (N, N)
+    A : array of shape (N, N), or StoredMatrix
         Scores: the larger, the stronger the evidence for an edge from row to column. NumPy,
         torch, JAX or another Array API array; torch and JAX arrays are ranked on their device.
+        Of a W on disk only the rows of sources with queries are held, chunk by chunk; all of it
+        is read once to see that it is finite.
     edge_index : array-like of whole numbers, shape (2, E)
         Query edges, sources above targets. Every column counts, duplicates too.
     all_true_edges : array-like of whole numbers, shape (2, E_total)
@@ -62,13 +65,11 @@ def mrr(A: Array, edge_index: Any, all_true_edges: Any, query_chunk_size: int = 
     >>> mrr(A, [[0, 1], [2, 2]], [[0, 1], [2, 2]])
     0.75
     """
-    _checks.array("A", A)
-    _checks.ndim("A", A, 2, "(sources, targets)")
+    check_matrix(A)
     chunk = _checks.whole_number("query_chunk_size", query_chunk_size, least=1)
     queries = _checks.edge_index("edge_index", edge_index, A.shape)
     truths = _checks.edge_index("all_true_edges", all_true_edges, A.shape)
-    _checks.finite("A", A)
-    _checks.exact_as_float("A", A)
+    check_scores(A)
     if queries.shape[1] == 0:
         warnings.warn("mrr: edge_index holds no edge, so the mean is nan", stacklevel=2)
         return float("nan")

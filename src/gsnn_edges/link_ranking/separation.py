@@ -7,8 +7,9 @@ import numpy as np
 
 from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Array
-from gsnn_edges.link_ranking.counting import Table, removed_cells, sort_each, without
+from gsnn_edges.link_ranking.counting import removed_cells, sort_each, without
 from gsnn_edges.link_ranking.pools import Pool
+from gsnn_edges.link_ranking.scores import table_of
 
 # Scores that are sorted together: in cache they sort faster, and few blocks need few searches.
 BLOCK_SCORES = 1 << 18
@@ -45,7 +46,7 @@ def separation(
 
     Parameters
     ----------
-    scores : (N, N) array, finite
+    scores : (N, N) array or `StoredMatrix`, finite
     queries, truths : (2, E) int64 arrays
     own : float64 array of shape (E,), the queries' scores
     pool : Pool
@@ -74,8 +75,8 @@ def negatives_beside(
     scores: Array, own: np.ndarray, known: np.ndarray, pool: Pool, chunk: int
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Count the negatives above each of the sorted positives, level with it, and in all."""
-    ops = backends.of(scores).ranker()
-    table = Table(backends.move(scores, ops), ops)
+    table = table_of(scores)
+    ops = table.ops
     above, level = np.zeros((2, len(own)), np.int64)
     negatives = 0
     for start in range(0, pool.nodes, chunk):

@@ -210,7 +210,8 @@ class Recording:
         missing, unit = set(writer.missing), writer.facts.unit
         if not missing:
             return
-        parts = self.data.checked_parts(unit // self.data.batch_size or 1)
+        # One unit of all samples may end within a batch.
+        parts = self.data.checked_parts(-(-unit // self.data.batch_size))
         tracked = track(enumerate(parts), writer.facts.units, "capturing", verbose=verbose)
         for number, (x, y) in tracked:
             if number in missing:

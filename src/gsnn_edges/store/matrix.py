@@ -42,7 +42,8 @@ class StoredMatrix:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Of the scores."""
-        return np.dtype(self.cells.dtype)
+        found: np.dtype[Any] = np.dtype(self.cells.dtype)
+        return found
 
     def rows(self, indices: Any) -> np.ndarray:
         """Read the rows of these sources, (k, N)."""

@@ -1,0 +1,102 @@
+"""W that leaves as blocks: to a zarr array, or to a .npy file."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from gsnn_edges import _checks
+from gsnn_edges.streaming.products import Tile
+from gsnn_edges.streaming.rows import write_all
+from gsnn_edges.streaming.sizes import CHUNK
+
+
+@dataclass(frozen=True)
+class NpyMatrix:
+    """A .npy file of shape (N, N) that is filled tile by tile."""
+
+    path: Path
+    nodes: int
+    dtype: str
+
+    def prepare(self) -> None:
+        """Write the header, and make the file as long as it will be."""
+        with self.path.open("wb") as file:
+            header = {
+                "descr": npy_format.dtype_to_descr(np.dtype(self.dtype)),
+                "fortran_order": False,
+                "shape": (self.nodes, self.nodes),
+            }
+            npy_format.write_array_header_1_0(file, header)
+            file.truncate(file.tell() + self.nodes**2 * np.dtype(self.dtype).itemsize)
+
+    def put(self, tile: Tile, block: np.ndarray) -> None:
+        """Write a tile, row by row."""
+        start = self.path.stat().st_size - self.nodes**2 * block.itemsize
+        with self.path.open("r+b", buffering=0) as file:
+            for row, values in enumerate(np.ascontiguousarray(block), tile.top):
+                file.seek(start + (row * self.nodes + tile.left) * block.itemsize)
+                write_all(file, values)
+
+    def save(self, facts: Mapping[str, Any]) -> Path:
+        """Give the path of the file; it has no room for facts."""
+        return self.path
+
+
+@dataclass(frozen=True)
+class ZarrMatrix:
+    """A zarr array of shape (N, N) that is filled tile by tile; a chunk is a part of one tile."""
+
+    path: Path
+    nodes: int
+    dtype: str
+    tile: int
+
+    def prepare(self) -> None:
+        """Make an array without chunks; values are not compressed, as they hardly shrink."""
+        zarr = _checks.library("zarr", "W in a .zarr needs zarr", "store")
+        shutil.rmtree(self.path, ignore_errors=True)
+        edge = min(self.nodes, chunk_edge(self.tile))
+        zarr.create_array(
+            os.fspath(self.path),
+            shape=(self.nodes, self.nodes),
+            dtype=self.dtype,
+            chunks=(edge, edge),
+            compressors=None,
+            fill_value=0,
+            attributes={"format": "gsnn-edges matrix", "version": 1},
+        )
+
+    def put(self, tile: Tile, block: np.ndarray) -> None:
+        """Write a tile chunk by chunk: several at once would be copied at once."""
+        zarr = _checks.library("zarr", "W in a .zarr needs zarr", "store")
+        array: Any = zarr.open_array(os.fspath(self.path), mode="r+")
+        edge = array.chunks[0]
+        for top in range(tile.top, tile.bottom, edge):
+            for left in range(tile.left, tile.right, edge):
+                bottom, right = min(top + edge, tile.bottom), min(left + edge, tile.right)
+                part = block[top - tile.top : bottom - tile.top, left - tile.left :]
+                array[top:bottom, left:right] = part[:, : right - left]
+
+    def save(self, facts: Mapping[str, Any]) -> Path:
+        """Note what W was made of, and give the path of the array."""
+        zarr = _checks.library("zarr", "W in a .zarr needs zarr", "store")
+        zarr.open_array(os.fspath(self.path), mode="r+").attrs.update(facts)
+        # What a killed process was writing.
+        for leftover in self.path.rglob("*.partial"):
+            leftover.unlink()
+        return self.path
+
+
+def chunk_edge(tile: int) -> int:
+    """Give the edge of chunks that fill a tile; a chunk of two tiles would be written twice.
+
+    >>> chunk_edge(4000), chunk_edge(300)
+    (1000, 300)
+    """
+    return -(-tile // -(-tile // CHUNK))

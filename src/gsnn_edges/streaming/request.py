@@ -1,0 +1,255 @@
+"""What a call of `correlate_store` asks for, when all its arguments keep their rules."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gsnn_edges import _checks, backends
+from gsnn_edges._typing import Device, Method, Precision, Ties
+from gsnn_edges.arguments import METHODS, PRECISIONS
+from gsnn_edges.backends import Backend
+from gsnn_edges.channels import node_tables
+from gsnn_edges.correlation import with_products
+from gsnn_edges.memory import bytes_of, in_words
+from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, TIES
+from gsnn_edges.scoring import LayerChoice, checked_layers
+from gsnn_edges.store import ObservationStore, open_store
+from gsnn_edges.streaming.above import checked_threshold
+from gsnn_edges.streaming.outputs import Output, checked_output
+from gsnn_edges.streaming.rows import bytes_in
+from gsnn_edges.streaming.sides import Side, Span
+from gsnn_edges.streaming.sizes import Job
+from gsnn_edges.streaming.top import checked_top
+
+
+@dataclass(frozen=True)
+class Request:
+    """A checked call.
+
+    Attributes
+    ----------
+    spans : sequence of (int, int)
+        Layer pairs of each matrix of the mean.
+    ops, precision
+        The backend with its products, and the dtype of all else.
+    settings : dict
+        What the result follows from, ready for JSON.
+    """
+
+    store: Any
+    output: Output | None
+    spans: Sequence[Span]
+    method: Method
+    ties: Ties
+    directions: int | None
+    ops: Backend
+    precision: Precision
+    max_memory: int
+    top: int | None
+    threshold: float | None
+    scratch: Path | None
+    resume: bool
+    verbose: bool
+    settings: dict[str, Any]
+
+    @property
+    def channels(self) -> bool:
+        """Whether nodes have several columns."""
+        return bool(self.store.score == "channels")
+
+    @property
+    def length(self) -> int:
+        """Observations of a matrix."""
+        first, last = self.spans[0]
+        return (last - first) * int(self.store.samples)
+
+    @property
+    def free_memory(self) -> int:
+        """Give the bound, less what the strongest targets take."""
+        pair = 8 + np.dtype(self.precision).itemsize
+        kept = 2 * pair * int(self.store.nodes) * (self.top or 0)
+        if kept >= self.max_memory:
+            raise ValueError(
+                f"top must leave room in max_memory={in_words(self.max_memory)}; got {self.top}, "
+                f"which takes {in_words(kept)}: keep fewer, or give more memory"
+            )
+        return self.max_memory - kept
+
+    def sides(self) -> tuple[Side, Side]:
+        """Give sources and targets."""
+        # Directions are those of centred rows, which a shift does not leave.
+        members = self.members()
+        shared = (members, self.channels, self.directions, self.ops, self.method, self.ties)
+        return (
+            Side(self.store, "a", *shared, self.precision, False),
+            Side(self.store, "g", *shared, self.precision, self.directions is None),
+        )
+
+    def members(self) -> np.ndarray:
+        """Give the columns of each node."""
+        if not self.channels:
+            return np.arange(self.store.columns)[:, None]
+        # Only its shape is looked at.
+        empty = np.broadcast_to(np.float32(0), (self.length, self.store.columns))
+        nodes = self.store.column_nodes
+        return node_tables(empty, empty, nodes, nodes, self.store.nodes)[0]
+
+    def job(self) -> Job:
+        """Give what the sizes follow from."""
+        side, _ = self.sides()
+        item = np.dtype(self.precision).itemsize
+        copied = self.ops.name == "jax" or self.ops.product != "float32"
+        return Job(
+            nodes=side.count,
+            observations=self.length,
+            parts=len(self.spans),
+            widest=side.widest,
+            widths=(side.width, side.width),
+            read=np.dtype(self.store.dtype).itemsize,
+            item=item,
+            copies=3 if copied else 1,
+            unit=self.store.unit * (self.spans[0][1] - self.spans[0][0]),
+            compiled=self.directions is not None,
+        )
+
+
+def checked_request(
+    store: Any,
+    out: Any,
+    *,
+    method: Method,
+    ties: Ties,
+    layers: LayerChoice,
+    directions: int | None,
+    max_memory: Any,
+    top: Any,
+    threshold: Any,
+    precision: Precision,
+    backend: str,
+    device: Device,
+    scratch: Any,
+    resume: bool,
+    verbose: bool,
+) -> Request:
+    """Check all arguments of `correlate_store`."""
+    store = store if isinstance(store, ObservationStore) else open_store(store)
+    _checks.choice("method", method, METHODS)
+    _checks.choice("ties", ties, TIES)
+    _checks.choice("precision", precision, PRECISIONS)
+    chosen = checked_layers(layers, store.score, store.pairs)
+    directions = checked_directions(directions, store.score)
+    top, threshold = checked_top(top, store.nodes), checked_threshold(threshold)
+    spans = spans_of(chosen, store.pairs)
+    ops, dtype = checked_ops(store, spans, precision, backend, device)
+    settings = {
+        "observations": fingerprint(store),
+        "score": store.score,
+        "method": method,
+        "ties": ties,
+        "layers": chosen,
+        "directions": directions,
+        "precision": precision,
+        "top": top,
+        "threshold": threshold,
+    }
+    return Request(
+        store,
+        checked_output(out, kind_of(top, threshold)),
+        spans,
+        method,
+        ties,
+        directions,
+        ops,
+        dtype,
+        bytes_of("max_memory", max_memory),
+        top,
+        threshold,
+        checked_scratch(scratch),
+        _checks.flag("resume", resume),
+        _checks.flag("verbose", verbose),
+        settings,
+    )
+
+
+def kind_of(top: int | None, threshold: float | None) -> str:
+    """Give what is kept of W."""
+    if top is not None and threshold is not None:
+        raise ValueError(
+            f"top and threshold must not both be given; got {top} and {threshold}: call twice"
+        )
+    return "top" if top is not None else "threshold" if threshold is not None else "matrix"
+
+
+def spans_of(layers: str | int, pairs: int) -> list[Span]:
+    """Give the layer pairs of each matrix to average.
+
+    >>> spans_of("pooled", 3), spans_of("mean", 3), spans_of("last", 3)
+    ([(0, 3)], [(0, 1), (1, 2), (2, 3)], [(2, 3)])
+    """
+    if layers == "pooled":
+        return [(0, pairs)]
+    if layers == "mean":
+        return [(pair, pair + 1) for pair in range(pairs)]
+    pair = pairs - 1 if layers == "last" else int(layers)
+    return [(pair, pair + 1)]
+
+
+def checked_directions(directions: Any, score: str) -> int | None:
+    """Give a number of directions where nodes have several columns."""
+    found: int | None = _checks.whole_number_or_none("directions", directions, least=1)
+    if found is not None and score != "channels":
+        raise ValueError(
+            f"directions={found} needs a store of score='channels'; got {score!r}, which has "
+            "one column a node: leave directions out"
+        )
+    return found
+
+
+def checked_ops(
+    store: Any, spans: Sequence[Span], precision: Precision, backend: str, device: Device
+) -> tuple[Backend, Precision]:
+    """Give the backend, and the dtype of ranks and result."""
+    ops = backends.load(backend, device)
+    length = (spans[0][1] - spans[0][0]) * store.samples
+    least = 3 if store.score == "channels" else 2
+    if length < least:
+        raise ValueError(
+            f"store must have at least {least} observations for each matrix; got {length}: capture "
+            "more samples"
+        )
+    if precision == "float64" or length >= FLOAT32_OBSERVATIONS:
+        _checks.float64_there(ops.xp, "this correlation")
+        precision = "float64"
+    if np.dtype(store.dtype) == np.float64:
+        _checks.float64_there(ops.xp, "a store of dtype float64")
+    return with_products(ops, precision)
+
+
+def checked_scratch(scratch: Any) -> Path | None:
+    """Give a folder that is there."""
+    if scratch is None:
+        return None
+    if not isinstance(scratch, str | os.PathLike):
+        raise TypeError(f"scratch must be a text or a path; got {type(scratch).__name__}")
+    path = Path(scratch).absolute()
+    if not path.is_dir():
+        raise NotADirectoryError(
+            f"scratch must be a folder that is there; got {str(path)!r}: make it first"
+        )
+    return path
+
+
+def fingerprint(store: Any) -> str:
+    """Tell observations from others: a digest of their shape, their making, and two columns."""
+    facts = [store.pairs, store.samples, store.columns, store.nodes, store.score, store.provenance]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
+    digest.update(bytes_in(np.ascontiguousarray(store.column_nodes, np.int64)))
+    for side, column in (("a", 0), ("g", store.columns - 1)):
+        digest.update(bytes_in(np.ascontiguousarray(store.read(side, (column, column + 1)))))
+    return digest.hexdigest()

@@ -1,0 +1,40 @@
+"""Stores of observations, small and awkward."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from gsnn_edges.store import StoreWriter
+
+PAIRS, SAMPLES, COLUMNS = 3, 101, 23
+
+
+def draw(seed=0, pairs=PAIRS, samples=SAMPLES, columns=COLUMNS):
+    """Tied activations, and gradients that go with some of them; a constant column on each side."""
+    rng = np.random.default_rng(seed)
+    a, noise = rng.standard_normal((2, pairs, samples, columns), np.float32)
+    g = noise + a[..., ::-1]
+    a, g[..., 1] = np.maximum(a, 0), 2
+    a[..., 5] = 0
+    g[..., 2] = np.round(g[..., 2])
+    return a, g
+
+
+def write_store(path, a, g, **facts):
+    """Write observations (P, S, C) to a store."""
+    shape = dict(zip(("pairs", "samples", "columns"), a.shape, strict=True))
+    writer = StoreWriter.create(path, **shape, unit=40, dtype=str(a.dtype), **facts)
+    for unit in writer.missing:
+        top, bottom = writer.facts.rows_of(unit)
+        writer.put(unit, a[:, top:bottom], g[:, top:bottom])
+    return writer.finish()
+
+
+def digest(folder):
+    """All files below a folder, and what is in them."""
+    paths = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in paths
+    }

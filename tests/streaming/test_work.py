@@ -1,0 +1,161 @@
+"""Work that was killed, or that a full disk stopped, goes on and ends with the same bytes."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from numpy.testing import assert_array_equal
+from stores import digest
+
+from gsnn_edges.store import open_matrix
+from gsnn_edges.streaming import correlate_store, rows, work
+from gsnn_edges.streaming.sizes import Sizes
+
+KILLED = """
+import os, signal, sys
+from gsnn_edges.streaming import above, correlate_store, journal, matrices, rows, top, work
+from gsnn_edges.streaming.sizes import Sizes
+held, kind, place, count, out = sys.argv[3] == "held", *sys.argv[4:8]
+work.sizes_for = lambda *_: Sizes(5, 7, held)
+work.STRETCH = 37
+left = int(count)
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def dying(original, when):
+    def call(*arguments):
+        global left
+        left -= 1
+        if left == 0 and when == "before":
+            die()
+        found = original(*arguments)
+        if left == 0:
+            die()
+        return found
+    return call
+
+owner, name, when = {
+    "rows": (rows.RowFile, "write", "after"),
+    "bytes": (rows, "write_all", "after"),
+    "mark": (journal.Journal, "mark", "before"),
+    "zarr": (matrices.ZarrMatrix, "put", "after"),
+    "npy": (matrices.NpyMatrix, "put", "after"),
+    "top": (top.TopSink, "put", "after"),
+    "threshold": (above.AboveSink, "put", "after"),
+    "save": (matrices.ZarrMatrix, "save", "after"),
+    "remove": (work.Work, "remove", "before"),
+}[place]
+setattr(owner, name, dying(getattr(owner, name), when))
+options = {"top": {"top": 3}, "threshold": {"threshold": 0.1}}.get(kind, {})
+correlate_store(sys.argv[1], os.path.join(sys.argv[2], out), layers="mean", **options)
+"""
+
+
+def run(store, folder, *arguments):
+    """Correlate in a process of its own, which may be killed."""
+    folder.mkdir(exist_ok=True)
+    command = [sys.executable, "-c", KILLED, str(store.path), str(folder), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("regime", "kind", "place", "counts"),
+    [
+        ("scratch", "zarr", "rows", (1, 9)),
+        ("scratch", "zarr", "mark", (1, 12)),
+        ("scratch", "npy", "bytes", (3, 60)),
+        ("held", "zarr", "zarr", (1, 5)),
+        ("held", "npy", "npy", (1, 9)),
+        ("held", "top", "top", (2, 7)),
+        ("held", "threshold", "threshold", (2, 7)),
+        ("held", "zarr", "save", (1,)),
+        ("held", "npy", "remove", (1,)),
+    ],
+)
+def test_a_killed_call_goes_on(magnitudes, tmp_path, regime, kind, place, counts):
+    out = {"top": "t.npz", "threshold": "t.npz"}.get(kind, f"W.{kind}")
+    whole = run(magnitudes, tmp_path / "whole", regime, kind, place, -1, out)
+    assert whole.returncode == 0, whole.stderr
+    for count in counts:
+        folder = tmp_path / f"killed-{count}"
+        killed = run(magnitudes, folder, regime, kind, place, count, out)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        assert (folder / f"{out}.unfinished").exists()
+        done = run(magnitudes, folder, regime, kind, place, -1, out)
+        assert done.returncode == 0, done.stderr
+        assert digest(folder) == digest(tmp_path / "whole")
+
+
+@pytest.fixture
+def stopped(magnitudes, tmp_path, monkeypatch):
+    """A call that an error stopped in its second phase, and what it was called with."""
+    monkeypatch.setattr(work, "sizes_for", lambda *_: Sizes(5, 7, False))
+    put = work.ZarrMatrix.put
+    calls = []
+
+    def full(self, tile, block):
+        calls.append(tile.number)
+        if len(calls) == 3:
+            raise OSError(28, "No space left on device")
+        put(self, tile, block)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(work.ZarrMatrix, "put", full)
+        with pytest.raises(OSError, match="10 blocks of ranked columns and 2 tiles are kept in"):
+            correlate_store(magnitudes, tmp_path / "W.zarr")
+    return magnitudes, tmp_path / "W.zarr"
+
+
+def test_a_full_disk_keeps_what_is_done(stopped, tmp_path, monkeypatch):
+    store, out = stopped
+    assert not out.exists()
+    whole = correlate_store(store, tmp_path / "whole.zarr").to_numpy()
+    monkeypatch.setattr(work.Side, "rows", None)  # columns are ranked already
+    assert_array_equal(correlate_store(store, out).to_numpy(), whole)
+
+
+def test_a_disk_that_is_full_while_columns_are_ranked(magnitudes, tmp_path, monkeypatch):
+    monkeypatch.setattr(work, "sizes_for", lambda *_: Sizes(5, 7, False))
+    write, calls = rows.write_all, []
+
+    def full(file, values):
+        calls.append(file)
+        if len(calls) == 4:
+            raise OSError(28, "No space left on device")
+        write(file, values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "write_all", full)
+        with pytest.raises(OSError, match=r"3 blocks of .* 0 tiles .* call again with the same"):
+            correlate_store(magnitudes, tmp_path / "W.zarr")
+        calls.clear()
+        with pytest.raises(OSError, match="nothing was kept: make room, or name a larger disk"):
+            correlate_store(magnitudes, top=1)
+    found = correlate_store(magnitudes, tmp_path / "W.zarr")
+    assert_array_equal(found.to_numpy(), correlate_store(magnitudes, tmp_path / "V.npy").to_numpy())
+
+
+def test_too_small_a_disk_is_known_before(magnitudes, tmp_path, monkeypatch):
+    monkeypatch.setattr(work, "sizes_for", lambda *_: Sizes(5, 7, False))
+    monkeypatch.setattr(work.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(OSError, match="the standardized rows, 56KB; got 1KB free"):
+        correlate_store(magnitudes, tmp_path / "W.zarr")
+
+
+def test_other_settings_are_not_mixed(stopped):
+    store, out = stopped
+    with pytest.raises(ValueError, match="max_memory was 2000000000 and is 1000000000: call with"):
+        correlate_store(store, out, max_memory="1GB")
+    correlate_store(store, out, max_memory="1GB", resume=False)
+    assert open_matrix(out).shape == (23, 23)
+
+
+def test_rows_that_are_gone_are_missed(stopped):
+    store, out = stopped
+    (Path(f"{out}.unfinished") / "W.zarr.unfinished.rows" / "g-0").unlink()
+    with pytest.raises(FileNotFoundError, match="g-0 are missing or cut short: give resume=False"):
+        correlate_store(store, out)
