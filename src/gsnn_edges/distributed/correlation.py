@@ -1,0 +1,190 @@
+"""correlate_distributed: what the caller asks for, checked, and handed to a worker."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from gsnn_edges import _checks
+from gsnn_edges._typing import Method, Ties
+from gsnn_edges.arguments import METHODS
+from gsnn_edges.distributed.job import Job
+from gsnn_edges.distributed.journal import Output
+from gsnn_edges.distributed.supervision import Watch
+from gsnn_edges.progress import track
+from gsnn_edges.ranks import TIES
+from gsnn_edges.scoring import LayerChoice, Score, checked_layers
+from gsnn_edges.store import StoredMatrix, open_matrix, open_store
+
+
+def correlate_distributed(
+    store: Any,
+    out: Any,
+    *,
+    coordinator: str | None = None,
+    processes: int | None = None,
+    process: int | None = None,
+    method: Method = "spearman",
+    ties: Ties = "average",
+    layers: LayerChoice = None,
+    directions: int | None = None,
+    row_chunk: int | None = None,
+    timeout: float = 15.0,
+    start_timeout: float = 300.0,
+    resume: bool = True,
+    verbose: bool = False,
+) -> StoredMatrix:
+    """Correlate a store of observations over the devices of many processes, by JAX.
+
+    Every process makes the same call, but for ``process``; each on its own machine, or for its
+    own devices.
+
+    Parameters
+    ----------
+    store : ObservationStore or path
+        On a disk that all processes see.
+    out : path
+        Where W goes, on a disk that all processes see: a name that ends with .zarr.
+    coordinator : str, optional
+        "host:port" of process 0, with a port that is free there.
+    processes, process : int, optional
+        How many there are, and which this is, from 0. All three are left out on a cluster that
+        JAX knows (Slurm, TPU pods, Open MPI, ...), and ``processes=1`` needs nobody.
+    method, ties
+        As of `cross_correlation`.
+    layers : {"pooled", "mean", "last"} or int, optional
+        As of `FunctionEdgeInferer.infer`.
+    directions : int, optional
+        As of `channel_correlation`; for a store of channels.
+    row_chunk : int, optional
+        Source nodes at a time, over all devices. By default an eighth of them. A run that goes on
+        keeps the blocks of the first.
+    timeout : float
+        Seconds without a sign of life after which a process counts as gone.
+    start_timeout : float
+        Seconds in which all processes must have joined.
+    resume : bool
+        Go on with an output that an earlier call began; else make it anew.
+    verbose : bool
+        Process 0 shows progress on standard error.
+
+    Returns
+    -------
+    StoredMatrix
+        W of shape (N, N), float32, whole; the same in all processes.
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        For arguments that break their rules, a store that cannot be read, an ``out`` that holds
+        something else or W of other settings.
+    MemoryError
+        When a block does not fit on a device.
+    RuntimeError
+        When another process is gone. Blocks that are finished are kept; the same call, in all
+        processes, goes on with the others.
+
+    Notes
+    -----
+    JAX runs in a process of its own, which the calling one starts and watches over: the runtime
+    ends the process it lives in when another machine is lost. So the caller gets an error, and
+    its own JAX is not touched. Where one process only may use an accelerator, as on a TPU, the
+    caller must not have started JAX on it before.
+
+    On D devices each holds M N / D standardized values of the targets, twice as many that pass
+    by, and a chunk of sources; each process reads its own samples of the store, once.
+
+    Examples
+    --------
+    >>> correlate_distributed("missing.zarr", "W.zarr", processes=1)
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: ...
+    """
+    _checks.choice("method", method, METHODS)
+    _checks.choice("ties", ties, TIES)
+    check_crew(coordinator, processes, process)
+    opened = open_store(getattr(store, "path", store))
+    path = checked_out(out)
+    job = Job(
+        store=str(Path(opened.path).resolve()),
+        out=str(path),
+        method=method,
+        ties=ties,
+        layers=checked_layers(layers, cast(Score, opened.score), opened.pairs),
+        directions=_checks.whole_number_or_none("directions", directions, least=1),
+        row_chunk=_checks.whole_number_or_none("row_chunk", row_chunk, least=1),
+        resume=_checks.flag("resume", resume),
+        coordinator=coordinator,
+        processes=processes,
+        process=process,
+        start_timeout=seconds("start_timeout", start_timeout),
+    )
+    output = Output(path, job.facts(opened))
+    output.check(resume=resume)
+    if not (resume and output.complete()):
+        watch = Watch(job, output, seconds("timeout", timeout))
+        follow(watch, verbose=_checks.flag("verbose", verbose))
+    return open_matrix(path)
+
+
+def follow(watch: Watch, *, verbose: bool) -> None:
+    """Wait for the end, with a bar in process 0."""
+    progress = watch.progress()
+    for done, total in progress:
+        shown = verbose and watch.crew is not None and watch.crew.process == 0
+        for _ in track(rounds(progress, done, total), total, "correlate", verbose=shown):
+            pass
+
+
+def rounds(progress: Iterator[tuple[int, int]], done: int, total: int) -> Iterator[int]:
+    """Give a number for each round that is done."""
+    yield from range(done)
+    while done < total:
+        done, total = next(progress)
+        yield done
+
+
+def check_crew(coordinator: str | None, processes: int | None, process: int | None) -> None:
+    """Reject a description of the processes that is not whole."""
+    if processes is not None:
+        _checks.whole_number("processes", processes, least=1)
+    if process is not None:
+        number = _checks.whole_number("process", process, least=0)
+        if processes is not None and number >= processes:
+            raise ValueError(
+                f"process must lie in 0 .. {processes - 1}, as there are {processes}; got {number}"
+            )
+    given = [value is not None for value in (coordinator, processes, process)]
+    if any(given) and not all(given) and processes != 1:
+        raise ValueError(
+            "coordinator, processes and process go together; got "
+            f"coordinator={coordinator!r}, processes={processes!r}, process={process!r}: give all "
+            "three, or none on a cluster that JAX knows, or processes=1"
+        )
+    if coordinator is not None and not coordinator.rpartition(":")[2].isdigit():
+        raise ValueError(
+            f"coordinator must be 'host:port' of process 0; got {_checks.shown(coordinator)}: add "
+            "a port that is free there, as 'node-0:12345'"
+        )
+
+
+def checked_out(out: Any) -> Path:
+    """Give the path of W."""
+    path = Path(out)
+    if path.suffix != ".zarr":
+        raise ValueError(
+            f"out must end with .zarr, which many processes can write to; got {str(out)!r}: "
+            "rename it"
+        )
+    return path.resolve()
+
+
+def seconds(name: str, value: Any) -> float:
+    """Give a time above 0."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number of seconds; got {_checks.shown(value)}") from None
+    if not number > 0:
+        raise ValueError(f"{name} must be more than 0 seconds; got {number:g}")
+    return number

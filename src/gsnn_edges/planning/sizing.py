@@ -1,0 +1,326 @@
+"""What a correlation takes of each device: bytes, operations, traffic, seconds."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from gsnn_edges import _checks, backends
+from gsnn_edges._typing import Device, Precision
+from gsnn_edges.chunks import chunk_sizes
+from gsnn_edges.memory import bytes_of, in_words
+from gsnn_edges.planning.calibration import Calibration, calibrate
+
+ITEMS = {"float32": 4, "float64": 8}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What `plan` finds; bytes, operations and seconds are those of one device.
+
+    Attributes
+    ----------
+    nodes, observations, channels, layers, devices : int
+        What was asked for.
+    input_bytes, target_bytes, result_bytes, chunk_bytes : int
+        Activations and gradients; standardized targets, which stay; W; a chunk of sources.
+    total_bytes : int
+        All of them together.
+    memory : int or None
+        What a device has, None where nobody knows.
+    fits : bool or None
+        Whether ``total_bytes`` is within it.
+    row_chunk : int
+        Source nodes at a time.
+    ranked_values, flops : int
+        Values to rank, and floating-point operations of the product.
+    all_to_all_bytes, ring_bytes : int
+        Sent by a device: observations to columns, and targets around the ring.
+    scratch_bytes : int
+        Disk that `correlate_store` needs where memory does not hold everything, of one machine.
+    seconds : float
+        Ranking, product and, where its rate is known, traffic, one after another.
+    devices_needed : int or None
+        The fewest devices of this memory on which it fits.
+    calibration : Calibration
+        The rates behind ``seconds``.
+    """
+
+    nodes: int
+    observations: int
+    channels: int
+    layers: int
+    devices: int
+    input_bytes: int
+    target_bytes: int
+    result_bytes: int
+    chunk_bytes: int
+    total_bytes: int
+    memory: int | None
+    fits: bool | None
+    row_chunk: int
+    ranked_values: int
+    flops: int
+    all_to_all_bytes: int
+    ring_bytes: int
+    scratch_bytes: int
+    seconds: float
+    devices_needed: int | None
+    calibration: Calibration
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything as plain numbers and texts, ready for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """Write the plan as a table."""
+        size = f"{self.nodes:,} nodes x {self.observations:,} observations"
+        if self.channels > 1:
+            size += f", {self.channels} channels"
+        rows = [
+            ("inputs", in_words(self.input_bytes)),
+            ("standardized targets", in_words(self.target_bytes)),
+            ("W", in_words(self.result_bytes)),
+            (f"a chunk of {self.row_chunk:,} sources", in_words(self.chunk_bytes)),
+            ("together", f"{in_words(self.total_bytes)}{self.verdict()}"),
+            ("values to rank", f"{self.ranked_values:.2e}"),
+            ("product", f"{self.flops:.2e} flop"),
+        ]
+        if self.devices > 1:
+            rows.append(("sent", in_words(self.all_to_all_bytes + self.ring_bytes)))
+        rows.append(("time", f"{self.seconds:.3g} s ({self.calibration.source})"))
+        width = max(len(name) for name, _ in rows)
+        where = "on one device" if self.devices == 1 else f"on each of {self.devices:,} devices"
+        lines = [f"{size}, {where}:", *(f"  {name:{width}}  {value}" for name, value in rows)]
+        return "\n".join([*lines, *self.advice()])
+
+    def verdict(self) -> str:
+        """Say whether it fits."""
+        if self.memory is None:
+            return ""
+        return f" of {in_words(self.memory)}: {'it fits' if self.fits else 'it does not fit'}"
+
+    def advice(self) -> list[str]:
+        """Say what to do where it does not fit."""
+        if self.fits is not False:
+            return []
+        needed = (
+            f"{self.devices_needed:,} devices of that memory hold it"
+            if self.devices_needed
+            else "no number of devices of that memory holds it"
+        )
+        return [
+            f"{needed}; correlate_store does it on one machine within a bound, with "
+            f"{in_words(self.scratch_bytes)} of disk"
+        ]
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """A backend on a device of another memory, for the rule that chooses chunks."""
+
+    ops: backends.Backend
+    free: int | None
+
+    def free_bytes(self) -> int | None:
+        """Give the memory that is assumed."""
+        return self.free
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.ops, name)
+
+
+@dataclass(frozen=True)
+class Load:
+    """Bytes of a correlation on each of some devices, which share its nodes."""
+
+    nodes: int
+    observations: int
+    channels: int
+    layers: int
+    item: int
+    devices: int
+
+    @property
+    def columns(self) -> int:
+        """Columns of a side on a device."""
+        return -(-self.nodes // self.devices) * self.channels
+
+    @property
+    def length(self) -> int:
+        """Observations of one matrix."""
+        return -(-self.observations // self.layers)
+
+    @property
+    def side(self) -> int:
+        """Bytes of one side's observations."""
+        return self.columns * self.observations * self.item
+
+    @property
+    def targets(self) -> int:
+        """Bytes of the standardized targets of one matrix; two where they go around a ring."""
+        return (1 if self.devices == 1 else 2) * self.columns * self.length * self.item
+
+    @property
+    def result(self) -> int:
+        """Bytes of W; of its mean and of the next term where there are several matrices."""
+        copies = 1 if self.layers == 1 else 2
+        return copies * -(-self.nodes // self.devices) * self.nodes * self.item
+
+    def chunk(self, ops: backends.Backend, memory: int | None) -> tuple[int, int]:
+        """Source nodes at a time, and their bytes, by the kernel's own rule."""
+        own = -(-self.nodes // self.devices)
+        left = None if memory is None else max(0, memory - 2 * self.side)
+        assumed: Any = Assumed(ops, left)
+        widths = (self.channels, self.channels)
+        chunks = chunk_sizes(assumed, (self.length, own, own), self.item, None, widths)
+        return chunks.sources, chunks.sources * chunks.source_bytes
+
+    def total(self, ops: backends.Backend, memory: int | None) -> int:
+        """Bytes of all together."""
+        return 2 * self.side + self.targets + self.result + self.chunk(ops, memory)[1]
+
+
+def plan(
+    nodes: int,
+    observations: int,
+    *,
+    devices: int = 1,
+    memory: int | str | None = None,
+    channels: int = 1,
+    layers: int = 1,
+    backend: str = "numpy",
+    device: Device = None,
+    precision: Precision = "float32",
+    calibration: Calibration | str | None = None,
+    seed: int = 0,
+) -> Plan:
+    """Say what a correlation takes, before it is begun.
+
+    Parameters
+    ----------
+    nodes : int
+        Function nodes N.
+    observations : int
+        Layer pairs times samples, M.
+    devices : int
+        How many share it, each with a part of the nodes.
+    memory : int or str, optional
+        Of each device, in bytes or as "24GB"; by default what is free on this one.
+    channels, layers : int
+        Columns of a node, for the channel score, and matrices to average, each of M / layers
+        observations.
+    backend, device, precision
+        As of `cross_correlation`.
+    calibration : Calibration or path of one, optional
+        Rates of the device; by default they are measured here, in about two seconds.
+    seed : int
+        Of the values that are ranked to measure.
+
+    Returns
+    -------
+    Plan
+        ``str(plan)`` is a table.
+
+    Raises
+    ------
+    TypeError, ValueError, ImportError
+        For sizes below 1, an unknown unit of memory, or a backend that is not there.
+
+    Notes
+    -----
+    Ranking takes time by M log M for each column, the product 2 (N C)^2 M operations. A device
+    sends (D - 1) / D of its observations once, and passes on the targets of D - 1 others for each
+    chunk of its sources. docs/scaling.md has the formulas, and holds them against measured times.
+
+    Examples
+    --------
+    >>> rates = Calibration(ranked_values=1e8, rank_length=10_000, flops=1e11, copied_bytes=1e10)
+    >>> print(plan(3_000, 20_000, memory="24GB", calibration=rates))
+    3,000 nodes x 20,000 observations, on one device:
+      inputs                    480MB
+      standardized targets      240MB
+      W                         36MB
+      a chunk of 2,100 sources  244MB
+      together                  1000MB of 24GB: it fits
+      values to rank            1.20e+08
+      product                   3.60e+11 flop
+      time                      4.9 s (given)
+    """
+    whole = {"nodes": nodes, "observations": observations, "devices": devices}
+    whole |= {"channels": channels, "layers": layers}
+    least = {"observations": 2}
+    sizes = {k: _checks.whole_number(k, v, least=least.get(k, 1)) for k, v in whole.items()}
+    _checks.choice("precision", precision, tuple(ITEMS))
+    ops = backends.load(backend, device)
+    limit = ops.free_bytes() if memory is None else bytes_of("memory", memory)
+    load = Load(item=ITEMS[precision], **sizes)
+    if calibration is None:
+        calibration = calibrate(
+            backend,
+            device,
+            observations=load.length,
+            nodes=nodes,
+            precision=precision,
+            seed=_checks.whole_number("seed", seed, least=0),
+        )
+    elif not isinstance(calibration, Calibration):
+        calibration = Calibration.load(calibration)
+    return planned(load, ops, limit, calibration)
+
+
+def planned(load: Load, ops: backends.Backend, memory: int | None, rates: Calibration) -> Plan:
+    """Put the parts together."""
+    row_chunk, chunk_bytes = load.chunk(ops, memory)
+    total = load.total(ops, memory)
+    own = -(-load.nodes // load.devices)
+    ranked = 2 * load.columns * load.observations
+    flops = 2 * load.columns * load.nodes * load.channels * load.observations
+    others = load.devices - 1
+    all_to_all = 2 * load.side * others // load.devices
+    ring = load.side * others * -(-own // row_chunk)
+    seconds = rates.rank_seconds(ranked, load.length) + flops / rates.flops
+    seconds += 2 * load.result * load.layers / rates.copied_bytes
+    if rates.network_bytes is not None:
+        seconds += (all_to_all + ring) / rates.network_bytes
+    return Plan(
+        nodes=load.nodes,
+        observations=load.observations,
+        channels=load.channels,
+        layers=load.layers,
+        devices=load.devices,
+        input_bytes=2 * load.side,
+        target_bytes=load.targets,
+        result_bytes=load.result,
+        chunk_bytes=chunk_bytes,
+        total_bytes=total,
+        memory=memory,
+        fits=None if memory is None else total <= memory,
+        row_chunk=row_chunk,
+        ranked_values=ranked,
+        flops=flops,
+        all_to_all_bytes=all_to_all,
+        ring_bytes=ring,
+        scratch_bytes=2 * load.nodes * load.channels * load.observations * load.item,
+        seconds=seconds,
+        devices_needed=fewest(load, ops, memory),
+        calibration=rates,
+    )
+
+
+def fewest(load: Load, ops: backends.Backend, memory: int | None) -> int | None:
+    """Find the fewest devices on which it fits, by doubling and then by halving."""
+    if memory is None:
+        return None
+
+    def fits(devices: int) -> bool:
+        return replace(load, devices=devices).total(ops, memory) <= memory
+
+    high = 1
+    while not fits(high):
+        if high >= load.nodes:
+            return None
+        high *= 2
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fits(middle) else (middle, high)
+    return high

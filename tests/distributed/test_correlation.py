@@ -1,0 +1,128 @@
+"""Processes on this machine that make W together, also when one of them is killed."""
+
+import time
+
+import numpy as np
+import oracles
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from gsnn_edges.distributed import correlate_distributed
+from gsnn_edges.scoring import Scorer
+from gsnn_edges.store import open_matrix
+
+HERE = {"backend": "numpy", "device": None, "precision": "float32"}
+# Of a loaded machine; what is asked of the survivors stands apart.
+PATIENCE = 120
+
+
+def ended(run):
+    """Exit status, and what was said."""
+    said, _ = run.communicate(timeout=PATIENCE)
+    return run.returncode, said.strip()
+
+
+def finished_rows(folder):
+    return sum(len(path.read_text().splitlines()) for path in folder.glob("rows-*.txt"))
+
+
+def test_two_processes_give_the_channel_score_of_one(make_store, crew, tmp_path):
+    columns = np.random.default_rng(1).integers(0, 11, 37)
+    columns[0] = 11
+    store, a, g = make_store(score="channels", nodes=12, column_nodes=columns)
+    out = tmp_path / "W.zarr"
+    runs = crew(2, store=store, out=out, row_chunk=4)
+    assert [ended(run) for run in runs] == [(0, "")] * 2
+    scorer = Scorer(
+        score="channels",
+        layers="mean",
+        directions=None,
+        method="spearman",
+        ties="average",
+        row_chunk=None,
+        pairs=2,
+        nodes=12,
+        columns=columns,
+        where=HERE,
+    )
+    expected = scorer.matrix(a.reshape(-1, 37), g.reshape(-1, 37))
+    assert_allclose(open_matrix(out).to_numpy(), expected, atol=2e-6, rtol=0)
+    assert not out.with_name("W.zarr.journal").exists()
+
+
+def test_survivors_of_a_lost_coordinator_end_and_a_second_run_completes(make_store, crew, tmp_path):
+    store, a, g = make_store(columns=360)
+    call = {"store": store, "out": tmp_path / "W.zarr", "row_chunk": 6}
+    folder = tmp_path / "W.zarr.journal"
+    runs = crew(3, **call)
+    deadline = time.monotonic() + PATIENCE
+    while finished_rows(folder) < 12 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    runs[0].kill()
+    killed = time.monotonic()
+    for status, said in map(ended, runs[1:]):
+        assert status == 3
+        assert said.startswith("process 0 of 3 is gone: no sign of life for 15 s; finished blocks ")
+        assert said.endswith(f" of 360 are kept in {folder}; run the same command again to go on")
+    assert time.monotonic() - killed < 30
+    expected = oracles.correlation(a.reshape(-1, 360), g.reshape(-1, 360))
+    kept = np.concatenate([np.loadtxt(path, int, ndmin=2) for path in folder.glob("rows-*.txt")])
+    partial = open_matrix(folder / "W.zarr").to_numpy()
+    assert_allclose(partial[kept[:, 0]], expected[kept[:, 0]], atol=2e-6, rtol=0)
+    assert len(kept) < 360
+    assert [ended(run) for run in crew(3, **call)] == [(0, "")] * 3
+    assert_allclose(open_matrix(call["out"]).to_numpy(), expected, atol=2e-6, rtol=0)
+
+
+def test_one_process_needs_nobody_and_finds_what_is_finished(make_store, tmp_path):
+    store, a, g = make_store()
+    out = tmp_path / "W.zarr"
+    found = correlate_distributed(store, out, processes=1, layers=1, ties="ordinal")
+    expected = oracles.correlation(a[1], g[1], ties="ordinal")
+    assert_allclose(found.to_numpy(), expected, atol=2e-6, rtol=0)
+    before = (out / "zarr.json").stat().st_mtime_ns
+    again = correlate_distributed(store, out, processes=1, layers=1, ties="ordinal")
+    assert_array_equal(again.to_numpy(), found.to_numpy())
+    assert (out / "zarr.json").stat().st_mtime_ns == before
+    with pytest.raises(ValueError, match="method was 'spearman' and is 'pearson'"):
+        correlate_distributed(store, out, processes=1, layers=1, ties="ordinal", method="pearson")
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "phrase"),
+    [
+        ({"out": "W.npy"}, ValueError, "out must end with .zarr"),
+        ({"processes": 2}, ValueError, "coordinator, processes and process go together"),
+        ({"processes": 2, "process": 2}, ValueError, r"process must lie in 0 \.\. 1"),
+        ({"coordinator": "node", "process": 0}, ValueError, "coordinator must be 'host:port'"),
+        ({"method": "kendall"}, ValueError, "method must be one of"),
+        ({"ties": "first"}, ValueError, "ties must be one of"),
+        ({"layers": 7}, ValueError, "layers must be"),
+        ({"row_chunk": 0}, ValueError, "row_chunk must be at least 1"),
+        ({"directions": 0}, ValueError, "directions must be at least 1"),
+        ({"timeout": 0}, ValueError, "timeout must be more than 0 seconds"),
+        ({"start_timeout": "long"}, TypeError, "start_timeout must be a number of seconds"),
+        ({"resume": "yes"}, TypeError, "resume must be True or False"),
+        ({"verbose": 1}, TypeError, "verbose must be True or False"),
+        ({"store": "missing.zarr"}, FileNotFoundError, "missing.zarr"),
+    ],
+)
+def test_wrong_calls(make_store, tmp_path, changed, error, phrase):
+    call = {"store": make_store()[0], "out": tmp_path / "W.zarr", "processes": 1}
+    with pytest.raises(error, match=phrase):
+        correlate_distributed(**call | changed)
+    assert not (tmp_path / "W.zarr.journal").exists()
+
+
+def test_something_else_is_not_written_over(make_store, tmp_path):
+    (tmp_path / "W.zarr").mkdir()
+    (tmp_path / "W.zarr" / "notes.txt").write_text("mine")
+    for resume in (True, False):
+        with pytest.raises(FileExistsError, match="holds something else: give another path"):
+            correlate_distributed(
+                make_store()[0] if resume else tmp_path / "seen.zarr",
+                tmp_path / "W.zarr",
+                processes=1,
+                resume=resume,
+            )
+    assert (tmp_path / "W.zarr" / "notes.txt").read_text() == "mine"

@@ -1,0 +1,110 @@
+"""What the caller's process makes of all that a worker may do; the workers here only pretend."""
+
+import sys
+
+import pytest
+
+from gsnn_edges.distributed import crew, supervision
+from gsnn_edges.distributed.crew import Crew, Loss
+from gsnn_edges.distributed.job import Job
+from gsnn_edges.distributed.journal import Output
+from gsnn_edges.distributed.supervision import Watch
+
+START = """
+import json, os, signal, sys, time
+def say(kind, **facts): print(json.dumps({"kind": kind, **facts}), flush=True)
+job = json.loads(sys.stdin.readline())
+say("joined", process=0, count=COUNT)
+assert sys.stdin.readline() == "go\\n"
+say("started")
+"""
+ROUNDS = 'for done in range(4): say("progress", done=done, total=3)\n'
+LOST = 'say("error", type="ValueError", text="UNKNOWN: Gloo failed", lost=True); os._exit(1)'
+WAIT = "time.sleep(600)"
+
+
+@pytest.fixture
+def watch(tmp_path, monkeypatch):
+    """Watch a worker that follows a script, in a crew of so many."""
+    monkeypatch.setattr(crew, "BEAT", 0.05)
+    monkeypatch.setattr(supervision, "BEAT", 0.05)
+    facts = dict.fromkeys(Job.__annotations__) | {"store": "s", "out": "o", "start_timeout": 9}
+
+    def make(script, count=1, timeout=1.0):
+        whole = START.replace("COUNT", str(count)) + script
+        monkeypatch.setattr(supervision, "COMMAND", (sys.executable, "-c", whole))
+        return Watch(Job(**facts), Output(tmp_path / "W.zarr", {"nodes": 4}), timeout)
+
+    return make
+
+
+def test_progress_until_the_end(watch, tmp_path):
+    watching = watch(ROUNDS + 'say("done")')
+    assert list(watching.progress()) == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_library_prints_is_no_message(watch):
+    assert list(watch('print("hello", 3, sep="\\n")\n' + ROUNDS + 'say("done")').progress())[
+        -1
+    ] == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("script", "error", "phrase"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", RuntimeError, "killed by signal 9"),
+        ("os.abort()", RuntimeError, "ended with status -6; what it said is in .*worker-"),
+        ('say("error", type="TypeError", text="bad", lost=False)', TypeError, "^bad$"),
+        ('say("error", type="KeyError", text="odd", lost=False)', RuntimeError, "odd"),
+        (
+            'say("error", type="OSError", text="No space left on device", lost=False)',
+            OSError,
+            "No space left on device; no block is finished yet; run the same command again",
+        ),
+        (
+            'say("error", type="X", text="RESOURCE_EXHAUSTED: 9 bytes\\nmore", lost=True)',
+            MemoryError,
+            "9 bytes: give a smaller row_chunk, or more devices",
+        ),
+        (LOST, RuntimeError, "JAX's runtime gave up: UNKNOWN: Gloo failed"),
+    ],
+)
+def test_ends_of_a_worker(watch, script, error, phrase):
+    with pytest.raises(error, match=phrase):
+        list(watch(script).progress())
+
+
+@pytest.mark.parametrize("script", [WAIT, LOST, "os.abort()"])
+def test_a_silent_process_is_named(watch, script):
+    with pytest.raises(
+        RuntimeError, match=r"process 1 of 2 is gone: no sign of life for 1 s; no block .* again"
+    ):
+        list(watch(script, count=2).progress())
+
+
+def test_others_learn_of_a_failure_here(watch, tmp_path):
+    with pytest.raises(RuntimeError, match="signal 9"):
+        list(watch("os.kill(os.getpid(), signal.SIGKILL)", count=2, timeout=60).progress())
+    other = Crew(tmp_path / "W.zarr.journal", 1, 2, timeout=60)
+    other.watch()
+    loss = other.lost()
+    assert loss.process == 0
+    assert "signal 9" in loss.why
+
+
+def test_a_loss_that_another_has_seen_is_told_as_it_is(watch, tmp_path):
+    watching = watch(WAIT, count=3, timeout=60)
+    (tmp_path / "W.zarr.journal").mkdir()
+    Crew(tmp_path / "W.zarr.journal", 1, 3, 60).say("failed", Loss(2, "no sign of life for 60 s"))
+    with pytest.raises(RuntimeError, match="process 2 of 3 is gone: no sign of life for 60 s"):
+        list(watching.progress())
+
+
+def test_an_interrupted_caller_leaves_no_worker(watch):
+    watching = watch('say("progress", done=0, total=1); ' + WAIT)
+    progress = watching.progress()
+    next(progress)
+    with pytest.raises(KeyboardInterrupt):
+        progress.throw(KeyboardInterrupt)
+    assert watching.crew.read(0)["lost"] == [0, "KeyboardInterrupt"]
