@@ -2,9 +2,10 @@
 
     python docs/study.py --seeds 5 --records study.jsonl
 
-A record of each model is written as soon as it is made, and one that is there is not made again: a
-study that was cut off goes on where it was. Settings are those of ``gsnn-edges demo`` for each
-graph, but for what the tables name. Nothing is chosen by a score, and all runs are in the records.
+A record of each model is written as soon as it is made, and one that is there with all that is
+asked for is not made again: a study that was cut off goes on where it was. Settings are those of
+``gsnn-edges demo`` for each graph, but for what the tables name. Nothing is chosen by a score, and
+all runs are in the records.
 """
 
 import json
@@ -18,11 +19,13 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 import torch
+from leads import LEADS, Observed
 from results import commit, setting
 
 from gsnn_edges import cross_correlation
 from gsnn_edges.baselines import compare
 from gsnn_edges.channels import channel_correlation
+from gsnn_edges.choosing import Standing, standing
 from gsnn_edges.demo.gsnn import GSNN
 from gsnn_edges.demo.simulation import Problem, simulate
 from gsnn_edges.demo.topologies import Topology, graph
@@ -99,13 +102,16 @@ def last_pair(seen: ChannelObservations) -> np.ndarray:
     return channels(seen.a[-seen.samples :], seen.g[-seen.samples :], seen.nodes)
 
 
+# The two scores that the known edges choose from, and what they choose.
+MAGNITUDE, CHANNELS, AUTO = "magnitude, pooled", "channels, mean over pairs", "auto"
+
 # A score is a line here; it gives (N, N) on the host.
 SCORES: dict[str, Callable[[Seen], np.ndarray]] = {
-    "magnitude, pooled": lambda seen: cross_correlation(seen.a, seen.g).numpy(),
+    MAGNITUDE: lambda seen: cross_correlation(seen.a, seen.g).numpy(),
     "magnitude, mean over pairs": lambda seen: mean_over_pairs(
         cross_correlation, seen.a, seen.g, seen.channels.samples
     ),
-    "channels, mean over pairs": lambda seen: mean_over_pairs(
+    CHANNELS: lambda seen: mean_over_pairs(
         channels, seen.channels.a, seen.channels.g, seen.channels.samples, seen.channels.nodes
     ),
     "channels, pooled": lambda seen: channels(
@@ -116,7 +122,8 @@ SCORES: dict[str, Callable[[Seen], np.ndarray]] = {
 
 
 @click.command(help=__doc__)
-@click.option("--seeds", default=5, show_default=True, help="Seeds of each setting, from 0.")
+@click.option("--seeds", default=5, show_default=True, help="Seeds of each setting.")
+@click.option("--first", default=0, show_default=True, help="The first of them.")
 @click.option(
     "--graph", "graphs", type=click.Choice(GRAPHS), multiple=True, default=GRAPHS, help="Graphs."
 )
@@ -128,6 +135,7 @@ SCORES: dict[str, Callable[[Seen], np.ndarray]] = {
     help="What is seen.",
 )
 @click.option("--epochs", type=int, help="By default as many as suit the graph.")
+@click.option("--leads", is_flag=True, help="Add what was tried and did not win (docs/leads.py).")
 @click.option(
     "--records",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -137,29 +145,31 @@ SCORES: dict[str, Callable[[Seen], np.ndarray]] = {
 )
 def main(
     seeds: int,
+    first: int,
     graphs: tuple[str, ...],
     observed: tuple[str, ...],
     epochs: int | None,
+    leads: bool,
     records: Path,
 ) -> None:
     """Run what is missing, and print what was run and what came of it."""
     made = read(records)
     setups = [setup for setup in SETUPS if setup[0] in graphs and setup[1] in observed]
-    wanted = list(runs(setups, seeds, epochs))
+    wanted = list(runs(setups, range(first, first + seeds), epochs))
     for place, run in enumerate(wanted):
-        if run.key not in made:
+        if not holds(made.get(run.key), leads):
             click.echo(f"{place + 1} of {len(wanted)}: {run.key}", err=True)
-            made[run.key] = record_of(run)
+            made[run.key] = record_of(run, leads)
             write(records, made)
     shown = [made[run.key] for run in wanted]
-    for lines in (heading(shown), *tables(shown)):
+    for lines in (heading(shown), *tables(shown, leads)):
         click.echo("\n".join(lines) + "\n")
 
 
-def runs(setups: list[tuple[str, str]], seeds: int, epochs: int | None) -> Iterator[Run]:
+def runs(setups: list[tuple[str, str]], seeds: range, epochs: int | None) -> Iterator[Run]:
     """Give all runs, whole seeds first."""
     usual = {name: recipe_for(graph(name)).epochs for name in GRAPHS}
-    for seed in range(seeds):
+    for seed in seeds:
         for name, observed in setups:
             for norm, shared in MODELS:
                 many = usual[name] if epochs is None else epochs
@@ -172,6 +182,11 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
     return {record["key"]: record for record in map(json.loads, lines)}
 
 
+def holds(record: dict[str, Any] | None, leads: bool) -> bool:
+    """Whether a record is there, with all that is asked for."""
+    return record is not None and "choices" in record and (not leads or "leads" in record)
+
+
 def write(path: Path, records: dict[str, dict[str, Any]]) -> None:
     """Write all records, a line each; the file is whole at any time."""
     unfinished = path.with_name(f".{path.name}.unfinished")
@@ -180,7 +195,7 @@ def write(path: Path, records: dict[str, dict[str, Any]]) -> None:
     os.replace(unfinished, path)
 
 
-def record_of(run: Run) -> dict[str, Any]:
+def record_of(run: Run, leads: bool) -> dict[str, Any]:
     """Simulate, train and score one model, trained and untrained, beside all baselines."""
     start = time.perf_counter()
     topology = observed_at(graph(run.graph), run.observed, run.seed)
@@ -190,11 +205,16 @@ def record_of(run: Run) -> dict[str, Any]:
     matrices = {f"untrained, {name}": W for name, W in scored(model, problem)}
     losses = trained(model, problem, recipe, run.seed)
     matrices |= {f"trained, {name}": W for name, W in scored(model, problem)}
+    chosen = choices(matrices, problem.known_edges)
+    if leads:
+        matrices |= followed(model, problem, matrices)
     return {
         "key": run.key,
         **run._asdict(),
         "loss": losses[-1] if losses else None,
         **ranked(matrices, topology, problem, activations(model, problem), run.seed),
+        "choices": chosen,
+        **({"leads": True} if leads else {}),
         "seconds": round(time.perf_counter() - start, 2),
         "commit": commit(),
     }
@@ -248,8 +268,34 @@ def scored(model: GSNN, problem: Problem) -> Iterator[tuple[str, np.ndarray]]:
     for side, use_prenorm in SIDES.items():
         a, g = capture(model, crit, *rows, use_prenorm=use_prenorm)
         seen = Seen(a, g, capture_channels(model, crit, *rows, use_prenorm=use_prenorm))
-        for name, score in SCORES.items():
-            yield f"{name}, {side}", score(seen)
+        found = {name: score(seen) for name, score in SCORES.items()}
+        pair = found[MAGNITUDE], found[CHANNELS]
+        found[AUTO] = pair[0 if standing(*pair, problem.known_edges).score == "magnitude" else 1]
+        for name, W in found.items():
+            yield f"{name}, {side}", W
+
+
+def followed(
+    model: GSNN, problem: Problem, matrices: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Give the leads of a trained model, pre-norm, for which both scores are there."""
+    rows = torch.from_numpy(problem.x_test), torch.from_numpy(problem.y_test)
+    seen = capture_channels(model, torch.nn.MSELoss(), *rows)
+    pair = (matrices[f"trained, {name}, pre-norm"] for name in (MAGNITUDE, CHANNELS))
+    columns = (x.numpy() for x in seen[:3])
+    observed = Observed(*columns, seen.samples, problem.known_edges, *pair)
+    return {name: lead(observed) for name, lead in LEADS.items()}
+
+
+def choices(matrices: dict[str, np.ndarray], known: np.ndarray) -> dict[str, Any]:
+    """Say for each state and side what the known edges chose, and by what."""
+    found = {}
+    for state in ("untrained", "trained"):
+        for side in SIDES:
+            pair = (matrices[f"{state}, {name}, {side}"] for name in (MAGNITUDE, CHANNELS))
+            why: Standing = standing(*pair, known)
+            found[f"{state}, {side}"] = {"score": why.score, **why.as_json()}
+    return found
 
 
 def activations(model: GSNN, problem: Problem) -> torch.Tensor:
@@ -307,13 +353,13 @@ def heading(records: list[dict[str, Any]]) -> Iterator[str]:
     yield f"- runs: {len(records)}, {sum(r['seconds'] for r in records):.0f} s in all"
 
 
-def tables(records: list[dict[str, Any]]) -> Iterator[Iterator[str]]:
+def tables(records: list[dict[str, Any]], leads: bool) -> Iterator[Iterator[str]]:
     """Give the tables of each setup, as lines."""
     for setup in SETUPS:
         own = [r for r in records if (r["graph"], r["observed"]) == setup]
         if own:
             yield title_of(own)
-            for table in tables_of(own):
+            for table in tables_of(own, leads):
                 yield lines_of(table, own)
 
 
@@ -330,9 +376,9 @@ def title_of(records: list[dict[str, Any]]) -> Iterator[str]:
     )
 
 
-def tables_of(records: list[dict[str, Any]]) -> Iterator[Table]:
-    """Trained models, what training adds, and baselines."""
-    names = [f"{name}, {side}" for name in SCORES for side in SIDES]
+def tables_of(records: list[dict[str, Any]], leads: bool) -> Iterator[Table]:
+    """Trained models, what training adds, how often magnitudes were chosen, and baselines."""
+    names = [f"{name}, {side}" for name in [*SCORES, AUTO] for side in SIDES]
 
     def mrr(record: dict[str, Any], name: str) -> float:
         return float(record["metrics"][name]["mrr"])
@@ -345,6 +391,13 @@ def tables_of(records: list[dict[str, Any]]) -> Iterator[Table]:
 
     yield Table("trained", names, lambda record, name: mrr(record, f"trained, {name}"))
     yield Table("trained - untrained", names, gain)
+
+    def magnitudes(record: dict[str, Any], name: str) -> float:
+        return float(record["choices"][name]["score"] == "magnitude")
+
+    if leads:
+        yield Table("lead, trained, pre-norm", list(LEADS), mrr)
+    yield Table("share of magnitudes by auto", list(records[0]["choices"]), magnitudes)
     yield Table("baseline", records[0]["baselines"], covered)
 
 

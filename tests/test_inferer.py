@@ -27,6 +27,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from gsnn_edges import FunctionEdgeInferer, capture
 from gsnn_edges.backends.paths import VARIABLE
 from gsnn_edges.channels import channel_correlation
+from gsnn_edges.choosing import Standing, standing
 from gsnn_edges.inference import Inference
 from gsnn_edges.layers import layer_pairs
 from gsnn_edges.observations import capture_channels, resampled
@@ -494,7 +495,7 @@ WRONG_MADE = {
     "norm": ({"norm": "l3"}, ValueError, "norm must be one of 'l1', 'l2', 'none'; got 'l3'"),
     "agg": ({"agg": None}, ValueError, "agg must be one of 'sum', 'mean', 'max'; got None"),
     "ties": ({"ties": "min"}, ValueError, "ties must be one of 'average', 'ordinal'; got 'min'"),
-    "precision": ({"precision": "tf32"}, ValueError, "precision must be one of 'float32'"),
+    "precision": ({"precision": "float16"}, ValueError, "precision must be one of 'float32'"),
     "backend": ({"backend": "cupy"}, ValueError, "backend.* must be one of .*got 'cupy'"),
     "edges transposed": ({"edges": [[0, 1], [1, 2], [2, 3]]}, ValueError, r"\(2, E\).*\(3, 2\)"),
     "edges flat": ({"edges": [0, 1]}, ValueError, r"edge_index must have shape \(2, E\)"),
@@ -598,7 +599,7 @@ def test_the_channel_score_is_that_of_the_channels(backend, layers):
     pairs = list(layer_pairs(seen.a, seen.g, seen.samples))
     parts = {None: pairs, "pooled": [(seen.a, seen.g)], "last": pairs[-1:], 0: pairs[:1]}[layers]
     expected = [channel_correlation(a, g, seen.nodes, seen.nodes).numpy() for a, g in parts]
-    evidence = made.infer(x, y, layers=layers)
+    evidence = made.infer(x, y, score="channels", layers=layers)
     np.testing.assert_allclose(evidence.W, np.mean(expected, axis=0), rtol=0, atol=2e-6)
     np.testing.assert_array_equal(made.fit(x, y, score="channels", layers=layers), evidence.W)
 
@@ -650,6 +651,90 @@ def test_channels_are_scaled_by_the_mean_activation_of_their_node(norm):
     expected = made.infer(x, y).W * means[:, None]
     W = made.infer(x, y, scale_by_act_mean=True).W
     np.testing.assert_allclose(W, expected, rtol=1e-5, atol=1e-6)
+
+
+# The score that the known edges choose
+
+CIRCLE = np.stack([np.arange(12), (np.arange(12) + 1) % 12])
+
+
+def wide(**options):
+    """Twelve nodes of two channels, and known edges of as many sources."""
+    groups = [np.arange(12).repeat(2).tolist()] * 3
+    return FunctionEdgeInferer(TinyGSNN(groups).eval(), MSE, CIRCLE, **options)
+
+
+def decided(score):
+    """What makes the choice fall on a score, whatever the matrices are."""
+    other = 0.25 if score == "magnitude" else 0.75
+    return lambda magnitude, channels, edges: Standing(0.5, other, 0.125, 3.0)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("agg", AGGS)
+def test_the_choice_is_made_between_the_matrices_of_both_scores(backend, norm, agg, monkeypatch):
+    made, (x, y) = wide(backend=backend, norm=norm, agg=agg), many()
+    seen = {}
+
+    def spy(magnitude, channels, edges):
+        seen.update(magnitude=magnitude.copy(), channels=channels.copy(), edges=edges)
+        return standing(magnitude, channels, edges)
+
+    monkeypatch.setattr("gsnn_edges.inference.standing", spy)
+    evidence = made.infer(x, y, score="auto")
+    for score in ("magnitude", "channels"):
+        np.testing.assert_allclose(seen[score], made.fit(x, y, score=score), rtol=0, atol=2e-6)
+    np.testing.assert_array_equal(seen["edges"], CIRCLE)
+    expected = standing(seen["magnitude"], seen["channels"], CIRCLE)
+    assert evidence.settings["choice"] == expected.as_json()
+    np.testing.assert_array_equal(evidence.W, seen[expected.score])
+
+
+@pytest.mark.parametrize("score", ["magnitude", "channels"])
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+def test_the_chosen_score_is_what_it_is_when_asked_for(score, training, monkeypatch):
+    monkeypatch.setattr("gsnn_edges.inference.standing", decided(score))
+    made, (x, y) = wide(norm="none"), many()
+    made.model.train(training)
+    options = {
+        "penalty_factor": 0.1,
+        "scale_by_act_mean": True,
+        "estimate": True,
+        "estimate_iters": 3,
+        "estimate_n_samples": 30,
+        "seed": 5,
+    }
+    chosen = made.infer(x, y, score="auto", **options)
+    asked = made.infer(x, y, score=score, **options)
+    np.testing.assert_allclose(chosen.W, asked.W, rtol=1e-5, atol=4e-6)
+    np.testing.assert_allclose(chosen.spread, asked.spread, rtol=1e-4, atol=4e-6)
+    np.testing.assert_array_equal(made.fit(x, y, score="auto", **options), chosen.W)
+    assert {**chosen.settings, "choice": None} == {**asked.settings, "choice": None}
+    assert chosen.counts == asked.counts
+
+
+def test_directions_are_those_of_the_channels(monkeypatch):
+    monkeypatch.setattr("gsnn_edges.inference.standing", decided("channels"))
+    made, (x, y) = wide(), many()
+    expected = made.fit(x, y, score="channels", directions=1)
+    np.testing.assert_array_equal(made.fit(x, y, score="auto", directions=1), expected)
+
+
+def test_few_known_edges_leave_the_channel_score():
+    made, (x, y) = even(), many()
+    evidence = made.infer(x, y, score="auto")
+    np.testing.assert_array_equal(evidence.W, made.infer(x, y, score="channels").W)
+    assert set(evidence.settings["choice"].values()) == {None}
+
+
+@pytest.mark.parametrize("precision", ["tf32x3", "bf16x3", "tf32"])
+@pytest.mark.parametrize("score", ["magnitude", "channels"])
+def test_short_products_serve_estimates_too(score, precision):
+    options = {"score": score, "estimate": True, "estimate_iters": 2, "seed": 1}
+    W = even(precision=precision).fit(*many(), **options)
+    expected = even().fit(*many(), **options)
+    np.testing.assert_allclose(W, expected, rtol=0, atol=2e-3)
 
 
 def test_infer_names_nodes_and_takes_a_loader():

@@ -1,6 +1,6 @@
 """One inference: the passes, the matrices of all draws, their mean, and what is doubtful in it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from gsnn_edges import _checks
 from gsnn_edges._typing import Agg, Array, Method, Norm
-from gsnn_edges.correlation import METHODS
+from gsnn_edges.arguments import METHODS
+from gsnn_edges.choosing import Standing, standing
 from gsnn_edges.observations import resampled
 from gsnn_edges.observations.finding import Layers
 from gsnn_edges.observations.inputs import as_pair, checked_kwargs, gathered, rows_in
@@ -17,7 +18,7 @@ from gsnn_edges.observations.nodes import NodeReducer
 from gsnn_edges.observations.passes import Reduction
 from gsnn_edges.observations.resampling import draw_counts, rows_are_independent
 from gsnn_edges.progress import track
-from gsnn_edges.scoring import SCORES, LayerChoice, Score, Scorer, to_host
+from gsnn_edges.scoring import SCORE_CHOICES, LayerChoice, Score, ScoreChoice, Scorer, to_host
 
 FEW_SAMPLES = 10
 
@@ -39,15 +40,15 @@ class Options:
     forward_kwargs: Mapping[str, Any] | None
     loss_reduction: Reduction | None
     mode: Mode
-    score: Score
+    score: ScoreChoice
     layers: LayerChoice
     directions: int | None
 
     def checked(self) -> "Options":
         """Give the options in plain types, when all keep their rules."""
         _checks.choice("method", self.method, METHODS)
-        _checks.choice("score", self.score, SCORES)
-        if self.directions is not None and self.score != "channels":
+        _checks.choice("score", self.score, SCORE_CHOICES)
+        if self.directions is not None and self.score == "magnitude":
             raise ValueError(
                 f"directions={self.directions!r} needs score='channels'; got {self.score!r}, which "
                 "has one column a node: leave directions out"
@@ -72,12 +73,21 @@ class Options:
         )
 
 
+class Average(NamedTuple):
+    """The mean of several matrices, and their standard deviation if there were two or more."""
+
+    W: np.ndarray
+    spread: np.ndarray | None
+
+
 class Found(NamedTuple):
-    """W, the standard deviation of its draws if there were several, and what it was made of."""
+    """W, the standard deviation of its draws, what it was made of and which score was taken."""
 
     W: np.ndarray
     spread: np.ndarray | None
     samples: int
+    scorer: Scorer
+    standing: Standing | None
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,8 @@ class Inference:
 
     inferer: Any
     layers: Layers
-    scorer: Scorer
+    # One, or that of magnitudes and that of channels, of which the known edges choose.
+    scorers: tuple[Scorer, ...]
     options: Options
 
     def run(self, x: Any, y: Any) -> Found:
@@ -109,21 +120,32 @@ class Inference:
             "resampled batches",
             verbose=options.verbose and draws > 1,
         )
-        W, spread = averaged(tracked)
+        scorer, (W, spread), why = self.chosen(averaged(tracked))
         warn_of_constants(W)
-        return Found(self.penalised(W), None if spread is None else self.penalised(spread), samples)
+        spread = None if spread is None else self.penalised(spread)
+        return Found(self.penalised(W), spread, samples, scorer, why)
+
+    def chosen(self, averages: Sequence[Average]) -> tuple[Scorer, Average, Standing | None]:
+        """Give the one score, or that which the known edges choose, before any penalty."""
+        if len(self.scorers) == 1:
+            return self.scorers[0], averages[0], None
+        magnitude, channels = averages
+        why = standing(magnitude.W, channels.W, self.inferer.edge_index)
+        place = 0 if why.score == "magnitude" else 1
+        return self.scorers[place], averages[place], why
 
     def matrices(
         self, x: Any, y: Any, samples: int, passes: dict[str, Any]
-    ) -> Iterator[np.ndarray]:
-        """Give the matrix of each draw; by one pass and one sort where that is the same."""
+    ) -> Iterator[list[np.ndarray]]:
+        """Give the matrices of each draw, one a score; by one pass and one sort where possible."""
         options, model = self.options, self.inferer.model
         if not options.estimate:
-            return iter([self.matrix(*self.observe(x, y, **passes))])
+            return iter([self.of_draw(*self.observe(x, y, **passes))])
         rows = options.estimate_n_samples
         drawing: Any = {"draws": options.estimate_iters, "rows": rows, "seed": options.seed}
         # Draws of few rows are cheaper ranked anew; ordinal ranks hang on the order of a draw.
-        once = self.scorer.can_count and rows_are_independent(model, options.mode)
+        can_count = all(scorer.can_count for scorer in self.scorers)
+        once = can_count and rows_are_independent(model, options.mode)
         if once and 2 * rows >= samples:
             counts = draw_counts(samples, **drawing)
             return self.counted(*self.observe(x, y, **passes), counts)
@@ -133,36 +155,51 @@ class Inference:
 
         kwargs: Any = passes["forward_kwargs"]
         drawn = resampled(observe, model, x, y, forward_kwargs=kwargs, mode=options.mode, **drawing)
-        return (self.matrix(a, g) for a, g in drawn)
+        return (self.of_draw(a, g) for a, g in drawn)
 
     def counts(self, samples: int) -> dict[str, int]:
         """Count samples, layers and observations."""
-        pairs = self.scorer.pairs
+        pairs = self.scorers[0].pairs
         return {"samples": samples, "layers": pairs + 1, "observations": pairs * samples}
 
     def observe(self, x: Any, y: Any, **passes: Any) -> tuple[Array, Array]:
-        """Give the columns that the score takes."""
-        found: tuple[Array, Array] = self.inferer.observe(x, y, score=self.scorer.score, **passes)
+        """Give the columns that the scores take: magnitudes can be made of channels."""
+        found: tuple[Array, Array] = self.inferer.observe(x, y, score=self.observed, **passes)
         return found
 
-    def matrix(self, a: Array, g: Array) -> np.ndarray:
-        """W of the observations of one draw."""
-        return self.scaled(self.scorer.matrix(a, g), a, None)
+    @property
+    def observed(self) -> Score:
+        """What the passes record."""
+        return self.scorers[-1].score
 
-    def counted(self, a: Array, g: Array, counts: np.ndarray) -> Iterator[np.ndarray]:
-        """W of each draw of samples, which ``counts`` says."""
-        for count, W in zip(counts, self.scorer.draws(a, g, counts), strict=True):
-            yield self.scaled(W, a, count)
+    def of_draw(self, a: Array, g: Array) -> list[np.ndarray]:
+        """W of the observations of one draw, by each score."""
+        return [self.scaled(self.matrix(scorer, a, g), a, None) for scorer in self.scorers]
+
+    def matrix(self, scorer: Scorer, a: Array, g: Array) -> np.ndarray:
+        """W by one score."""
+        if scorer.score != self.observed:
+            a, g = self.nodes(a), self.nodes(g)
+        return scorer.matrix(a, g)
+
+    def counted(self, a: Array, g: Array, counts: np.ndarray) -> Iterator[list[np.ndarray]]:
+        """W of each draw of samples, which ``counts`` says; of one score."""
+        (scorer,) = self.scorers
+        for count, W in zip(counts, scorer.draws(a, g, counts), strict=True):
+            yield [self.scaled(W, a, count)]
+
+    def nodes(self, columns: Array) -> Array:
+        """Give what was observed as nodes."""
+        if self.observed == "magnitude":
+            return columns
+        return reduced(columns, self.scorers[-1], self.inferer.norm, self.inferer.agg)
 
     def scaled(self, W: np.ndarray, a: Array, count: np.ndarray | None) -> np.ndarray:
         """Multiply rows by the mean activations of their nodes, if asked."""
         if not self.options.scale_by_act_mean:
             return W
-        inferer = self.inferer
-        nodes = a
-        if self.scorer.score == "channels":
-            nodes = reduced(a, self.scorer, inferer.norm, inferer.agg)
-        weights = np.ones(len(a)) if count is None else np.tile(count, self.scorer.pairs)
+        nodes = self.nodes(a)
+        weights = np.ones(len(a)) if count is None else np.tile(count, self.scorers[0].pairs)
         means = nodes.new_tensor(weights / weights.sum()) @ nodes
         W *= to_host(means)[:, None]
         return W
@@ -177,17 +214,22 @@ def reduced(a: Any, scorer: Scorer, norm: Norm, agg: Agg) -> Array:
     return NodeReducer(scorer.columns.to(a.device), scorer.nodes, norm, agg)(a)
 
 
-def averaged(matrices: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
-    """Give the mean and, of two or more, the standard deviation (ddof 1), by Welford's updates."""
-    matrices = iter(matrices)
-    mean, squares, count = next(matrices), None, 1
-    for matrix in matrices:
+def averaged(draws: Iterable[Sequence[np.ndarray]]) -> list[Average]:
+    """Give mean and standard deviation (ddof 1) of each score's matrices, by Welford's updates."""
+    draws = iter(draws)
+    means, count = list(next(draws)), 1
+    squares: list[np.ndarray] = []
+    for matrices in draws:
         count += 1
-        squares = np.zeros_like(mean) if squares is None else squares
-        difference = matrix - mean
-        mean += difference / count
-        squares += difference * (matrix - mean)
-    return mean, None if squares is None else np.sqrt(squares / (count - 1))
+        squares = squares or [np.zeros_like(mean) for mean in means]
+        for mean, square, matrix in zip(means, squares, matrices, strict=True):
+            difference = matrix - mean
+            mean += difference / count
+            square += difference * (matrix - mean)
+    if not squares:
+        return [Average(mean, None) for mean in means]
+    spreads = [np.sqrt(square / (count - 1)) for square in squares]
+    return [Average(*pair) for pair in zip(means, spreads, strict=True)]
 
 
 def penalise(matrix: np.ndarray, edge_index: Any, factor: float) -> np.ndarray:

@@ -8,16 +8,24 @@ import numpy as np
 
 from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Agg, Array, Device, Method, Norm, Precision, Ties
-from gsnn_edges.correlation import PRECISIONS
+from gsnn_edges.arguments import PRECISIONS
 from gsnn_edges.evidence import EdgeEvidence
-from gsnn_edges.inference import Inference, Options
+from gsnn_edges.inference import Found, Inference, Options
 from gsnn_edges.observations import capture, capture_channels
-from gsnn_edges.observations.finding import find_layers
+from gsnn_edges.observations.finding import Layers, find_layers
 from gsnn_edges.observations.modes import Mode
 from gsnn_edges.observations.nodes import AGGS, NORMS
 from gsnn_edges.observations.passes import Reduction, check_criterion
 from gsnn_edges.ranks import TIES
-from gsnn_edges.scoring import LayerChoice, Score, Scorer, backend_of, checked_layers
+from gsnn_edges.scoring import (
+    SCORES,
+    LayerChoice,
+    Score,
+    ScoreChoice,
+    Scorer,
+    backend_of,
+    checked_layers,
+)
 
 # What an EdgeEvidence says of how it was made: settings of the inferer, and options of the call.
 SETTINGS = ("use_prenorm", "norm", "agg", "backend", "ties", "precision")
@@ -68,8 +76,8 @@ class FunctionEdgeInferer:
         device for JAX, the host for NumPy.
     ties : {"average", "ordinal"}
         Equal values share the mean of their ranks, or are ranked as they stand.
-    precision : {"float32", "float64"}
-        Of the correlation.
+    precision : {"float32", "float64", "tf32x3", "bf16x3", "tf32"}
+        Of the correlation; see `cross_correlation`.
     blocks, groups : optional
         The modules that are layers and the node of each of their channels, for a model that is no
         GSNN or holds several; see `capture`.
@@ -155,7 +163,7 @@ class FunctionEdgeInferer:
         forward_kwargs: Mapping[str, Any] | None = None,
         loss_reduction: Reduction | None = None,
         mode: Mode = None,
-        score: Score = "magnitude",
+        score: ScoreChoice = "magnitude",
         layers: LayerChoice = None,
         directions: int | None = None,
     ) -> np.ndarray:
@@ -196,10 +204,13 @@ class FunctionEdgeInferer:
             How ``crit`` reduces a batch, for ``batch_size``; by default ``crit.reduction``.
         mode : {"eval"}, optional
             Run in evaluation mode; by default in the mode that the model is in.
-        score : {"magnitude", "channels"}
+        score : {"magnitude", "channels", "auto"}
             Correlate the magnitudes of nodes, ``norm`` and ``agg`` of their channels, as the
             original does; or every channel of i with every channel of j, signs kept: the
-            Frobenius norm of the block of correlations, see `channel_correlation`.
+            Frobenius norm of the block of correlations, see `channel_correlation`. Or make both
+            of the same passes, and take "magnitude" where it ranks the known edges of
+            ``edge_index`` better than "channels" does, and better than chance by more than two
+            standard errors, else "channels" (docs/evidence.md).
         layers : {"pooled", "mean", "last"} or int, optional
             Rank all layer pairs together, or average their matrices, or take the last one or
             that of this number. By default "pooled" for magnitudes and "mean" for channels.
@@ -232,7 +243,8 @@ class FunctionEdgeInferer:
         Peak memory: that of `capture`, or twice the bytes of its (M, N) activations and gradients
         plus W, whichever is more. In evaluation mode ``estimate`` runs the model once and
         resamples its rows; in training mode, or where a model takes its statistics from the
-        batch, each draw is a pass of its own.
+        batch, each draw is a pass of its own. "auto" holds channels, their magnitudes and both
+        matrices.
         """
         inference = self.prepared(
             Options(
@@ -262,7 +274,7 @@ class FunctionEdgeInferer:
         y: Any = None,
         method: Method = "spearman",
         *,
-        score: Score = "channels",
+        score: ScoreChoice = "auto",
         layers: LayerChoice = None,
         directions: int | None = None,
         **options: Any,
@@ -273,9 +285,10 @@ class FunctionEdgeInferer:
         ----------
         x, y, method
             As of `fit`.
-        score : {"channels", "magnitude"}
-            The channel score, which finds more edges on most graphs (docs/study.md), or that of
-            `fit`.
+        score : {"auto", "channels", "magnitude"}
+            The channel score, which finds more edges on most graphs, or that of `fit`, or the one
+            of the two that the known edges choose, see `fit`: no worse than either on the graphs
+            of docs/study.md.
         layers, directions
             As of `fit`.
         **options
@@ -285,7 +298,8 @@ class FunctionEdgeInferer:
         -------
         EdgeEvidence
             ``W`` on the host. With ``estimate`` its ``spread`` is the standard deviation of the
-            draws.
+            draws. ``settings["score"]`` is the score, or with "auto" that which was chosen, and
+            ``settings["choice"]`` what it was chosen by, as of `choosing.standing`.
 
         Raises
         ------
@@ -324,7 +338,7 @@ class FunctionEdgeInferer:
             inference.layers.node_names,
             method=method,
             counts=inference.counts(found.samples),
-            settings=self.settings(inference),
+            settings=self.settings(inference, found),
             spread=found.spread,
             known_edges=self.edge_index,
         )
@@ -334,10 +348,16 @@ class FunctionEdgeInferer:
         options = options.checked()
         found = find_layers(self.model, self.blocks, self.groups, self.node_names)
         _checks.edge_index("edge_index", self.edge_index, (found.nodes, found.nodes))
+        scores = SCORES if options.score == "auto" else (options.score,)
+        scorers = tuple(self.scorer(score, found, options) for score in scores)
+        return Inference(self, found, scorers, options)
+
+    def scorer(self, score: Score, found: Layers, options: Options) -> Scorer:
+        """Settle how observations of this model become a matrix."""
         pairs = len(found.blocks) - 1
-        scorer = Scorer(
-            score=options.score,
-            layers=checked_layers(options.layers, options.score, pairs),
+        return Scorer(
+            score=score,
+            layers=checked_layers(options.layers, score, pairs),
             directions=options.directions,
             method=options.method,
             ties=self.ties,
@@ -347,13 +367,14 @@ class FunctionEdgeInferer:
             columns=found.groups[0],
             where=backend_of(self.backend, self.backend_device, self.device, self.precision),
         )
-        return Inference(self, found, scorer, options)
 
-    def settings(self, inference: Inference) -> dict[str, Any]:
+    def settings(self, inference: Inference, found: Found) -> dict[str, Any]:
         """All that W was made with, as JSON can hold it."""
-        asked = {**vars(inference.options), "layers": inference.scorer.layers}
+        taken = {"score": found.scorer.score, "layers": found.scorer.layers}
+        asked = {**vars(inference.options), **taken}
         own = {name: getattr(self, name) for name in SETTINGS}
-        return own | {name: asked[name] for name in ASKED}
+        why = {} if found.standing is None else {"choice": found.standing.as_json()}
+        return own | {name: asked[name] for name in ASKED} | why
 
     def observe(
         self, x: Any, y: Any, *, score: Score = "magnitude", **options: Any

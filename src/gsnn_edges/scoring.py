@@ -8,15 +8,18 @@ import numpy as np
 
 from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
+from gsnn_edges.arguments import DTYPES
 from gsnn_edges.bootstrap import resampled_correlations
 from gsnn_edges.channels import channel_correlation
 from gsnn_edges.correlation import cross_correlation
 from gsnn_edges.layers import layer_pairs
 
 Score: TypeAlias = Literal["magnitude", "channels"]
+ScoreChoice: TypeAlias = Literal["magnitude", "channels", "auto"]
 LayerChoice: TypeAlias = Literal["pooled", "mean", "last"] | int | None
 
-SCORES = ("magnitude", "channels")
+SCORES: tuple[Score, ...] = ("magnitude", "channels")
+SCORE_CHOICES = (*SCORES, "auto")
 LAYERS = ("pooled", "mean", "last")
 # What a score does with its layer pairs where nobody says it: the original pools them.
 USUAL_LAYERS = {"magnitude": "pooled", "channels": "mean"}
@@ -73,8 +76,9 @@ class Scorer:
 
     @property
     def can_count(self) -> bool:
-        """Whether draws can be ranked by counts, on one sort."""
-        return self.score == "magnitude" and self.ties == "average"
+        """Whether draws can be ranked by counts, on one sort; not with short products."""
+        usual = self.score == "magnitude" and self.ties == "average"
+        return usual and self.where["precision"] in DTYPES
 
     def parts(self, a: Array, g: Array) -> Iterable[tuple[Array, Array]]:
         """Give the observations of each matrix to average: all layer pairs at once, or each."""

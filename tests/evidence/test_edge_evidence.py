@@ -302,6 +302,15 @@ def test_members_that_differ_are_named(combine, others, error, phrase):
         combine([made(), *others])
 
 
+def test_scores_of_two_kinds_have_a_mean_of_ranks_alone():
+    kinds = ("magnitude", "channels", "channels")
+    members = [made(settings={"score": kind}) for kind in kinds]
+    with pytest.raises(ValueError, match="differ in score: 'magnitude', 'channels': combine"):
+        EdgeEvidence.mean(members)
+    assert "score" not in EdgeEvidence.rank_mean(members).settings
+    assert EdgeEvidence.mean([*members[1:], made()]).settings["members"] == 3
+
+
 def test_no_member_is_refused():
     with pytest.raises(ValueError, match="members must hold at least one"):
         EdgeEvidence.mean([])

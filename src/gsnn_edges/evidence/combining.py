@@ -49,6 +49,11 @@ def check_same(values: Mapping[str, Sequence[Any]]) -> None:
         )
 
 
+def scores_of(members: Iterable[Any]) -> dict[str, list[Any]]:
+    """Give the scores of members that know theirs: each is on a scale of its own."""
+    return {"score": [m.settings["score"] for m in members if "score" in m.settings]}
+
+
 def shared(mappings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Keep the entries that all mappings have alike."""
     first, *rest = mappings

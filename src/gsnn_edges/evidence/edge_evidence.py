@@ -345,7 +345,8 @@ class EdgeEvidence:
         Parameters
         ----------
         members : sequence of EdgeEvidence
-            Of the same nodes, in the same order, and by the same method.
+            Of the same nodes, in the same order, by the same method and, where their settings
+            say it, by the same score.
 
         Returns
         -------
@@ -377,7 +378,7 @@ class EdgeEvidence:
         Parameters
         ----------
         members : sequence of EdgeEvidence
-            As for `mean`.
+            As for `mean`, but of any score.
 
         Returns
         -------
@@ -409,6 +410,7 @@ class EdgeEvidence:
                 "shape": [tuple(member.W.shape) for member in members],
                 "node_names": [member.node_names for member in members],
                 "method": [member.method for member in members],
+                **(combining.scores_of(members) if how == "mean" else {}),
             }
         )
         first = members[0]
