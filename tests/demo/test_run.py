@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from gsnn_edges import FunctionEdgeInferer
+from gsnn_edges import FunctionEdgeInferer, plots
 from gsnn_edges.demo import run
 from gsnn_edges.demo.gsnn import GSNN
 from gsnn_edges.demo.run import DemoResult, Score, render, run_demo, save
@@ -149,10 +149,43 @@ def test_failed_save_leaves_the_old_files(tmp_path, monkeypatch):
 
 
 def test_verbose_prints_the_table(small, tmp_path, capsys):
-    run_demo(small, epochs=1, backend="numpy", out=tmp_path / "out")
-    assert capsys.readouterr().out == (tmp_path / "out" / "table.txt").read_text()
+    out = tmp_path / "out"
+    run_demo(small, epochs=1, backend="numpy", out=out)
+    table, pictures = capsys.readouterr().out.rsplit("pictures: ", 1)
+    assert table == (out / "table.txt").read_text()
+    assert pictures == f"{out / 'heatmap.png'}, {out / 'ranks.png'}\n"
     run_demo(small, epochs=0, backend="numpy", verbose=False)
     assert capsys.readouterr() == ("", "")
+
+
+def test_pictures_show_the_matrix_and_its_ranks(small, tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(plots, "save", lambda ax, path: drawn.update({path.name: ax}))
+    result = run_demo(small, seed=2, epochs=1, backend="numpy", out=tmp_path, verbose=False)
+    problem = simulate(graph(small), seed=2, train_rows=recipe_for(graph(small)).train_rows)
+    cells = drawn["heatmap.png"].images[0].get_array()
+    off_diagonal = ~np.eye(len(result.W), dtype=bool)
+    assert_array_equal(np.sort(cells.compressed()), np.sort(result.W[off_diagonal]))
+    known, held_out = drawn["heatmap.png"].lines
+    assert len(known.get_xdata()) == problem.known_edges.shape[1]
+    assert len(held_out.get_xdata()) == problem.test_edges.shape[1]
+    bars = drawn["ranks.png"].containers[0]
+    assert_allclose(sum(bar.get_height() for bar in bars), problem.test_edges.shape[1])
+
+
+def test_files_are_listed(small, tmp_path):
+    folder = tmp_path / "out"
+    result = run_demo(small, epochs=0, backend="numpy", out=folder, verbose=False)
+    names = ["W.npy", "channels.npy", "heatmap.png", "metrics.json", "ranks.png", "table.txt"]
+    assert result.files == tuple(folder / name for name in names)
+    assert sorted(folder.iterdir()) == sorted(result.files)
+
+
+def test_without_matplotlib_there_are_no_pictures(small, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(run, "find_spec", lambda name: None)
+    result = run_demo(small, epochs=0, backend="numpy", out=tmp_path)
+    assert {file.suffix for file in result.files} == {".npy", ".json", ".txt"}
+    assert "pictures: none, as matplotlib is not installed: pip" in capsys.readouterr().out
 
 
 def test_unknown_graph_and_backend(small):

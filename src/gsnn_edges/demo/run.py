@@ -5,10 +5,12 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,10 +23,13 @@ from gsnn_edges.demo import topologies
 from gsnn_edges.demo.gsnn import GSNN
 from gsnn_edges.demo.simulation import Problem, simulate
 from gsnn_edges.demo.training import recipe_for, train
+from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.inferer import FunctionEdgeInferer
-from gsnn_edges.link_ranking import mrr
+from gsnn_edges.link_ranking import evaluate_edges, mrr
 
 Matrix = NDArray[np.float32]
+
+PICTURES = ("heatmap.png", "ranks.png")
 
 _LABELS = {
     "trained": "W, trained model",
@@ -60,6 +65,8 @@ class DemoResult:
         "untrained", "channels untrained" and "random".
     seconds : dict of str to float
         Wall time of each stage.
+    files : tuple of Path
+        What was written.
     """
 
     graph: str
@@ -70,6 +77,7 @@ class DemoResult:
     channels: Matrix
     scores: dict[str, Score]
     seconds: dict[str, float]
+    files: tuple[Path, ...] = ()
 
 
 def run_demo(
@@ -95,9 +103,10 @@ def run_demo(
         Left out, as many as suit the graph.
     out : str or Path, optional
         Folder to write W.npy, channels.npy, table.txt and metrics.json to, made where there
-        is none.
+        is none; and, where matplotlib is installed, two pictures of W: heatmap.png, with known
+        edges and those of the test marked, and ranks.png, the ranks of the latter.
     verbose : bool
-        Show the progress of the training, then print the table.
+        Show the progress of the training, then print the table, and where the pictures are.
 
     Returns
     -------
@@ -144,9 +153,11 @@ def run_demo(
         scores = {n: score(m, problem) for n, m in zip(_LABELS, matrices, strict=True)}
     result = DemoResult(topology.name, backend, seed, epochs, *trained, scores, seconds)
     if out is not None:
-        save(result, Path(out))
+        result = replace(result, files=save(result, Path(out), problem))
     if verbose:
         print(render(result), end="")
+    if verbose and result.files:
+        print(where_pictures_are(result.files))
     return result
 
 
@@ -177,10 +188,56 @@ def render(result: DemoResult) -> str:
     return f"{made}\n\n{_score_table(result.scores)}\n\nseconds: {stages}\n"
 
 
-def save(result: DemoResult, folder: Path) -> None:
-    """Write both matrices, table.txt and metrics.json to a folder, each whole or not at all."""
+def save(result: DemoResult, folder: Path, problem: Problem | None = None) -> tuple[Path, ...]:
+    """Write the results to a folder, each file whole or not at all, and list the files.
+
+    The problem, and matplotlib, are what pictures are made of: without either there are none.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    metrics = {
+    with TemporaryDirectory(dir=folder, prefix=".unfinished-") as name:
+        unfinished = Path(name)
+        np.save(unfinished / "W.npy", result.W)
+        np.save(unfinished / "channels.npy", result.channels)
+        (unfinished / "table.txt").write_text(render(result), encoding="utf-8")
+        (unfinished / "metrics.json").write_text(
+            json.dumps(_metrics(result), indent=2) + "\n", encoding="utf-8"
+        )
+        if problem is not None and _can_draw():
+            draw(result.W, problem, unfinished)
+        names = sorted(file.name for file in unfinished.iterdir())
+        for name in names:
+            os.replace(unfinished / name, folder / name)
+    return tuple(folder / name for name in names)
+
+
+def draw(matrix: Matrix, problem: Problem, folder: Path) -> None:
+    """Write the heatmap of a matrix, and the histogram of the ranks of the test edges."""
+    from gsnn_edges import plots
+
+    evidence = EdgeEvidence(
+        matrix, problem.node_names_dict["function"], known_edges=problem.known_edges
+    )
+    ranking = evaluate_edges(matrix, problem.test_edges, problem.true_edges, n_boot=None)
+    square, wide = (plots.blank_axes(height=height) for height in (3.4, 2.5))
+    heatmap, ranks = PICTURES
+    plots.save(plots.heatmap(evidence, held_out=problem.test_edges, ax=square), folder / heatmap)
+    plots.save(plots.rank_histogram(ranking, ax=wide), folder / ranks)
+
+
+def where_pictures_are(files: tuple[Path, ...]) -> str:
+    """Say where the pictures are, or how they are to be had."""
+    pictures = [str(file) for file in files if file.name in PICTURES]
+    if pictures:
+        return f"pictures: {', '.join(pictures)}"
+    return "pictures: none, as matplotlib is not installed: pip install 'gsnn-edges[plots]'"
+
+
+def _can_draw() -> bool:
+    return all(find_spec(name) for name in ("matplotlib", "scipy"))
+
+
+def _metrics(result: DemoResult) -> dict[str, Any]:
+    return {
         "graph": result.graph,
         "backend": result.backend,
         "seed": result.seed,
@@ -188,16 +245,6 @@ def save(result: DemoResult, folder: Path) -> None:
         "mrr": {name: vars(found) for name, found in result.scores.items()},
         "seconds": result.seconds,
     }
-    with TemporaryDirectory(dir=folder, prefix=".unfinished-") as name:
-        unfinished = Path(name)
-        np.save(unfinished / "W.npy", result.W)
-        np.save(unfinished / "channels.npy", result.channels)
-        (unfinished / "table.txt").write_text(render(result), encoding="utf-8")
-        (unfinished / "metrics.json").write_text(
-            json.dumps(metrics, indent=2) + "\n", encoding="utf-8"
-        )
-        for file in unfinished.iterdir():
-            os.replace(file, folder / file.name)
 
 
 def _score_table(scores: dict[str, Score]) -> str:

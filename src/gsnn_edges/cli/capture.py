@@ -1,0 +1,54 @@
+"""gsnn-edges capture."""
+
+from typing import Any
+
+import click
+
+from gsnn_edges.cli import options
+from gsnn_edges.cli.screen import Screen, Stage, size
+
+
+@click.command(cls=Stage)
+@options.model
+@options.score(options.SCORES, "magnitude")
+@options.passes
+@click.option(
+    "--out",
+    type=options.FILE,
+    required=True,
+    help="Observations: .zarr, written a part at a time and gone on with after a stop; or .npz, "
+    "in one piece.",
+)
+@click.option("--known", type=options.FILE, help="Edges of the model's graph, to keep in a .zarr.")
+@options.dry_run
+@click.pass_obj
+def capture(screen: Screen, /, out: str, known: str | None, dry_run: bool, **asked: Any) -> None:
+    """Record the activations and gradients of a model: stage one.
+
+    Needs torch. What is recorded goes to correlate, on this machine or another.
+    """
+    from gsnn_edges.cli.capturing import write
+    from gsnn_edges.cli.network import read_network, shape_of
+    from gsnn_edges.files.paths import writable
+
+    writable("--out", out, [".zarr", ".npz"])
+    if known is not None and out.endswith(".npz"):
+        raise ValueError("--known needs a .zarr for --out; evaluate --known takes them too")
+    network = read_network(**{name: asked[name] for name in options.MODEL})
+    facts = shape_of(network, asked["score"])
+    if dry_run:
+        screen.say(
+            f"would record {facts['observations']} observations ({facts['layer_pairs']} layer "
+            f"pairs, {facts['samples']} samples) of {facts['columns']} columns for "
+            f"{facts['nodes']} nodes: {size(facts['bytes'])} in {out}"
+        )
+        screen.facts({**facts, "dry_run": True})
+        return
+    passes = {name: value for name, value in asked.items() if name not in options.MODEL}
+    with screen.work():
+        write(screen, network, passes, asked["device"], out, known)
+    screen.say(
+        f"{facts['observations']} observations of {facts['columns']} columns for "
+        f"{facts['nodes']} nodes, {size(facts['bytes'])}: {out}"
+    )
+    screen.facts({**facts, "score": asked["score"], "seed": asked["seed"], "written": [out]})

@@ -1,0 +1,227 @@
+"""What correlate does: in memory, from a store, or over several machines."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gsnn_edges.cli import pairs
+from gsnn_edges.cli.screen import Screen, size
+
+MATRICES = (".npy", ".zarr", ".npz")
+TABLES = (".csv", ".parquet")
+TOGETHER = ("coordinator", "processes", "process")
+METHODICAL = ("method", "ties", "layers", "directions")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done.
+
+    Attributes
+    ----------
+    facts : dict
+        What it is made of, for a script.
+    memory : float
+        Bytes that it takes.
+    run : callable
+        Does it, and gives the number of pairs that are written, where they are few.
+    """
+
+    facts: dict[str, Any]
+    memory: float
+    run: Callable[[Screen], int | None]
+
+    @property
+    def description(self) -> str:
+        """Say what is done, after "would"."""
+        facts = self.facts
+        return (
+            f"correlate {facts['observations']} observations of {facts['columns']} columns "
+            f"({facts['score']}) to W of {facts['nodes']} nodes, {size(facts['bytes'])}; "
+            f"working memory {size(self.memory)}"
+        )
+
+
+def check(observations: str, out: str, asked: Mapping[str, Any]) -> None:
+    """Find out what cannot be, before anything is read."""
+    from gsnn_edges.files.paths import checked_ending, ending, readable, writable
+
+    source = ending(readable("observations", observations, [".zarr", ".npz"]))
+    writable("--out", out, [*MATRICES, *TABLES])
+    few = asked["top"] is not None or asked["threshold"] is not None
+    if asked["top"] is not None and asked["threshold"] is not None:
+        raise ValueError("--top or --threshold may be given, and not both: choose one")
+    if few:
+        checked_ending("--out with --top or --threshold", out, TABLES)
+    elif ending(Path(out)) in TABLES:
+        raise ValueError(
+            f"--out {out!r} is a table of edges: say which by --top or --threshold, or write W to "
+            "a .npy, .zarr or .npz file"
+        )
+    kept = (".npy", ".zarr") if source == ".zarr" else (".npy", ".npz")
+    checked_ending(f"--out for {source} observations", out, [*kept, *TABLES])
+    check_crew(source, out, asked, few=few)
+    if asked["devices"] is not None and (source != ".npz" or asked["backend"] != "jax"):
+        raise ValueError(
+            "--devices needs --backend jax and observations in .npz; those in .zarr go over all "
+            "devices of this machine by --processes 1"
+        )
+
+
+def check_crew(source: str, out: str, asked: Mapping[str, Any], *, few: bool) -> None:
+    """Find out whether several processes can do it."""
+    from gsnn_edges.files.paths import ending
+
+    given = [name for name in TOGETHER if asked[name] is not None]
+    if asked["distributed"] and given:
+        raise ValueError(
+            f"--distributed asks the cluster who is who; got --{given[0]} too: give one of them"
+        )
+    if given and len(given) < len(TOGETHER) and asked["processes"] != 1:
+        raise ValueError(
+            "--coordinator, --processes and --process go together; got "
+            + ", ".join(f"--{name}" for name in given)
+            + ": give all three, or --processes 1 for all devices of this machine"
+        )
+    stored = source == ".zarr" and ending(Path(out)) == ".zarr" and not few
+    if (given or asked["distributed"]) and not stored:
+        raise ValueError("several processes read observations in .zarr and write W to a .zarr")
+
+
+def job(observations: str, out: str, asked: Mapping[str, Any]) -> Job:
+    """Open the observations, and say what is to be done with them."""
+    if Path(observations).suffix.lower() == ".npz":
+        return in_memory(observations, out, asked)
+    return from_store(observations, out, asked)
+
+
+def in_memory(path: str, out: str, asked: Mapping[str, Any]) -> Job:
+    """Correlate observations that are read whole."""
+    from gsnn_edges.files.observations import read_observations
+
+    found = read_observations(path, name="observations")
+    layer_pairs, samples, columns = found.a.shape
+    facts = counted(found.score, found.nodes, layer_pairs, samples, columns)
+
+    def run(_: Screen) -> int | None:
+        W = scored(found, asked)
+        if asked["top"] is None and asked["threshold"] is None:
+            write_matrix(W, found, facts, asked, out)
+            return None
+        return pairs.write(out, pairs.of_matrix(W, asked["top"], asked["threshold"]), found)
+
+    return Job(facts, 4.4 * found.a.nbytes + facts["bytes"], run)
+
+
+def counted(score: str, nodes: int, layer_pairs: int, samples: int, columns: int) -> dict[str, Any]:
+    """Count what a correlation is made of."""
+    return {
+        "score": score,
+        "nodes": nodes,
+        "columns": columns,
+        "layer_pairs": layer_pairs,
+        "samples": samples,
+        "observations": layer_pairs * samples,
+        "bytes": 4 * nodes * nodes,
+    }
+
+
+def scored(found: Any, asked: Mapping[str, Any]) -> Any:
+    """W of observations in memory."""
+    from gsnn_edges import backends
+    from gsnn_edges.scoring import Scorer, backend_of, checked_layers
+
+    layer_pairs, _, columns = found.a.shape
+    if asked["directions"] is not None and found.score != "channels":
+        raise ValueError("--directions needs observations of channels; these are of nodes")
+    where = backend_of(asked["backend"], asked["device"], None, asked["precision"])
+    if asked["devices"] is not None:
+        where["devices"] = asked["devices"]
+    scorer = Scorer(
+        score=found.score,
+        layers=checked_layers(asked["layers"], found.score, layer_pairs),
+        directions=asked["directions"],
+        method=asked["method"],
+        ties=asked["ties"],
+        row_chunk=None,
+        pairs=layer_pairs,
+        nodes=found.nodes,
+        columns=found.column_nodes,
+        where=where,
+    )
+    backends.load(asked["backend"], asked["device"])
+    return scorer.matrix(found.a.reshape(-1, columns), found.g.reshape(-1, columns))
+
+
+def write_matrix(
+    W: Any, found: Any, facts: Mapping[str, Any], asked: Mapping[str, Any], out: str
+) -> None:
+    """Write W alone, or with the names of its nodes."""
+    import numpy as np
+
+    from gsnn_edges.evidence import EdgeEvidence
+    from gsnn_edges.files.paths import whole
+
+    if Path(out).suffix == ".npy":
+        with whole(Path(out)) as unfinished:
+            np.save(unfinished, W)
+        return
+    settings = {name: asked[name] for name in (*METHODICAL, "precision", "backend")}
+    EdgeEvidence(
+        W,
+        found.node_names,
+        method=asked["method"],
+        counts={name: facts[name] for name in ("samples", "layer_pairs", "observations")},
+        settings={**settings, "score": found.score},
+    ).save(out)
+
+
+def from_store(path: str, out: str, asked: Mapping[str, Any]) -> Job:
+    """Correlate observations that stay on disk."""
+    from gsnn_edges.store import open_store
+
+    store = open_store(path)
+    facts = counted(store.score, store.nodes, store.pairs, store.samples, store.columns)
+    methodical = {name: asked[name] for name in METHODICAL}
+
+    def together(screen: Screen) -> None:
+        from gsnn_edges.distributed import correlate_distributed
+
+        crew = {name: asked[name] for name in TOGETHER}
+        correlate_distributed(
+            store, out, **crew, **methodical, resume=asked["resume"], verbose=screen.progress
+        )
+
+    def alone(screen: Screen) -> int | None:
+        return streamed(screen, store, out, asked, methodical)
+
+    run = together if asked["distributed"] or asked["processes"] is not None else alone
+    return Job(facts, in_bytes(asked["max_memory"]), run)
+
+
+def streamed(
+    screen: Screen, store: Any, out: str, asked: Mapping[str, Any], methodical: Mapping[str, Any]
+) -> int | None:
+    """Correlate a store on this machine."""
+    from gsnn_edges.streaming import correlate_store
+
+    few = asked["top"] is not None or asked["threshold"] is not None
+    named = ("max_memory", "precision", "backend", "device", "scratch", "resume")
+    found = correlate_store(
+        store,
+        None if few else out,
+        **methodical,
+        **{name: asked[name] for name in named},
+        top=None if asked["top"] is None else min(asked["top"] + 1, store.nodes),
+        threshold=asked["threshold"],
+        verbose=screen.progress,
+    )
+    return pairs.write(out, pairs.of_result(found, asked["top"]), store) if few else None
+
+
+def in_bytes(text: str) -> float:
+    """Read a size such as 2GB."""
+    from gsnn_edges.memory import bytes_of
+
+    return bytes_of("--max-memory", text)

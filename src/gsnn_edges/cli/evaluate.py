@@ -1,0 +1,101 @@
+"""gsnn-edges evaluate."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from gsnn_edges.cli import options
+from gsnn_edges.cli.screen import Screen, Stage, size
+
+
+@click.command(cls=Stage)
+@click.argument("matrix", metavar="W", type=options.FILE)
+@click.option(
+    "--edges",
+    "edges_file",
+    type=options.FILE,
+    required=True,
+    help="Edges that were held out: csv or parquet with the columns source and target, by index "
+    "or by name, or an array (2, E).",
+)
+@click.option("--known", type=options.FILE, help="Other edges that are true; they never compete.")
+@click.option(
+    "--names",
+    type=options.FILE,
+    help="Names of the nodes: .txt, .csv, .json, or the observations that W was made of.",
+)
+@click.option(
+    "--direction",
+    type=click.Choice(options.DIRECTIONS),
+    default="tail",
+    show_default=True,
+    help="Rank targets of the same source, sources of the same target, or both.",
+)
+@click.option(
+    "--candidates",
+    multiple=True,
+    metavar="'FROM -> TO'",
+    help="Pairs that compete, by patterns of names, as 'TF* -> *'; again for more.",
+)
+@click.option("--exclude-self", is_flag=True, help="Leave out pairs of a node with itself.")
+@click.option("--k", "ks", type=options.POSITIVE, multiple=True, help="For hits@k; again for more.")
+@click.option(
+    "--confidence", type=float, default=0.95, show_default=True, help="Level of the intervals."
+)
+@click.option(
+    "--n-boot",
+    type=options.SEED,
+    default=1000,
+    show_default=True,
+    help="Resamples for the intervals; 0 for none.",
+)
+@click.option(
+    "--cluster",
+    type=click.Choice(["query", "source"]),
+    default="query",
+    show_default=True,
+    help="Resample edges, or nodes with all their edges.",
+)
+@click.option("--seed", type=options.SEED, default=0, show_default=True, help="Of the resamples.")
+@click.option("--out", type=options.FILE, help="Table of the edges and their ranks: csv, parquet.")
+@click.option("--metrics", type=options.FILE, help="Metrics: json.")
+@options.dry_run
+@click.pass_obj
+def evaluate(
+    screen: Screen,
+    /,
+    matrix: str,
+    edges_file: str,
+    known: str | None,
+    names: str | None,
+    out: str | None,
+    metrics: str | None,
+    dry_run: bool,
+    candidates: Sequence[str],
+    ks: Sequence[int],
+    n_boot: int,
+    **asked: Any,
+) -> None:
+    """Rank held-out edges by W: stage three.
+
+    They are ranked beside all pairs that are no edges. W is .npy, .npz, .zarr (read by parts),
+    .safetensors, .csv or .parquet; or what infer --evidence wrote.
+    """
+    from gsnn_edges.cli.ranking import check_outputs, rank_edges, read_question
+
+    check_outputs(out, metrics)
+    question = read_question(matrix, edges_file, known, names)
+    nodes = question.W.shape[0]
+    facts = {"nodes": nodes, "edges": question.edges.shape[1], "known": question.known_count}
+    if dry_run:
+        need = nodes * nodes * question.W.dtype.itemsize
+        screen.say(
+            f"would rank {facts['edges']} edges among {nodes} nodes; {facts['known']} known ones "
+            f"never compete; W takes {size(need)} and is read by rows"
+        )
+        screen.facts({**facts, "dry_run": True, "bytes": need})
+        return
+    asked |= {"candidates": list(candidates) or None, "ks": list(ks) or None}
+    asked["n_boot"] = n_boot or None
+    rank_edges(screen, question, asked, facts, out, metrics)

@@ -1,0 +1,72 @@
+"""The command gsnn-edges and what all its commands share: options, errors, exit codes."""
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from gsnn_edges import __version__
+from gsnn_edges.cli.errors import answered, lines_for_warnings
+from gsnn_edges.cli.screen import COMMON, Screen
+
+# In the order of their use. Each is a file of this name, read when it is asked for.
+COMMANDS = (
+    "capture",
+    "correlate",
+    "evaluate",
+    "infer",
+    "demo",
+    "plan",
+    "bench",
+    "backends",
+    "completion",
+)
+EPILOG = """\b
+Exit codes:
+    0  done
+    1  the work failed: out of memory or disk, something not installed
+    2  wrong usage or wrong input; nothing was done
+  130  interrupted by Ctrl-C
+Results go to standard output; progress, warnings, errors to standard error.
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's file when it is asked for, and answers errors in a line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands, in the order of their use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import a command."""
+        if name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"gsnn_edges.cli.{name}"), name)
+        return command
+
+    def main(self, args: Any = None, *_: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run, and exit with a code that says how it went."""
+        if not standalone_mode:
+            return super().main(args, standalone_mode=False, **extra)
+        screen = extra.setdefault("obj", Screen())
+        with lines_for_warnings(screen), answered(screen):
+            code = super().main(args, standalone_mode=False, **extra)
+            raise SystemExit(code if isinstance(code, int) else 0)
+
+
+@click.group(
+    "gsnn-edges",
+    cls=LazyGroup,
+    params=[*COMMON],
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="gsnn-edges")
+def main() -> None:
+    """Find the edges that a trained Graph Structured Neural Network is missing.
+
+    In three stages over files, on one machine or on several: capture runs the model (torch),
+    correlate makes W of what was captured (no torch), evaluate ranks held-out edges by W. infer
+    does all three in one.
+    """

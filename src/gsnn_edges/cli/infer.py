@@ -1,0 +1,68 @@
+"""gsnn-edges infer."""
+
+from typing import Any
+
+import click
+
+from gsnn_edges.cli import options
+from gsnn_edges.cli.screen import Screen, Stage, size
+
+
+@click.command(cls=Stage)
+@options.model
+@options.score(options.SCORE_CHOICES, "auto")
+@options.passes
+@options.backend("torch")
+@options.correlation
+@click.option("--known", type=options.FILE, help="Edges of the model's graph; they are left out.")
+@click.option("--edges", type=options.FILE, help="Edges that were held out, to be ranked.")
+@click.option(
+    "--top", type=options.POSITIVE, default=1000, show_default=True, help="Edges in --out."
+)
+@click.option("--out", type=options.FILE, help="Table of the strongest new edges: csv, parquet.")
+@click.option("--evidence", type=options.FILE, help="W with names and settings: npz.")
+@click.option("--metrics", type=options.FILE, help="Metrics of --edges: json.")
+@options.dry_run
+@click.pass_obj
+def infer(
+    screen: Screen,
+    /,
+    known: str | None,
+    edges: str | None,
+    top: int,
+    out: str | None,
+    evidence: str | None,
+    metrics: str | None,
+    dry_run: bool,
+    **asked: Any,
+) -> None:
+    """Capture, correlate and evaluate in one, in memory."""
+    from gsnn_edges.cli import inferring
+    from gsnn_edges.cli.network import read_network, shape_of
+    from gsnn_edges.cli.ranking import check_outputs
+
+    check_outputs(out, metrics)
+    inferring.check_outputs(edges, evidence, metrics)
+    network = read_network(**{name: asked[name] for name in options.MODEL})
+    if dry_run:
+        facts = shape_of(network, asked["score"])
+        need = 2 * facts["bytes"] + 4 * facts["nodes"] ** 2
+        screen.say(
+            f"would record {facts['observations']} observations of {facts['columns']} columns and "
+            f"correlate {facts['nodes']} nodes by the score {asked['score']}; about "
+            f"{size(need)} beside the model's own passes"
+        )
+        screen.facts({**facts, "dry_run": True, "bytes": need})
+        return
+    passes = {name: value for name, value in asked.items() if name not in options.MODEL}
+    found = inferring.infer(screen, network, passes, asked["device"], known)
+    inferring.report(
+        screen,
+        found,
+        edges=edges,
+        top=top,
+        out=out,
+        file=evidence,
+        metrics=metrics,
+        seed=asked["seed"],
+    )

@@ -1,0 +1,124 @@
+"""The model, the criterion, inputs and targets that options name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gsnn_edges.cli.scores import read_node_names
+
+
+@dataclass(frozen=True)
+class Network:
+    """What capture and infer run.
+
+    Attributes
+    ----------
+    model, crit
+        A module and its loss.
+    x, y
+        Arrays with a row for each sample; x a tuple of them for a model of several arguments.
+    how : dict
+        ``blocks``, ``groups`` and ``node_names``, as capture takes them.
+    """
+
+    model: Any
+    crit: Any
+    x: Any
+    y: Any
+    how: dict[str, Any]
+
+    @property
+    def samples(self) -> int:
+        """Number of rows."""
+        return len(self.x[0] if isinstance(self.x, tuple) else self.x)
+
+
+def read_network(
+    *,
+    factory: str | None,
+    model_args: str | None,
+    weights: str | None,
+    trust_pickle: str | None,
+    crit: str,
+    x_files: Sequence[str],
+    y_file: str,
+    blocks: Sequence[str],
+    groups: str | None,
+    names: str | None,
+    device: str,
+) -> Network:
+    """Read inputs first, then load the model: a wrong path is found out soonest so."""
+    from gsnn_edges.files import read_array
+
+    if (factory is None) == (trust_pickle is None):
+        raise ValueError(
+            "--model must be given, as package.module:name, or else --trust-pickle, and not both"
+        )
+    if trust_pickle is not None and (weights is not None or model_args is not None):
+        raise ValueError("--weights and --model-args need --model; a pickled model has its own")
+    given = [read_array(file, name="--x") for file in x_files]
+    how = {
+        "blocks": list(blocks) or None,
+        "groups": None if groups is None else read_array(groups, name="--groups"),
+        "node_names": read_node_names(names),
+    }
+    y = read_array(y_file, name="--y")
+    check_rows(given, y, x_files, y_file)
+
+    from gsnn_edges import models
+
+    if trust_pickle is not None:
+        model = models.load_pickled(trust_pickle, trust_pickle=True)
+    else:
+        model = models.load_model(
+            str(factory), weights, arguments=models.model_arguments(model_args)
+        )
+    x = given[0] if len(given) == 1 else tuple(given)
+    return Network(on_device(model, device), models.load_criterion(crit), x, y, how)
+
+
+def on_device(model: Any, device: str) -> Any:
+    """Move a model to a device that is there."""
+    try:
+        return model.to(device)
+    except (AssertionError, RuntimeError) as error:  # torch without CUDA asserts that it has it
+        if "memory" in str(error):
+            raise
+        raise ValueError(
+            f"--device must be a device of torch that is there; got {device!r} ({error})"
+        ) from error
+
+
+def check_rows(given: Sequence[Any], y: Any, x_files: Sequence[str], y_file: str) -> None:
+    """Reject inputs and targets of different numbers of samples."""
+    rows = {
+        file: len(array) if array.ndim else 0 for file, array in zip(x_files, given, strict=True)
+    }
+    rows[y_file] = len(y) if y.ndim else 0
+    if len(set(rows.values())) > 1:
+        found = ", ".join(f"{count} in {file!r}" for file, count in rows.items())
+        raise ValueError(f"--x and --y must have a row for each sample; got {found}")
+
+
+def layers_of(network: Network) -> Any:
+    """Find the blocks, and the nodes of their channels."""
+    from gsnn_edges.observations.finding import find_layers
+
+    how = network.how
+    return find_layers(network.model, how["blocks"], how["groups"], how["node_names"])
+
+
+def shape_of(network: Network, score: str) -> dict[str, int]:
+    """Count what capture would give, without running the model."""
+    layers = layers_of(network)
+    columns = layers.nodes if score == "magnitude" else len(layers.groups[0])
+    pairs, samples = len(layers.blocks) - 1, network.samples
+    values = pairs * samples * columns
+    return {
+        "nodes": layers.nodes,
+        "columns": columns,
+        "layer_pairs": pairs,
+        "samples": samples,
+        "observations": pairs * samples,
+        "bytes": 2 * values * 4,
+    }

@@ -1,0 +1,215 @@
+"""Options that several commands have, spelled once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+Decorator = Callable[[Any], Any]
+
+# Spelled here so that `--help` loads no library; a test compares them with the package's own.
+BACKENDS = ("numpy", "torch", "jax", "generic")
+METHODS = ("spearman", "pearson")
+TIES = ("average", "ordinal")
+PRECISIONS = ("float32", "float64", "tf32x3", "bf16x3", "tf32")
+SCORES = ("magnitude", "channels")
+SCORE_CHOICES = (*SCORES, "auto")
+NORMS = ("l1", "l2", "none")
+AGGS = ("sum", "mean", "max")
+LAYERS = ("pooled", "mean", "last")
+DIRECTIONS = ("tail", "head", "both")
+
+FILE = click.Path()
+
+
+class Whole(click.IntRange):
+    """A whole number, under a shorter name."""
+
+    name = "number"
+
+
+SEED, POSITIVE = Whole(min=0), Whole(min=1)
+
+# The options of `model` below, with the device that it runs on.
+MODEL = (
+    "factory",
+    "model_args",
+    "weights",
+    "trust_pickle",
+    "crit",
+    "x_files",
+    "y_file",
+    "blocks",
+    "groups",
+    "names",
+    "device",
+)
+
+dry_run = click.option(
+    "--dry-run", is_flag=True, help="Say what would be done and how much memory it takes."
+)
+
+
+def all_of(*options: Decorator) -> Decorator:
+    """Join decorators, in the order in which --help shows them."""
+
+    def decorate(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+class LayerChoice(click.ParamType):  # type: ignore[type-arg]
+    """The name of a way to join layer pairs, or the number of one."""
+
+    name = "name|number"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str | int:
+        """Read a name or a number."""
+        if isinstance(value, int) or value in LAYERS:
+            return value  # type: ignore[no-any-return]
+        if str(value).isdecimal():
+            return int(value)
+        self.fail(f"{value!r} is none of {', '.join(LAYERS)}, nor the number of a layer pair")
+
+
+def score(choices: tuple[str, ...], usual: str) -> Decorator:
+    """Give the option that chooses a score."""
+    decorator: Decorator = click.option(
+        "--score",
+        type=click.Choice(choices),
+        default=usual,
+        show_default=True,
+        help="Correlate nodes, or all channels"
+        + (", or what ranks the known edges better." if "auto" in choices else "."),
+    )
+    return decorator
+
+
+model = all_of(
+    click.option(
+        "--model",
+        "factory",
+        metavar="MODULE:NAME",
+        help="Function or class that makes the model, as package.module:name; it is imported from "
+        "the current folder too, and called without arguments.",
+    ),
+    click.option(
+        "--model-args", metavar="JSON", help="Its keyword arguments, as '{\"layers\": 4}'."
+    ),
+    click.option(
+        "--weights",
+        type=FILE,
+        help="State dict: .safetensors, or .pt read without running code. Left out, the weights "
+        "are those of the factory.",
+    ),
+    click.option(
+        "--trust-pickle",
+        type=FILE,
+        help="A whole pickled model in place of --model and --weights. Unpickling runs whatever "
+        "code the file names.",
+    ),
+    click.option(
+        "--crit",
+        default="torch.nn:MSELoss",
+        show_default=True,
+        metavar="MODULE:NAME",
+        help="Loss, as crit(model(x), y).",
+    ),
+    click.option(
+        "--x",
+        "x_files",
+        type=FILE,
+        required=True,
+        multiple=True,
+        help="Inputs, a row for each sample: .npy, .npz:name, .zarr, .safetensors:name, .csv or "
+        ".parquet. Again for each further argument of the model.",
+    ),
+    click.option("--y", "y_file", type=FILE, required=True, help="Targets, as --x."),
+    click.option(
+        "--block",
+        "blocks",
+        multiple=True,
+        metavar="MODULE",
+        help="For a model that is no GSNN: a layer, by its dotted name; once for each, in order.",
+    ),
+    click.option("--groups", type=FILE, help="And the node of each of their channels."),
+    click.option(
+        "--names", type=FILE, help="Names of the nodes (.txt, .csv, .json); else the model's."
+    ),
+)
+passes = all_of(
+    click.option(
+        "--norm", type=click.Choice(NORMS), default="l1", show_default=True, help="Of a channel."
+    ),
+    click.option(
+        "--agg",
+        type=click.Choice(AGGS),
+        default="sum",
+        show_default=True,
+        help="How the channels of a node become one number.",
+    ),
+    click.option(
+        "--prenorm/--postnorm",
+        default=True,
+        show_default=True,
+        help="Activations before or after a block's norm and nonlinearity.",
+    ),
+    click.option("--batch-size", type=POSITIVE, help="Rows at a time; by default all."),
+    click.option(
+        "--device", default="cpu", show_default=True, help="Where the model runs: cpu, cuda:0, ..."
+    ),
+    click.option(
+        "--mode",
+        type=click.Choice(["eval", "as-is"]),
+        default="eval",
+        show_default=True,
+        help="Evaluation mode, or that in which the factory leaves the model.",
+    ),
+    click.option("--seed", type=SEED, default=0, show_default=True, help="Of dropout and draws."),
+)
+correlation = all_of(
+    click.option(
+        "--method",
+        type=click.Choice(METHODS),
+        default="spearman",
+        show_default=True,
+        help="Correlate ranks or values.",
+    ),
+    click.option(
+        "--ties",
+        type=click.Choice(TIES),
+        default="average",
+        show_default=True,
+        help="Equal values share the mean of their ranks, or are ranked as they stand.",
+    ),
+    click.option(
+        "--layers",
+        type=LayerChoice(),
+        help="Rank all layer pairs together (pooled), average their matrices (mean), or take the "
+        "last, or that of a number.",
+    ),
+    click.option(
+        "--directions", type=POSITIVE, help="Principal directions of a node, for channels."
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        default="float32",
+        show_default=True,
+        help="Of the correlation.",
+    ),
+)
+
+
+def backend(default: str) -> Decorator:
+    """Give the option of where the correlation runs."""
+    return click.option(
+        "--backend",
+        type=click.Choice(BACKENDS),
+        default=default,
+        show_default=True,
+        help="Array library that ranks and correlates.",
+    )

@@ -1,0 +1,68 @@
+"""The strongest pairs of nodes as a table, without those of a node with itself."""
+
+from typing import Any, NamedTuple
+
+
+class Pairs(NamedTuple):
+    """Pairs of nodes with their scores.
+
+    Attributes
+    ----------
+    sources, targets : int64 arrays of shape (K,)
+    scores : array of shape (K,)
+    """
+
+    sources: Any
+    targets: Any
+    scores: Any
+
+
+def of_matrix(W: Any, top: int | None, threshold: float | None) -> Pairs:
+    """Choose the best targets of each source, or the pairs that are far enough from 0."""
+    import numpy as np
+
+    if top is None:
+        sources, targets = np.nonzero(abs(W) >= threshold)
+        return without_self(Pairs(sources, targets, W[sources, targets]))
+    count = min(top + 1, len(W))
+    targets = np.argsort(-W, axis=1, kind="stable")[:, :count]
+    return best(targets, np.take_along_axis(W, targets, axis=1), top)
+
+
+def of_result(found: Any, top: int | None) -> Pairs:
+    """Take the pairs that were gathered from a store."""
+    if top is None:
+        return without_self(Pairs(found.sources, found.targets, found.scores))
+    return best(found.targets, found.scores, top)
+
+
+def best(targets: Any, scores: Any, top: int) -> Pairs:
+    """Give the first targets of each source but itself; both arrays have shape (N, k)."""
+    import numpy as np
+
+    sources = np.broadcast_to(np.arange(len(targets))[:, None], targets.shape)
+    other = targets != sources
+    kept = other & (np.cumsum(other, axis=1) <= top)
+    return Pairs(sources[kept], targets[kept], scores[kept])
+
+
+def without_self(pairs: Pairs) -> Pairs:
+    """Leave out pairs of a node with itself."""
+    other = pairs.sources != pairs.targets
+    return Pairs(*(column[other] for column in pairs))
+
+
+def write(out: str, pairs: Pairs, of: Any) -> int:
+    """Write pairs, the largest score first, and give their number."""
+    import numpy as np
+
+    from gsnn_edges.files import write_table
+
+    order = np.argsort(-pairs.scores, kind="stable")
+    ends: list[Any] = [pairs.sources[order], pairs.targets[order]]
+    if of.node_names is not None:
+        ends = [[of.node_names[node] for node in nodes] for nodes in ends]
+    ranks = np.arange(1, len(order) + 1)
+    table = {"rank": ranks, "source": ends[0], "target": ends[1], "score": pairs.scores[order]}
+    write_table(out, table, name="--out")
+    return len(order)

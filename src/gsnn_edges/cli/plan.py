@@ -1,0 +1,47 @@
+"""gsnn-edges plan."""
+
+from typing import Any
+
+import click
+
+from gsnn_edges.cli import options
+from gsnn_edges.cli.screen import Screen, Stage
+
+
+@click.command(cls=Stage)
+@click.option("--nodes", type=options.POSITIVE, required=True, help="Function nodes N.")
+@click.option(
+    "--observations", type=options.POSITIVE, required=True, help="Layer pairs times samples."
+)
+@click.option("--devices", type=options.POSITIVE, default=1, show_default=True, help="To share it.")
+@click.option("--memory", help="Of each device, as 24GB; by default what is free here.")
+@click.option(
+    "--channels", type=options.POSITIVE, default=1, show_default=True, help="Of each node."
+)
+@click.option(
+    "--layers", type=options.POSITIVE, default=1, show_default=True, help="Matrices to average."
+)
+@options.backend("numpy")
+@click.option("--device", help="A device of that backend: cpu, cuda:0, gpu, tpu.")
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "float64"]),
+    default="float32",
+    show_default=True,
+    help="Of the correlation.",
+)
+@click.option(
+    "--calibration",
+    type=options.FILE,
+    help="Rates that Calibration.save kept; by default they are measured here, in seconds.",
+)
+@click.option("--seed", type=options.SEED, default=0, show_default=True, help="Of the measuring.")
+@click.pass_obj
+def plan(screen: Screen, /, **asked: Any) -> None:
+    """Say how much memory, disk and time a correlation takes."""
+    from gsnn_edges.planning import plan as planned
+
+    with screen.work():
+        found = planned(asked.pop("nodes"), asked.pop("observations"), **asked)
+    screen.say(str(found))
+    screen.facts(found.to_dict())

@@ -1,0 +1,145 @@
+"""Held-out edges ranked, shown and written: the last step of evaluate and of infer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gsnn_edges.cli.scores import read_node_names, read_scores
+from gsnn_edges.cli.screen import Screen
+
+
+@dataclass(frozen=True)
+class Question:
+    """W, the edges that are to be found in it, and those that are known.
+
+    Attributes
+    ----------
+    W : matrix of shape (N, N)
+    edges, known_edges : int64 ndarrays of shape (2, E); known_edges may be None
+    node_names : list of str or None
+    """
+
+    W: Any
+    edges: Any
+    known_edges: Any
+    node_names: list[str] | None
+
+    @property
+    def known_count(self) -> int:
+        """Number of known edges."""
+        return 0 if self.known_edges is None else int(self.known_edges.shape[1])
+
+
+def check_outputs(out: str | None, metrics: str | None) -> None:
+    """Find out that results can be written, before any work."""
+    from gsnn_edges.files.paths import writable
+    from gsnn_edges.files.tables import WRITTEN
+
+    if out is not None:
+        writable("--out", out, WRITTEN)
+    if metrics is not None:
+        writable("--metrics", metrics, [".json"])
+
+
+def read_question(matrix: str, edges: str, known: str | None, names: str | None) -> Question:
+    """Read what evaluate is asked."""
+    from gsnn_edges import _checks
+    from gsnn_edges.files import read_edges
+
+    scores = read_scores(matrix)
+    node_names = read_node_names(names) or scores.node_names
+    shape = tuple(scores.W.shape)
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ValueError(
+            f"W must be square, a row and a column for each node; {matrix!r} has shape {shape}"
+        )
+    check_names(node_names, shape[0], names or matrix)
+    asked = _checks.edge_index("--edges", read_edges(edges, node_names, name="--edges"), shape)
+    others = scores.known_edges
+    if known is not None:
+        others = read_edges(known, node_names, name="--known")
+        others = _checks.edge_index("--known", others, shape)
+    return Question(scores.W, asked, others, node_names)
+
+
+def check_names(names: list[str] | None, nodes: int, path: str) -> None:
+    """Reject names of other nodes than those of W."""
+    if names is not None and len(names) != nodes:
+        raise ValueError(
+            f"--names must name each of the {nodes} nodes of W, in their order; {path!r} has "
+            f"{len(names)}"
+        )
+
+
+def rank_edges(
+    screen: Screen,
+    question: Question,
+    asked: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    out: str | None,
+    metrics: str | None,
+) -> None:
+    """Rank, write the ranks and the metrics, and show them."""
+    import numpy as np
+
+    from gsnn_edges.files import write_json, write_table
+    from gsnn_edges.link_ranking import evaluate_edges
+
+    truths = question.edges
+    if question.known_edges is not None:
+        truths = np.concatenate([question.known_edges, truths], axis=1)
+    with screen.work():
+        found = evaluate_edges(
+            question.W, question.edges, truths, node_names=question.node_names, **asked
+        )
+    result = {**facts, "seed": asked.get("seed"), **found.to_dict()}
+    if out is not None:
+        write_table(out, ranks(found), name="--out")
+    if metrics is not None:
+        write_json(metrics, result, name="--metrics")
+    title = (
+        f"{len(found.queries.scores)} rankings ({found.direction}), "
+        f"{facts['nodes']} nodes, {facts['known']} known edges"
+    )
+    screen.table(columns(found), title)
+    tell_files(screen, {"ranks": out, "metrics": metrics})
+    screen.facts({**result, "files": [file for file in (out, metrics) if file]})
+
+
+def tell_files(screen: Screen, files: Mapping[str, str | None]) -> None:
+    """Say which files there are now."""
+    for what, file in files.items():
+        if file is not None:
+            screen.say(f"{what}: {file}")
+
+
+def ranks(found: Any) -> dict[str, Any]:
+    """Give the columns of the table of ranks, best rank first."""
+    import numpy as np
+
+    queries = found.queries
+    order = np.argsort(queries.ranks.realistic, kind="stable")
+    source, target = (labels(nodes[order], found.node_names) for nodes in queries.edges)
+    return {
+        "source": source,
+        "target": target,
+        "direction": np.where(queries.head, "head", "tail")[order],
+        "score": queries.scores[order],
+        "candidates": queries.candidates[order],
+        **{name: rank[order] for name, rank in vars(queries.ranks).items()},
+    }
+
+
+def labels(nodes: Any, names: Any) -> Any:
+    """Name nodes, where there are names."""
+    return nodes if names is None else [names[node] for node in nodes]
+
+
+def columns(found: Any) -> dict[str, list[str]]:
+    """Give the columns of the table of metrics, without those that are empty."""
+    from gsnn_edges.link_ranking.result import lines_of
+
+    heads = ("metric", "value", f"{found.confidence:.0%} interval", "macro", "by chance")
+    cells = zip(*lines_of(found), strict=True)
+    named = {head: list(column) for head, column in zip(heads, cells, strict=True)}
+    return {head: column for head, column in named.items() if any(column)}

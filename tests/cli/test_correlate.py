@@ -1,0 +1,187 @@
+"""gsnn-edges correlate: W is that of the inferer, and torch is not needed."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from torch.nn import MSELoss
+
+from gsnn_edges import EdgeEvidence, FunctionEdgeInferer
+from gsnn_edges.store import open_matrix
+
+DATA = ("--x", "data.npz:x", "--y", "data.npz:y")
+CAPTURE = ("capture", "--model", "tiny:model", "--weights", "state.safetensors", *DATA, "-q")
+ACCURACY = 2e-6  # twice the bound of one backend for continuous columns
+NO_TORCH = """
+from importlib.machinery import PathFinder
+find = PathFinder.find_spec
+PathFinder.find_spec = lambda name, *rest: (
+    None if name.partition(".")[0] == "torch" else find(name, *rest)
+)
+from gsnn_edges.cli import main
+main()
+"""
+
+
+@pytest.fixture(params=["npz", "zarr"])
+def seen(request, run, folder):
+    """Observations of nodes, in both kinds of files."""
+    name = f"seen.{request.param}"
+    assert run(*CAPTURE, "--out", name).exit_code == 0
+    return name
+
+
+@pytest.fixture
+def fitted(network, folder):
+    data = np.load(folder / "data.npz")
+    none = np.empty((2, 0), np.int64)
+    inferer = FunctionEdgeInferer(network, MSELoss(), none, backend="numpy")
+    return lambda **options: inferer.fit(data["x"], data["y"], mode="eval", **options)
+
+
+def read(path):
+    return EdgeEvidence.load(path).W if path.endswith(".npz") else open_matrix(path).to_numpy()
+
+
+@pytest.mark.parametrize("ending", ["npy", "same"])
+def test_w_is_that_of_the_inferer(ending, seen, run, fitted):
+    ending = ending if ending == "npy" else seen.rpartition(".")[2]
+    shown = run("correlate", seen, "--out", f"new.{ending}")
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout == f"W of 50 nodes: new.{ending}\n"
+    assert_allclose(read(f"new.{ending}"), fitted(), atol=ACCURACY)
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        (["--method", "pearson"], {"method": "pearson"}),
+        (["--layers", "mean"], {"layers": "mean"}),
+        (["--layers", "1"], {"layers": 1}),
+        (["--backend", "torch", "--device", "cpu"], {}),
+        (["--backend", "jax"], {}),
+        (["--precision", "float64"], {}),
+    ],
+)
+def test_options_are_those_of_the_inferer(options, asked, seen, run, fitted):
+    assert run("correlate", seen, "--out", "new.npy", *options, "-q").exit_code == 0
+    assert_allclose(read("new.npy"), fitted(**asked), atol=ACCURACY)
+
+
+@pytest.mark.parametrize("kind", ["npz", "zarr"])
+def test_channels_are_correlated_by_their_norms(kind, run, fitted):
+    assert run(*CAPTURE, "--score", "channels", "--out", f"c.{kind}").exit_code == 0
+    assert run("correlate", f"c.{kind}", "--out", "new.npy", "--directions", 1, "-q").exit_code == 0
+    assert_allclose(read("new.npy"), fitted(score="channels", directions=1), atol=1e-5)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_top_are_the_best_targets_of_each_source(ending, seen, run, fitted, names):
+    out = f"top.{ending}"
+    shown = run("correlate", seen, "--out", out, "--top", 3)
+    assert shown.stdout == f"150 pairs: {out}\n"
+    found = (pd.read_csv if ending == "csv" else pd.read_parquet)(out)
+    W = fitted()
+    np.fill_diagonal(W, -np.inf)
+    wanted = pd.DataFrame(W, names, names).stack().groupby(level=0).nlargest(3).droplevel(0)
+    found_pairs = found.set_index(["source", "target"])["score"]
+    assert_allclose(found_pairs.loc[wanted.index], wanted, atol=ACCURACY)
+    assert len(found) == len(wanted)
+    assert list(found["rank"]) == list(range(1, 151))
+    assert found["score"].is_monotonic_decreasing
+
+
+def test_threshold_gives_the_pairs_that_are_far_from_0(seen, run, fitted, names):
+    assert run("correlate", seen, "--out", "far.csv", "--threshold", 0.4, "-q").exit_code == 0
+    found = pd.read_csv("far.csv")
+    W = fitted()
+    np.fill_diagonal(W, 0)
+    sources, targets = np.nonzero(abs(W) >= 0.4)
+    wanted = {(names[s], names[t]): W[s, t] for s, t in zip(sources, targets, strict=True)}
+    pairs = zip(found["source"], found["target"], strict=True)
+    assert_allclose([wanted.pop(pair) for pair in pairs], found["score"], atol=ACCURACY)
+    assert wanted == {}
+
+
+def test_dry_run_says_what_it_takes(seen, run, folder):
+    shown = run("correlate", seen, "--out", "new.npy", "--dry-run")
+    assert shown.stdout.startswith(
+        "would correlate 80 observations of 50 columns (magnitude) to W of 50 nodes, 10 kB"
+    )
+    facts = json.loads(run("correlate", seen, "--out", "new.npy", "--dry-run", "--json").stdout)
+    assert (facts["observations"], facts["bytes"], facts["dry_run"]) == (80, 10_000, True)
+    assert not (folder / "new.npy").exists()
+
+
+def test_without_torch_the_second_and_the_third_stage_run(seen, folder, run):
+    def call(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-c", NO_TORCH, *arguments], capture_output=True, text=True
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    code, shown, said = call("infer", "--model", "tiny:model", *DATA)
+    assert (code, shown) == (1, "")
+    assert said == (
+        "Error: models need torch, which is not installed: pip install 'gsnn-edges[torch]'\n"
+    )
+    assert call("correlate", seen, "--out", "new.npy", "-q") == (0, "", "")
+    rank = ("evaluate", "new.npy", "--edges", "held_out.csv", "--known", "known.csv")
+    code, shown, said = call(*rank, "--names", seen, "--json")
+    assert (code, said) == (0, "")
+    assert json.loads(shown) == json.loads(run(*rank, "--names", "names.txt", "--json").stdout)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("score", ["magnitude", "channels"])
+def test_devices_of_a_machine_share_the_work(score, run, fitted):
+    assert run(*CAPTURE, "--score", score, "--out", "c.npz").exit_code == 0
+    call = ("correlate", "c.npz", "--out", "new.npy", "--backend", "jax", "--devices", 1, "-v")
+    shown = run(*call)
+    assert shown.exit_code == 0, shown.output
+    assert_allclose(read("new.npy"), fitted(score=score), atol=1e-5)
+
+
+@pytest.mark.usefixtures("folder")
+def test_processes_share_a_store(run, fitted):
+    assert run(*CAPTURE, "--out", "c.zarr").exit_code == 0
+    shown = run("correlate", "c.zarr", "--out", "new.zarr", "--processes", 1)
+    assert shown.exit_code == 0, shown.output
+    assert_allclose(read("new.zarr"), fitted(), atol=ACCURACY)
+
+
+BAD = {
+    "top and threshold": (("--out", "t.csv", "--top", 1, "--threshold", 1), "not both"),
+    "table of all": (("--out", "t.csv"), "say which by --top or --threshold"),
+    "top in matrix": (("--out", "W9.npy", "--top", 1), "must end in .csv, .parquet"),
+    "ending": (("--out", "W.txt"), "--out must end in"),
+    "folder": (("--out", "nowhere/W.npy"), "make 'nowhere' first"),
+    "crew": (("--out", "W9.npy", "--process", 0), "go together; got --process"),
+    "layers": (("--out", "W9.npy", "--layers", 7), "layer pair in 0 .. 1; got 7"),
+    "directions": (("--out", "W9.npy", "--directions", 1), "channels"),
+    "device": (("--out", "W9.npy", "--backend", "jax", "--device", "warp"), "warp"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_mistakes_are_one_line_and_leave_no_file(case, seen, refused):
+    options, phrase = BAD[case]
+    assert phrase in refused("correlate", seen, *options)
+
+
+@pytest.mark.parametrize(
+    ("name", "phrase"),
+    [
+        ("data.npz", "it holds no observations: capture writes them"),
+        ("folder.zarr", "store"),
+        ("nowhere.zarr", "observations must be a file that is there"),
+        ("W.npy", "observations must end in .zarr, .npz"),
+    ],
+)
+def test_other_files_are_refused(name, phrase, folder, refused):
+    (folder / "folder.zarr").mkdir()
+    assert phrase in refused("correlate", name, "--out", "new.npy")

@@ -1,0 +1,124 @@
+"""gsnn-edges evaluate: the metrics are those of evaluate_edges, and mistakes are one line."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gsnn_edges import evaluate_edges
+
+
+@pytest.fixture
+def wanted(folder, problem):
+    truths = np.concatenate([problem.known_edges, problem.test_edges], axis=1)
+    W = np.load(folder / "W.npy")
+
+    def evaluate(**options):
+        return evaluate_edges(W, problem.test_edges, truths, seed=0, **options)
+
+    return evaluate
+
+
+CALL = ("evaluate", "W.npy", "--edges", "held_out.csv", "--known", "known.csv")
+NAMED = (*CALL, "--names", "names.txt")
+
+
+def test_json_is_what_evaluate_edges_gives(run, wanted):
+    found = json.loads(run(*NAMED, "--json").stdout)
+    expected = json.loads(json.dumps(wanted().to_dict()))
+    assert {name: found[name] for name in expected} == expected
+    assert (found["nodes"], found["edges"], found["known"]) == (50, 18, 37)
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        (["--direction", "both"], {"direction": "both"}),
+        (["--exclude-self", "--k", 2, "--k", 5], {"exclude_self": True, "ks": [2, 5]}),
+        (["--n-boot", 0], {"n_boot": None}),
+        (["--cluster", "source", "--confidence", 0.5], {"cluster": "source", "confidence": 0.5}),
+    ],
+)
+def test_options_are_those_of_evaluate_edges(options, asked, run, wanted):
+    found = json.loads(run(*NAMED, *options, "--json").stdout)
+    assert found["micro"] == json.loads(json.dumps(wanted(**asked).to_dict()))["micro"]
+
+
+def test_candidates_are_patterns_of_names(run, wanted, names):
+    shown = run(*NAMED, "--candidates", "f1* -> *", "--candidates", "f* -> *", "--json")
+    asked = {"candidates": ["f1* -> *", "f* -> *"], "node_names": names}
+    assert json.loads(shown.stdout)["micro"]["mrr"] == wanted(**asked).mrr
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_files_hold_the_ranks_and_the_metrics(ending, run, wanted, names, folder):
+    shown = run(*NAMED, "--out", f"ranked.{ending}", "--metrics", "metrics.json")
+    assert shown.exit_code == 0, shown.output
+    read = pd.read_csv if ending == "csv" else pd.read_parquet
+    found = read(f"ranked.{ending}")
+    expected = wanted(node_names=names).to_frame()
+    expected = expected.sort_values("realistic", kind="stable", ignore_index=True)
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+    assert json.loads((folder / "metrics.json").read_text())["micro"]["mrr"] == wanted().mrr
+
+
+def test_the_table_shows_the_metrics(run, wanted):
+    shown = run(*NAMED).stdout
+    assert shown.startswith("18 rankings (tail), 50 nodes, 37 known edges\n")
+    row = next(line.split() for line in shown.splitlines() if line.startswith("mrr"))
+    assert row[1] == f"{wanted().mrr:.4f}"
+
+
+def test_dry_run_writes_nothing(run, folder):
+    shown = run(*NAMED, "--out", "r.csv", "--metrics", "m.json", "--dry-run")
+    assert shown.exit_code == 0
+    assert "would rank 18 edges among 50 nodes; 37 known ones never compete; W takes 10 kB" in (
+        shown.stdout
+    )
+    assert not (folder / "r.csv").exists()
+    assert not (folder / "m.json").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_quiet_says_nothing(run):
+    shown = run(*NAMED, "-q", "--out", "ranked.csv")
+    assert (shown.exit_code, shown.output) == (0, "")
+
+
+@pytest.mark.usefixtures("wanted")
+def test_edges_by_index_need_no_names(run, problem, folder):
+    rows = pd.DataFrame(problem.test_edges.T, columns=["source", "target"])
+    rows.to_csv(folder / "index.csv")
+    assert run("evaluate", "W.npy", "--edges", "index.csv", "-q").exit_code == 0
+
+
+BAD = {
+    "wrong path": (("evaluate", "W.np", "--edges", "held_out.csv"), "must end in"),
+    "no file": (("evaluate", "WW.npy", "--edges", "held_out.csv"), "did you mean 'W.npy'?"),
+    "no edges": (("evaluate", "W.npy"), "Missing option '--edges': see gsnn-edges evaluate --help"),
+    "wrong column": (("evaluate", "W.npy", "--edges", "columns.csv"), "has 'from', 'to'"),
+    "mismatched N": ((*CALL, "--names", "few.txt"), "each of the 50 nodes of W"),
+    "edges outside": (("evaluate", "W.npy", "--edges", "far.csv"), "in 0 .. 49"),
+    "empty csv": (("evaluate", "W.npy", "--edges", "empty.csv"), "is empty"),
+    "head alone": (("evaluate", "W.npy", "--edges", "head.csv"), "at least one edge"),
+    "not what it says": (("evaluate", "text.npy", "--edges", "far.csv"), "whole .npy file"),
+    "no such folder": ((*NAMED, "--out", "nowhere/r.csv"), "make 'nowhere' first"),
+    "not square": (("evaluate", "x.npy", "--edges", "far.csv"), "W must be square"),
+    "no names": (CALL, "no index: give the names of all nodes too"),
+    "too deep": ((*NAMED, "--k", "60"), "ks must not exceed"),
+    "ending": ((*NAMED, "--metrics", "m.csv"), "--metrics must end in .json"),
+    "unknown": ((*NAMED, "--speed"), "No such option"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_mistakes_are_one_line_and_leave_no_file(case, folder, refused):
+    (folder / "columns.csv").write_text("from,to\n0,1\n")
+    (folder / "few.txt").write_text("f1\nf2\n")
+    (folder / "far.csv").write_text("source,target\n0,77\n")
+    (folder / "empty.csv").touch()
+    (folder / "head.csv").write_text("source,target\n")
+    (folder / "text.npy").write_text("source,target\n")
+    arguments, phrase = BAD[case]
+    assert phrase in refused(*arguments)

@@ -1,0 +1,101 @@
+"""What all commands share: help, version, laziness, and the way out of an interrupt."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+import gsnn_edges
+from gsnn_edges.cli import main
+from gsnn_edges.cli.group import COMMANDS
+
+HEAVY = {"numpy", "rich", "torch", "jax", "pandas", "pyarrow", "scipy", "zarr", "array_api_compat"}
+WIDTH = 62  # what click gives the sentence of a command on a screen of 80
+
+
+def command(name):
+    return main.get_command(click.Context(main), name)
+
+
+def test_version_is_the_packages(run):
+    assert run("--version").output == f"gsnn-edges, version {gsnn_edges.__version__}\n"
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_explains(name, run):
+    shown = run(*filter(None, [name]), "--help")
+    assert shown.exit_code == 0
+    assert shown.stdout.startswith("Usage: ")
+
+
+def test_help_lists_the_commands_and_the_exit_codes(run):
+    shown = run("--help").stdout
+    listed = shown.partition("Commands:\n")[2]
+    assert [line.split()[0] for line in listed.splitlines()[: len(COMMANDS)]] == list(COMMANDS)
+    assert "130  interrupted by Ctrl-C" in shown
+    assert "..." not in listed
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_has_a_help_text(name):
+    found = command(name)
+    assert len(found.get_short_help_str(200)) <= WIDTH
+    bare = [p.name for p in found.params if isinstance(p, click.Option) and not p.help]
+    assert bare == []
+
+
+def test_an_unknown_command_is_named(refused):
+    assert "No such command 'frobnicate'" in refused("frobnicate")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["correlate", "--help"]])
+def test_help_loads_no_heavy_library(arguments):
+    script = (
+        "import sys; from gsnn_edges.cli import main\n"
+        f"try: main({arguments!r})\n"
+        "except SystemExit: print('\\nmodules', *sys.modules)"
+    )
+    shown = subprocess.check_output([sys.executable, "-c", script], text=True)
+    loaded = shown.rpartition("modules")[2].split()
+    assert {name.partition(".")[0] for name in loaded} & HEAVY == set()
+
+
+SLOW = """
+import time
+from pathlib import Path
+import torch
+
+class Slow(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = torch.nn.Linear(25, 4), torch.nn.Linear(4, 4)
+
+    def forward(self, x):
+        Path("started").touch()
+        time.sleep(60)
+        return self.second(self.first(x))
+"""
+
+
+def test_an_interrupt_is_one_line_and_leaves_no_file(folder):
+    (folder / "slow.py").write_text(SLOW)
+    np.save(folder / "groups.npy", np.arange(4))
+    there = {one.name for one in folder.iterdir()} | {"started"}
+    call = [sys.executable, "-c", "from gsnn_edges.cli import main; main()", "infer"]
+    call += ["--model", "slow:Slow", "--x", "x.npy", "--y", "x.npy", "--out", "new.csv"]
+    call += ["--block", "first", "--block", "second", "--groups", "groups.npy"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(call, **pipes) as process:
+        while not Path("started").exists() and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        shown, said = process.communicate(timeout=60)
+    assert (process.returncode, shown) == (130, "")
+    assert said.strip().startswith("Interrupted: ")
+    assert len(said.strip().splitlines()) == 1
+    assert {one.name for one in folder.iterdir()} - {"__pycache__"} == there

@@ -1,0 +1,42 @@
+"""Options are spelled as the package spells them."""
+
+from typing import get_args
+
+import click
+import pytest
+
+from gsnn_edges import _typing, arguments, scoring
+from gsnn_edges.backends import BACKENDS
+from gsnn_edges.cli import options
+from gsnn_edges.link_ranking import evaluation
+from gsnn_edges.observations.nodes import AGGS, NORMS
+
+
+@pytest.mark.parametrize(
+    ("own", "packages"),
+    [
+        (options.BACKENDS, BACKENDS),
+        (options.METHODS, get_args(_typing.Method)),
+        (options.TIES, get_args(_typing.Ties)),
+        (options.PRECISIONS, arguments.PRECISIONS),
+        (options.SCORES, scoring.SCORES),
+        (options.SCORE_CHOICES, scoring.SCORE_CHOICES),
+        (options.LAYERS, scoring.LAYERS),
+        (options.NORMS, NORMS),
+        (options.AGGS, AGGS),
+        (options.DIRECTIONS, evaluation.AXES),
+    ],
+)
+def test_choices_are_those_of_the_package(own, packages):
+    assert tuple(own) == tuple(packages)
+
+
+@pytest.mark.parametrize(("text", "value"), [("pooled", "pooled"), ("3", 3), (2, 2)])
+def test_layers_are_a_name_or_a_number(text, value):
+    assert options.LayerChoice().convert(text, None, None) == value
+
+
+@pytest.mark.parametrize("text", ["all", "-1", "1.5"])
+def test_other_layers_are_refused(text):
+    with pytest.raises(click.BadParameter, match="is none of pooled, mean, last"):
+        options.LayerChoice().convert(text, None, None)
