@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/torch.stamp  ## simulate, train, find edges and score them: one table
+demo: .venv/demo.stamp  ## simulate, train, find edges and score them: a table, two pictures
 	$(BIN)/gsnn-edges demo $(ARGS)
 
 bench: .venv/test.stamp  ## time the kernel beside the naive pattern
@@ -35,8 +35,14 @@ test-gpu: .venv/test.stamp  ## run the tests that need a CUDA device
 reliability: .venv/test.stamp  ## measure what docs/reliability.md says, and write it
 	OMP_NUM_THREADS=1 $(BIN)/python tests/reliability.py
 
-docs: .venv/test.stamp  ## run the examples of the README, docs/ and the docstrings
+# Threads of the notebooks and of the tests would wait for one another; -E runs every notebook anew.
+docs: export OMP_NUM_THREADS = 1
+
+docs: .venv/dev.stamp  ## run all examples, and build the site in build/site
 	$(PYTEST) -rs tests/test_documentation.py
+	rm -rf build/site
+	$(BIN)/python -m sphinx --fail-on-warning --quiet -E -d build/doctrees docs build/site
+	@echo 'The site is in build/site: open build/site/index.html'
 
 # mypy looks for a package in one folder, and ours lies in two: it gets a folder of links.
 lint: .venv/dev.stamp  ## check style and types

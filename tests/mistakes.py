@@ -1,16 +1,16 @@
 """What a scientist does wrong on a Tuesday: one table of calls that must fail with a sentence."""
 
-from collections.abc import Callable
 from tempfile import gettempdir
-from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from gsnn_models import TinyGSNN, data
+from mistakes_on_disk import ON_DISK
 from scipy import sparse
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
+from wrong_calls import Wrong
 
 from gsnn_edges import (
     BestWeights,
@@ -37,18 +37,6 @@ from gsnn_edges import (
     split_edges,
     untrained_scores,
 )
-
-
-class Wrong(NamedTuple):
-    """A wrong call: of what, with what error, and words that must stand in its message."""
-
-    name: str
-    function: str
-    call: Callable[[], Any]
-    error: type[Exception]
-    phrase: str
-    model: nn.Module | None = None
-
 
 # What is right, of which each row spoils one thing
 
@@ -794,5 +782,5 @@ WRONG_CALLS = [
     *SIGNIFICANCE,
     *CAPTURE_CHANNELS, *BASELINES,
     *INFERER, *FIT, *INFER, *CAPTURE, *CORRELATION, *RANKS, *MRR, *EVALUATION, *EVIDENCE_MADE,
-    *EVIDENCE_ASKED, *SPLIT, *RECOVERY, *WEIGHTS, *BACKENDS, *CHANNELS, *LAYERS,
+    *EVIDENCE_ASKED, *SPLIT, *RECOVERY, *WEIGHTS, *BACKENDS, *CHANNELS, *LAYERS, *ON_DISK,
 ]  # fmt: skip

@@ -8,6 +8,7 @@ import pkgutil
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from gsnn_edges import backends
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+INDEX, API = ROOT / "docs/index.md", ROOT / "docs/api.md"
 
 # A ```python block, with the comment that excuses it and the ```text block that it prints.
 BLOCK = re.compile(
@@ -79,7 +81,38 @@ def modules() -> list[str]:
     return sorted(found)
 
 
+def anchors(page: Path) -> set[str]:
+    """Names that GitHub gives to the headings of a page."""
+    prose = re.sub(r"^(```|~~~).*?^\1", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ +(.+)$", prose, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in headings}
+
+
+def links(page: Path) -> list[str]:
+    """Targets of the links of a page that lead into this repository."""
+    found = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+    return [target for target in found if not re.match(r"https?:|mailto:", target)]
+
+
+def in_contents() -> set[str]:
+    """Pages that the contents of the site list."""
+    trees = re.findall(r"^```\{toctree\}\n(.*?)^```", INDEX.read_text(), re.MULTILINE | re.DOTALL)
+    lines = [line for tree in trees for line in tree.splitlines()]
+    return {line for line in lines if line and not line.startswith(":")}
+
+
 EXCUSED = [block for page in PAGES for block in blocks(page) if block.excuse]
+# Public modules beside the table of contents.
+INSIDE = (
+    ".backends",
+    ".demo",
+    ".distributed",
+    ".files",
+    ".plots",
+    ".sharded",
+    ".store",
+    ".streaming",
+)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -95,6 +128,37 @@ def test_page_runs(page, tmp_path, monkeypatch):
 def test_no_block_is_overlooked(page):
     opened = re.findall(r"^\s*(?:```|~~~)\s*py.*", page.read_text(), re.MULTILINE)
     assert len(blocks(page)) == len(opened), "write ```python at the beginning of a line"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    broken = []
+    for target in links(page):
+        name, _, anchor = target.partition("#")
+        other = page.parent / name if name else page
+        if not other.exists() or (anchor and anchor not in anchors(other)):
+            broken.append(target)
+    assert broken == []
+
+
+def test_anchors_are_githubs(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# One, two\n\n```sh\n# no heading\n```\n\n## Under `jax.jit`: so_so\n")
+    assert anchors(page) == {"one-two", "under-jaxjit-so_so"}
+
+
+def test_every_page_is_in_the_contents():
+    folder = INDEX.parent
+    pages = {str(p.relative_to(folder).with_suffix("")) for p in PAGES if folder in p.parents}
+    assert sorted(in_contents() ^ pages - {"index"}) == []
+
+
+@pytest.mark.parametrize("module", ["", *INSIDE])
+def test_public_names_are_in_the_reference(module):
+    home = importlib.import_module(f"gsnn_edges{module}")
+    names = {n for n in home.__all__ if not isinstance(getattr(home, n), ModuleType | dict)}
+    listed = re.findall(r"^\.\. auto(?:function|class):: (\S+)$", API.read_text(), re.MULTILINE)
+    assert sorted(names - {*listed}) == []
 
 
 @pytest.mark.parametrize("output", ["6.5\n", "6...\n"])

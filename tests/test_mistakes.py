@@ -18,8 +18,9 @@ from torch import nn
 import gsnn_edges
 from gsnn_edges import backends, capture
 
-# Classes of results, which the package makes; and a module, whose functions stand by themselves.
-NOT_CALLED = {"Comparison", "EdgeRecovery", "LinkRanking", "backends"}
+# Classes of results, which the package makes; and modules, whose functions stand by themselves.
+RESULTS = {"ObservationStore", "PairsAbove", "Plan", "StoredMatrix", "TopTargets"}
+NOT_CALLED = {"Comparison", "EdgeRecovery", "LinkRanking", "backends", "plots", *RESULTS}
 # Functions that take options of others, by **options or by a method that a row calls too.
 PASSED_ON = {
     "BestWeights": [gsnn_edges.BestWeights.step],

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gsnn_edges import backends
+    from gsnn_edges import backends, plots
     from gsnn_edges.baselines import Comparison, compare, untrained_scores
     from gsnn_edges.channels import channel_correlation
     from gsnn_edges.correlation import cross_correlation
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from gsnn_edges.inferer import FunctionEdgeInferer
     from gsnn_edges.layers import layer_parts
     from gsnn_edges.link_ranking import LinkRanking, evaluate_edges, mrr
-    from gsnn_edges.observations import capture, capture_channels
+    from gsnn_edges.observations import capture, capture_channels, capture_to_store
     from gsnn_edges.partial import partial_correlation
+    from gsnn_edges.planning import Plan, plan
     from gsnn_edges.ranks import rankdata
     from gsnn_edges.recovery import EdgeRecovery, recover_edges
     from gsnn_edges.significance import (
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
         null_moments,
         permutation_test,
     )
+    from gsnn_edges.store import ObservationStore, StoredMatrix, open_matrix, open_store
+    from gsnn_edges.streaming import PairsAbove, TopTargets, correlate_store
     from gsnn_edges.training import BestWeights
 
 # Where each name lives. Loaded at first use, so that importing the package loads no library.
@@ -36,12 +39,19 @@ _HOMES = {
     "EdgeRecovery": "recovery",
     "FunctionEdgeInferer": "inferer",
     "LinkRanking": "link_ranking",
+    "ObservationStore": "store",
+    "PairsAbove": "streaming",
+    "Plan": "planning",
+    "StoredMatrix": "store",
+    "TopTargets": "streaming",
     "adjust": "significance",
     "bootstrap_interval": "significance",
     "capture": "observations",
     "capture_channels": "observations",
+    "capture_to_store": "observations",
     "channel_correlation": "channels",
     "compare": "baselines",
+    "correlate_store": "streaming",
     "cross_correlation": "correlation",
     "effective_count": "significance",
     "evaluate_edges": "link_ranking",
@@ -49,8 +59,11 @@ _HOMES = {
     "layer_parts": "layers",
     "mrr": "link_ranking",
     "null_moments": "significance",
+    "open_matrix": "store",
+    "open_store": "store",
     "partial_correlation": "partial",
     "permutation_test": "significance",
+    "plan": "planning",
     "rankdata": "ranks",
     "recover_edges": "recovery",
     "split_edges": "holdout",
@@ -64,13 +77,20 @@ __all__ = [
     "EdgeRecovery",
     "FunctionEdgeInferer",
     "LinkRanking",
+    "ObservationStore",
+    "PairsAbove",
+    "Plan",
+    "StoredMatrix",
+    "TopTargets",
     "adjust",
     "backends",
     "bootstrap_interval",
     "capture",
     "capture_channels",
+    "capture_to_store",
     "channel_correlation",
     "compare",
+    "correlate_store",
     "cross_correlation",
     "effective_count",
     "evaluate_edges",
@@ -78,8 +98,12 @@ __all__ = [
     "layer_parts",
     "mrr",
     "null_moments",
+    "open_matrix",
+    "open_store",
     "partial_correlation",
     "permutation_test",
+    "plan",
+    "plots",
     "rankdata",
     "recover_edges",
     "split_edges",
@@ -89,8 +113,8 @@ __version__ = version("gsnn-edges")
 
 
 def __getattr__(name: str) -> Any:
-    if name == "backends":
-        return import_module("gsnn_edges.backends")
+    if name in ("backends", "plots"):
+        return import_module(f"gsnn_edges.{name}")
     if name in _HOMES:
         return getattr(import_module(f"gsnn_edges.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

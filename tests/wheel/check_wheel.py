@@ -2,9 +2,11 @@
 
     python tests/wheel/check_wheel.py FOLDER
 
-FOLDER receives both files. The Python that runs this needs `build` and `setuptools`.
+FOLDER receives both files. The Python that runs this needs `build`, `setuptools`, `mypy` and
+`basedpyright`.
 """
 
+import json
 import shutil
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TRIAL = Path(__file__).with_name("try_installed.py")
+USER = Path(__file__).with_name("user_script.py")
 # Extras, and the backends that they bring: without any there is NumPy alone.
 ENVIRONMENTS = {"": ("numpy",), "[all]": ("numpy", "torch", "jax")}
 
@@ -26,7 +29,7 @@ def main() -> None:
         wheel = build(scratch)
         for extras, backends in ENVIRONMENTS.items():
             print(f"--- {wheel.name}{extras} in an environment of its own", flush=True)
-            try_wheel(wheel, extras, backends, scratch)
+            try_wheel(wheel, extras, backends, scratch, types=bool(extras))
         target.mkdir(exist_ok=True)
         for file in wheel.parent.iterdir():
             shutil.copy(file, target)
@@ -61,7 +64,9 @@ def contents(wheel: Path) -> set[tuple[str, int]]:
         return {(file.filename, file.CRC) for file in archive.infolist()}
 
 
-def try_wheel(wheel: Path, extras: str, backends: tuple[str, ...], scratch: Path) -> None:
+def try_wheel(
+    wheel: Path, extras: str, backends: tuple[str, ...], scratch: Path, *, types: bool
+) -> None:
     """Install a wheel into an empty environment and use it from an empty folder."""
     with tempfile.TemporaryDirectory(dir=scratch) as name:
         environment, elsewhere = Path(name, "environment"), Path(name, "elsewhere")
@@ -73,6 +78,21 @@ def try_wheel(wheel: Path, extras: str, backends: tuple[str, ...], scratch: Path
         subprocess.run([*pip, *install, f"{wheel}{extras}"], check=True)
         # -I: neither the folder of the script nor PYTHONPATH may lead back to the checkout.
         subprocess.run([python, "-I", TRIAL, *backends], cwd=elsewhere, check=True)
+        if types:
+            check_types(python, elsewhere)
+
+
+def check_types(python: Path, folder: Path) -> None:
+    """Have type checkers read a user's script, with the types of the installed package."""
+    script = Path(shutil.copy(USER, folder)).name
+    settings = {"include": [script], "typeCheckingMode": "standard"}
+    (folder / "pyrightconfig.json").write_text(json.dumps(settings))
+    checkers = (
+        ["mypy", "--strict", "--python-executable", python, "--cache-dir", "cache", script],
+        ["basedpyright", "--project", "pyrightconfig.json", "--pythonpath", python],
+    )
+    for checker in checkers:
+        subprocess.run([sys.executable, "-m", *checker], cwd=folder, check=True)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ names the backends that must work; all others must be absent and say how to inst
 
 import subprocess
 import sys
+from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
 from importlib.util import find_spec
@@ -15,12 +16,12 @@ from pathlib import Path
 import numpy as np
 
 import gsnn_edges
-from gsnn_edges import backends
+from gsnn_edges import backends, plots
 
 A = np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0], [3.0, 5.0]], dtype=np.float32)
 G = np.array([[0.5], [0.0], [-2.0], [-2.0]], dtype=np.float32)
 W = np.array([[-1.0], [0.0]], dtype=np.float32)
-DATA = ("py.typed", "demo/dream4-1.csv", "demo/dream4-2.csv")
+DATA = ("py.typed", "demo/dream4-1.csv", "demo/dream4-2.csv", "demo/ligand-receptor.csv")
 LIBRARIES = ("torch", "jax")
 
 
@@ -30,6 +31,7 @@ def main(present: list[str]) -> None:
     check_data()
     check_maths()
     check_evidence()
+    check_pictures()
     for name in present:
         w = gsnn_edges.cross_correlation(A, G, backend=name)
         np.testing.assert_allclose(np.asarray(w), W, atol=1e-6)
@@ -75,6 +77,20 @@ def check_evidence() -> None:
     np.testing.assert_allclose(found.mrr, gsnn_edges.mrr(scores, held_out, edges))
     p = gsnn_edges.permutation_test(a, g, 20, permutations=19, seed=0).p
     assert 0.05 <= p.min() <= p.max() <= 1, p
+
+
+def check_pictures() -> None:
+    """A picture is drawn where matplotlib is, and without it the error says what to install."""
+    draw = partial(plots.heatmap, W @ W.T, order=None)
+    if find_spec("matplotlib"):
+        assert plots.save(draw(ax=plots.blank_axes()), "heatmap.png").stat().st_size > 1000
+        return
+    try:
+        draw()
+        message = "no error at all"
+    except ImportError as error:
+        message = str(error)
+    assert "pip install 'gsnn-edges[plots]'" in message, message
 
 
 def check_refusal(backend: str) -> None:

@@ -1,0 +1,143 @@
+"""The heatmap of W, with known and held-out edges marked."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsnn_edges import _checks, backends
+from gsnn_edges.evidence import EdgeEvidence
+from gsnn_edges.plots.arguments import checked_evidence, labels_of
+from gsnn_edges.plots.clustering import cluster_order
+from gsnn_edges.plots.style import BLACK, COLOURS, VERMILION, WIDTH, drawing, legend_above
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# More names than these do not fit beside the axes at 7 points.
+MOST_NAMES = 24
+
+
+def heatmap(
+    W: Any,
+    known_edges: Any = None,
+    held_out: Any = None,
+    *,
+    order: Any = "cluster",
+    exclude_self: bool = True,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw a matrix of evidence, sources from top to bottom and targets from left to right.
+
+    Parameters
+    ----------
+    W : EdgeEvidence, or array of shape (N, N)
+    known_edges : array-like of whole numbers, shape (2, E), optional
+        Edges to mark by a white dot; left out, those of the evidence.
+    held_out : array-like of whole numbers, shape (2, E), optional
+        Edges to mark by a ring.
+    order : "cluster", None, or node indices of shape (N,)
+        The order of rows and columns: by `cluster_order`, as they are, or as given, for example
+        the order of another matrix to be drawn beside this one.
+    exclude_self : bool
+        Leave the diagonal blank, so that it does not stretch the colours.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; left out, on new axes 3.4 inches wide.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Its image holds W in the order drawn. Nodes are named up to 24 of them.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib, or SciPy for the order: the extra "plots".
+    TypeError, ValueError
+        For a W that is no square matrix of finite real numbers, edges outside of it, or an order
+        that does not hold every node once.
+
+    Notes
+    -----
+    Colours span the scores that are shown, from the least to the largest: two pictures have
+    scales of their own. Peak memory: two copies of W, and those of `cluster_order`.
+
+    Examples
+    --------
+    >>> from gsnn_edges.plots import blank_axes
+    >>> W = np.array([[0.0, 0.9, 0.1], [0.2, 0.0, 0.8], [0.3, 0.1, 0.0]])
+    >>> ax = heatmap(W, known_edges=[[0], [1]], held_out=[[1], [2]], order=None, ax=blank_axes())
+    >>> ax.get_ylabel(), [line.get_label() for line in ax.lines]
+    ('source node', ['known edge', 'held-out edge'])
+    """
+    evidence = checked_evidence("W", W)
+    exclude_self = _checks.flag("exclude_self", exclude_self)
+    known = evidence.known_edges if known_edges is None else known_edges
+    marks = {"known_edges": known, "held_out": held_out}
+    edges = {
+        name: _checks.edge_index(name, value, evidence.W.shape)
+        for name, value in marks.items()
+        if value is not None
+    }
+    nodes = checked_order(order, evidence)
+    scores = shown_scores(evidence, nodes, exclude_self)
+    with drawing(ax, height=WIDTH) as axes:
+        image = axes.imshow(scores, cmap=COLOURS)
+        axes.figure.colorbar(image, ax=axes, label="evidence W", shrink=0.8)
+        mark(axes, edges, np.argsort(nodes))
+        name_nodes(axes, [labels_of(evidence)[node] for node in nodes])
+    return axes
+
+
+def checked_order(order: Any, evidence: EdgeEvidence) -> NDArray[np.int64]:
+    """Give the node of each row, from the top."""
+    everyone = np.arange(evidence.W.shape[0])
+    if order is None:
+        return everyone
+    if isinstance(order, str):
+        _checks.choice("order", order, ("cluster",))
+        return cluster_order(evidence)
+    nodes = _checks.host_array("order", order, "'cluster', None or an array of node indices")
+    if not np.array_equal(np.sort(nodes), everyone):
+        raise ValueError(
+            f"order must hold each of the {len(everyone)} nodes once; got "
+            f"{_checks.listing(nodes)}: pass 'cluster', None or a permutation"
+        )
+    return nodes.astype(np.int64)
+
+
+def shown_scores(
+    evidence: EdgeEvidence, nodes: NDArray[np.int64], exclude_self: bool
+) -> np.ma.MaskedArray[Any, Any]:
+    """Give W in the order drawn, with nothing where nothing is to be seen."""
+    scores = backends.of(evidence.W).to_numpy(evidence.W)[np.ix_(nodes, nodes)]
+    hidden = np.eye(len(nodes), dtype=bool) & exclude_self
+    return np.ma.MaskedArray(scores.astype(np.float64), hidden)
+
+
+def mark(axes: Any, edges: dict[str, NDArray[np.int64]], place: NDArray[np.int64]) -> None:
+    """Mark edges by dots and rings, as large as a cell but never too small to see."""
+    window = axes.get_window_extent()
+    cell = 72 / axes.figure.dpi * min(window.width, window.height) / len(place)
+    # A dark edge around a light filling is seen on every colour of the map.
+    looks: dict[str, dict[str, Any]] = {
+        "known_edges": {"marker": "o", "mfc": "white", "mec": BLACK, "ms": 0.5, "mew": 0.4},
+        "held_out": {"marker": "o", "mfc": "none", "mec": VERMILION, "ms": 1.1, "mew": 1.0},
+    }
+    names = {"known_edges": "known edge", "held_out": "held-out edge"}
+    for kind, (sources, targets) in edges.items():
+        look = {**looks[kind], "ms": max(1.8, 4 * looks[kind]["ms"], cell * looks[kind]["ms"])}
+        axes.plot(place[targets], place[sources], linestyle="", label=names[kind], **look)
+    if edges:
+        legend_above(axes, ncols=2)
+
+
+def name_nodes(axes: Any, names: list[str]) -> None:
+    """Name rows and columns where the names fit, and say how many there are."""
+    shown = len(names) <= MOST_NAMES
+    axes.set_xticks(range(len(names)) if shown else [], names if shown else [], rotation=90)
+    axes.set_yticks(range(len(names)) if shown else [], names if shown else [])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    count = "" if shown else f" ({len(names)} in all)"
+    axes.set(xlabel=f"target node{count}", ylabel=f"source node{count}")

@@ -1,0 +1,88 @@
+"""The histogram of ranks."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsnn_edges import _checks
+from gsnn_edges.plots.arguments import checked_ranking
+from gsnn_edges.plots.style import BLUE, VERMILION, drawing, legend_above
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from gsnn_edges.link_ranking import LinkRanking
+
+
+def rank_histogram(ranking: "LinkRanking", *, bins: int = 20, ax: "Axes | None" = None) -> "Axes":
+    """Draw how many queries have which rank, beside what random scores would give.
+
+    Parameters
+    ----------
+    ranking : LinkRanking
+        As `gsnn_edges.evaluate_edges` gives it; its realistic ranks are counted.
+    bins : int
+        At most so many bars, each of equally many whole ranks, from 1 to the largest number of
+        candidates.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; left out, on new axes 3.4 inches wide.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Bars are counts. The line is their expectation under random scores: a query of n candidates
+        has each rank from 1 to n with probability 1 / n. A rank half-way between two bars, from a
+        tie, counts for the upper one.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib: the extra "plots".
+    TypeError, ValueError
+        For another kind of ranking, or less than one bar.
+
+    Examples
+    --------
+    >>> from gsnn_edges import evaluate_edges
+    >>> from gsnn_edges.plots import blank_axes
+    >>> W = np.array([[0.9, 0.5, 0.1], [0.2, 0.9, 0.8], [0.0, 0.0, 0.0]])
+    >>> ranking = evaluate_edges(W, [[0, 1], [2, 2]], n_boot=None)
+    >>> ax = rank_histogram(ranking, ax=blank_axes())
+    >>> [float(bar.get_height()) for bar in ax.containers[0]]  # one query of rank 2, one of rank 3
+    [0.0, 1.0, 1.0]
+    """
+    queries = checked_ranking("ranking", ranking).queries
+    most = int(queries.candidates.max())
+    step = -(-most // _checks.whole_number("bins", bins, least=1))
+    edges = 0.5 + step * np.arange(-(-most // step) + 1)
+    counts = np.histogram(queries.ranks.realistic, edges)[0]
+    chance = expected_counts(queries.candidates, edges)
+    with drawing(ax) as axes:
+        axes.bar(
+            edges[:-1],
+            counts,
+            width=step,
+            align="edge",
+            color=BLUE,
+            edgecolor="white",
+            linewidth=0.4,
+            label=f"{len(queries.scores)} queries",
+        )
+        axes.stairs(chance, edges, color=VERMILION, linestyle="--", label="random scores")
+        axes.set(xlabel="rank among the candidates", ylabel="queries", xlim=(edges[0], edges[-1]))
+        axes.locator_params(axis="y", integer=True)
+        legend_above(axes, ncols=2)
+    return axes
+
+
+def expected_counts(candidates: NDArray[np.int64], edges: NDArray[Any]) -> NDArray[np.float64]:
+    """Expect a count for each bar: the share of a query's ranks that fall within, summed.
+
+    >>> expected_counts(np.array([2, 4]), np.array([0.5, 2.5, 4.5]))
+    array([1.5, 0.5])
+    """
+    sizes, times = np.unique(candidates, return_counts=True)
+    within = np.diff(np.minimum(edges, sizes[:, None] + 0.5), axis=1)
+    expected: NDArray[np.float64] = (times / sizes) @ within
+    return expected

@@ -1,0 +1,151 @@
+"""What all pictures share: axes at column width, colours that all readers can tell apart, files."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from gsnn_edges import _checks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH = 3.4  # inches: one column of a journal
+HEIGHT = 2.5
+DPI = 300
+
+# Okabe and Ito (2008), Color universal design: told apart by readers of every colour vision.
+BLACK, GREY = "#000000", "#8c8c8c"
+ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
+# In the order that lines take them, with a marker each: colour is never the only difference.
+SERIES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK, GREY)
+MARKERS = "osD^vP*X"
+# Nuñez, Anderton, Renslow (2018), PLoS ONE 13, e0199239: falls evenly in grey too.
+COLOURS = "cividis"
+
+STYLE = {
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "savefig.dpi": DPI,
+}
+
+
+@contextmanager
+def drawing(ax: Any, *, height: float = HEIGHT) -> Iterator["Axes"]:
+    """Give the axes to draw on, new ones where there are none, while the style is set."""
+    rc_context = matplotlib("matplotlib").rc_context
+    check_axes(ax)
+    figure = None
+    if ax is None:
+        # Not within the context: a notebook's backend changes settings at its first figure.
+        new_figure = matplotlib("matplotlib.pyplot").figure
+        figure = new_figure(figsize=(WIDTH, height), layout="constrained")
+    with rc_context(STYLE):
+        yield ax if figure is None else figure.subplots()
+
+
+def blank_axes(width: float = WIDTH, height: float = HEIGHT) -> "Axes":
+    """Make axes that no window shows: for scripts that write files.
+
+    Parameters
+    ----------
+    width, height : float
+        Of the figure, in inches.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        On a figure that pyplot does not know, so that nothing needs closing.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib, which comes with the extra "plots".
+
+    Examples
+    --------
+    >>> blank_axes().figure.get_size_inches().tolist()
+    [3.4, 2.5]
+    """
+    figure = matplotlib("matplotlib.figure").Figure
+    with matplotlib("matplotlib").rc_context(STYLE):
+        ax: Axes = figure(figsize=(width, height), layout="constrained").subplots()
+    return ax
+
+
+def save(ax: "Axes", path: str | os.PathLike[str], *, dpi: int = DPI) -> Path:
+    """Write the figure of some axes to a file, whole or not at all.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    path : str or path
+        Its ending names the format: png, pdf, svg or another that matplotlib writes. An existing
+        file is replaced, once the new one is complete.
+    dpi : int
+        Dots an inch, where the format has dots.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    TypeError, ValueError
+        For something else than axes, or an ending that matplotlib does not know.
+    OSError
+        Where nothing can be written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save(blank_axes(), Path(folder, "empty.png")).name
+    'empty.png'
+    """
+    if ax is None:
+        raise TypeError("ax must be the axes that a picture gave; got None")
+    check_axes(ax)
+    path, dpi = Path(path), _checks.whole_number("dpi", dpi, least=1)
+    figure: Any = ax.figure
+    known = sorted(figure.canvas.get_supported_filetypes())
+    if path.suffix[1:].lower() not in known:
+        raise ValueError(f"path must end in one of .{', .'.join(known)}; got {str(path)!r}")
+    # Beside its place: a rename within a file system is all or nothing.
+    with TemporaryDirectory(dir=path.parent, prefix=".unfinished-") as folder:
+        unfinished = Path(folder) / path.name
+        with matplotlib("matplotlib").rc_context(STYLE):
+            figure.savefig(unfinished, dpi=dpi)
+        os.replace(unfinished, path)
+    return path
+
+
+def legend_above(axes: Any, *, ncols: int, centre: float = 0.5) -> None:
+    """Put the legend above the axes, where it hides nothing."""
+    axes.legend(loc="lower center", bbox_to_anchor=(centre, 1.0), ncols=ncols, columnspacing=1.2)
+
+
+def check_axes(ax: Any) -> None:
+    """Reject what is no axes; None stands for new ones."""
+    if ax is not None and not isinstance(ax, matplotlib("matplotlib.axes").Axes):
+        raise TypeError(
+            f"ax must be one matplotlib Axes, or None for new ones; got {type(ax).__name__}: "
+            "take one of those that plt.subplots() gives"
+        )
+
+
+def matplotlib(module: str) -> Any:
+    """Import matplotlib or a part of it, or say what to install."""
+    return _checks.library(module, "pictures need matplotlib", "plots")
