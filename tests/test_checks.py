@@ -104,6 +104,6 @@ def test_a_number_may_be_left_out_where_it_is_optional():
 
 
 def test_a_library_that_is_missing_says_what_to_install():
-    assert _checks.library("numpy", "this needs NumPy", "none") is np
+    assert _checks.imported("numpy", "this needs NumPy", "none") is np
     with pytest.raises(ImportError, match=r"this needs it, which is not .*'gsnn-edges\[frames\]'"):
-        _checks.library("there_is_no_such_library", "this needs it", "frames")
+        _checks.imported("there_is_no_such_library", "this needs it", "frames")

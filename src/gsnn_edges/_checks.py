@@ -58,7 +58,7 @@ def whole_number_or_none(name: str, value: Any, *, least: int) -> int | None:
     return None if value is None else whole_number(name, value, least=least)
 
 
-def library(module: str, need: str, extra: str) -> Any:
+def imported(module: str, need: str, extra: str) -> Any:
     """Import a module that an extra brings, or say what to install."""
     try:
         return import_module(module)

@@ -302,7 +302,7 @@ def without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def from_safetensors(path: Path) -> Any:
     """Read a safetensors file."""
-    library = _checks.library("safetensors.torch", ".safetensors files need safetensors", "files")
+    library = _checks.imported("safetensors.torch", ".safetensors files need safetensors", "files")
     try:
         return library.load_file(path)
     except Exception as error:  # safetensors has a kind of errors of its own

@@ -43,13 +43,13 @@ def test_spearman_is_compared_with_the_limit_of_the_card(bench):
 def test_short_products_are_compared_with_the_whole_one(bench):
     rows = by_name(cases.short_products(bench, 20, 60))
     assert list(rows) == ["Spearman, tf32x3", "Spearman, bf16x3", "Spearman, tf32"]
-    assert {row.reference for row in rows.values()} == {f"Spearman, {bench.library}, float32"}
+    assert {row.reference for row in rows.values()} == {f"Spearman, {bench.framework}, float32"}
     assert_allclose(rows["Spearman, bf16x3"].paper_ms, 1e3 * H200.spearman(20, 20, 60, "bf16x3"))
 
 
 def test_inputs_of_the_host_are_compared_with_bus_and_device(bench):
     (row,) = cases.from_host(bench, 20, 60)
-    assert row.what == f"Spearman, {bench.library}, from the host"
+    assert row.what == f"Spearman, {bench.framework}, from the host"
     assert row.milliseconds / 1e3 / row.ratio > 1.5 * bench.card.transfer(2 * 20 * 60)
     assert row.at_most == 1.0
 
@@ -57,14 +57,14 @@ def test_inputs_of_the_host_are_compared_with_bus_and_device(bench):
 def test_pearson_and_the_naive_pattern(bench):
     product, pearson, *naive = cases.beside_the_naive(bench, 20, 60)
     assert_over(pearson, product)
-    names = [cases.NAIVE] if bench.library == "torch" else []
+    names = [cases.NAIVE] if bench.framework == "torch" else []
     assert [row.what for row in naive] == names
 
 
 def test_ranking(bench):
     rows = cases.ranking(bench, 30, 100)
-    assert rows[0].what == f"mrr, {bench.library}"
-    if bench.library == "torch":
+    assert rows[0].what == f"mrr, {bench.framework}"
+    if bench.framework == "torch":
         assert rows[1].what == cases.GATHER
         assert_over(rows[1], rows[0])
 
@@ -73,13 +73,13 @@ def test_fit_is_compared_with_the_bare_pass(bench):
     bare, capture, fit = cases.fit(bench, 20, 10)
     assert_over(capture, bare)
     assert_over(fit, bare)
-    assert fit.what == f"fit, {bench.library}"
+    assert fit.what == f"fit, {bench.framework}"
     expected = H200.passes(20, 100, 4, 5, 10) + H200.spearman(20, 20, 40)
     assert_allclose(fit.paper_ms, 1e3 * expected)
 
 
 def test_channels_are_compared_with_their_products(bench):
     product, score = cases.channels(bench, 8, 2, 15)
-    assert product.what == f"4 bare products, {bench.library}"
+    assert product.what == f"4 bare products, {bench.framework}"
     assert_over(score, product)
     assert_allclose(score.rate * score.milliseconds / 1e3, 4 * 2 * 16 * 16 * 15)

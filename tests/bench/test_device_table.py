@@ -22,7 +22,7 @@ FAST = Settings("cpu", repeats=1, budget=0.5)
 
 
 def own(bench):
-    return [Row(f"Spearman, {bench.library}", "N=1", 2.0 if bench.library == "jax" else 1.0)]
+    return [Row(f"Spearman, {bench.framework}", "N=1", 2.0 if bench.framework == "jax" else 1.0)]
 
 
 def fails(bench):

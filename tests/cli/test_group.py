@@ -82,11 +82,20 @@ class Slow(torch.nn.Module):
 """
 
 
+# A shell that runs the tests in the background has them ignore what a terminal sends.
+AS_IN_A_TERMINAL = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from gsnn_edges.cli import main
+main()
+"""
+
+
 def test_an_interrupt_is_one_line_and_leaves_no_file(folder):
     (folder / "slow.py").write_text(SLOW)
     np.save(folder / "groups.npy", np.arange(4))
     there = {one.name for one in folder.iterdir()} | {"started"}
-    call = [sys.executable, "-c", "from gsnn_edges.cli import main; main()", "infer"]
+    call = [sys.executable, "-c", AS_IN_A_TERMINAL, "infer"]
     call += ["--model", "slow:Slow", "--x", "x.npy", "--y", "x.npy", "--out", "new.csv"]
     call += ["--block", "first", "--block", "second", "--groups", "groups.npy"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

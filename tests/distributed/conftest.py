@@ -40,14 +40,21 @@ def make_store(tmp_path):
 
 @pytest.fixture
 def crew():
-    """Start processes that make the same call, each with its own number; end them afterwards."""
+    """Start processes that make the same call, each with its own number; end them afterwards.
+
+    They are told their numbers, or left to read them from the variables that Slurm sets.
+    """
     started = []
 
-    def start(count, **call):
-        call["coordinator"] = f"localhost:{free_port()}"
-        environment = {**os.environ, "XLA_FLAGS": FLAGS, "JAX_PLATFORMS": "cpu"}
+    def start(count, *, slurm=False, **call):
+        coordinator = f"localhost:{free_port()}"
+        job = os.getpid()  # JAX takes a port that follows from the number of the job
         for process in range(count):
-            about = json.dumps({**call, "processes": count, "process": process}, default=str)
+            own = {"coordinator": coordinator, "processes": count, "process": process}
+            environment = {**os.environ, "XLA_FLAGS": FLAGS, "JAX_PLATFORMS": "cpu"}
+            if slurm:
+                own, environment = {}, environment | slurm_variables(job, count, process)
+            about = json.dumps(call | own, default=str)
             command = [sys.executable, str(Path(joining.__file__)), about]
             run = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
             started.append(run)
@@ -57,6 +64,18 @@ def crew():
     for run in started:
         run.kill()
         run.communicate()
+
+
+def slurm_variables(job, count, process):
+    """Give what Slurm tells each process of a job on one node."""
+    return {
+        "SLURM_JOB_ID": str(job),
+        "SLURM_STEP_NODELIST": "localhost",
+        "SLURM_STEP_NUM_NODES": "1",
+        "SLURM_NTASKS": str(count),
+        "SLURM_PROCID": str(process),
+        "SLURM_LOCALID": str(process),
+    }
 
 
 def free_port():

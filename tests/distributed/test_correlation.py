@@ -26,12 +26,12 @@ def finished_rows(folder):
     return sum(len(path.read_text().splitlines()) for path in folder.glob("rows-*.txt"))
 
 
-def test_two_processes_give_the_channel_score_of_one(make_store, crew, tmp_path):
+def test_two_processes_of_a_cluster_give_the_channel_score_of_one(make_store, crew, tmp_path):
     columns = np.random.default_rng(1).integers(0, 11, 37)
     columns[0] = 11
     store, a, g = make_store(score="channels", nodes=12, column_nodes=columns)
     out = tmp_path / "W.zarr"
-    runs = crew(2, store=store, out=out, row_chunk=4)
+    runs = crew(2, slurm=True, store=store, out=out, row_chunk=4)
     assert [ended(run) for run in runs] == [(0, "")] * 2
     scorer = Scorer(
         score="channels",
@@ -72,6 +72,12 @@ def test_survivors_of_a_lost_coordinator_end_and_a_second_run_completes(make_sto
     assert len(kept) < 360
     assert [ended(run) for run in crew(3, **call)] == [(0, "")] * 3
     assert_allclose(open_matrix(call["out"]).to_numpy(), expected, atol=2e-6, rtol=0)
+
+
+def test_a_cluster_that_is_none_is_said(make_store, tmp_path):
+    store, _, _ = make_store()
+    with pytest.raises(ValueError, match="must be given where JAX finds no cluster"):
+        correlate_distributed(store, tmp_path / "W.zarr")
 
 
 def test_one_process_needs_nobody_and_finds_what_is_finished(make_store, tmp_path):

@@ -126,7 +126,7 @@ class Comparison:
         ImportError
             Where pandas is not installed; the message says what to install.
         """
-        pd = _checks.library("pandas", "to_frame needs pandas", "frames")
+        pd = _checks.imported("pandas", "to_frame needs pandas", "frames")
         lines = [
             {
                 "name": row.name,

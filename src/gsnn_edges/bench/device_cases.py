@@ -48,13 +48,13 @@ class Bench:
     settings: Settings
 
     @property
-    def library(self) -> str:
+    def framework(self) -> str:
         """Name of the library."""
         return self.ops.name
 
     def contestant(self, call: Callable[[], object]) -> Contestant:
         """Make a call to be timed; torch's own account of a card tells its peak of memory."""
-        if self.library == "torch" and self.ops.device.type == "cuda":
+        if self.framework == "torch" and self.ops.device.type == "cuda":
             return Contestant(call, memory=CudaMemory())
         return Contestant(call)
 
@@ -72,7 +72,7 @@ class Bench:
 def spearman(bench: Bench, nodes: int, count: int) -> list[Row]:
     """Time Spearman over the limit, with inputs on the device."""
     a, g = observations_on(bench.ops, count, nodes)
-    what = f"Spearman, {bench.library}"
+    what = f"Spearman, {bench.framework}"
     group = bench.group(size_text(nodes, count), {what: partial(cross_correlation, a, g)})
     row = group.row(
         what,
@@ -86,7 +86,7 @@ def spearman(bench: Bench, nodes: int, count: int) -> list[Row]:
 def short_products(bench: Bench, nodes: int, count: int) -> list[Row]:
     """Time Spearman with products by tensor cores, over that in float32."""
     a, g = observations_on(bench.ops, count, nodes)
-    names = {f"Spearman, {bench.library}, {p}": p for p in SHORT}
+    names = {f"Spearman, {bench.framework}, {p}": p for p in SHORT}
     calls = {n: partial(cross_correlation, a, g, precision=p) for n, p in names.items()}
     group = bench.group(size_text(nodes, count), {**calls})
     whole = next(iter(names))
@@ -104,14 +104,14 @@ def short_products(bench: Bench, nodes: int, count: int) -> list[Row]:
 def from_host(bench: Bench, nodes: int, count: int) -> list[Row]:
     """Time Spearman of inputs on the host, over 1.5 times their transfer and the time without."""
     a, g = observations_on(bench.ops, count, nodes)
-    where: dict[str, Any] = {"backend": bench.library, "device": bench.settings.device}
+    where: dict[str, Any] = {"backend": bench.framework, "device": bench.settings.device}
     there = bench.group("", {"": partial(cross_correlation, a, g)}).found[""].median
     inputs = {"from the host": tuple(bench.ops.to_numpy(x) for x in (a, g))}
-    if bench.library == "torch" and bench.ops.device.type == "cuda":
+    if bench.framework == "torch" and bench.ops.device.type == "cuda":
         inputs["from pinned memory"] = tuple(x.cpu().pin_memory() for x in (a, g))
     del a, g
     calls = {
-        f"Spearman, {bench.library}, {name}": partial(cross_correlation, *pair, **where)
+        f"Spearman, {bench.framework}, {name}": partial(cross_correlation, *pair, **where)
         for name, pair in inputs.items()
     }
     group = bench.group(size_text(nodes, count), {**calls})
@@ -132,19 +132,19 @@ def from_host(bench: Bench, nodes: int, count: int) -> list[Row]:
 def beside_the_naive(bench: Bench, nodes: int, count: int) -> list[Row]:
     """Time Pearson over the bare product, and the naive pattern over ours."""
     a, g = observations_on(bench.ops, count, nodes)
-    ours, pearson = (f"{method}, {bench.library}" for method in ("Spearman", "Pearson"))
+    ours, pearson = (f"{method}, {bench.framework}" for method in ("Spearman", "Pearson"))
     calls: dict[str, Callable[[], object]] = {
-        f"{PRODUCT}, {bench.library}": bare_product(bench.ops, a.T, g.T),
+        f"{PRODUCT}, {bench.framework}": bare_product(bench.ops, a.T, g.T),
         ours: partial(cross_correlation, a, g),
         pearson: partial(cross_correlation, a, g, method="pearson"),
     }
-    if bench.library == "torch":
+    if bench.framework == "torch":
         from gsnn_edges.bench.naive import naive_spearman
 
         calls[NAIVE] = partial(naive_spearman, a, g)
     group = bench.group(size_text(nodes, count), calls)
     work = flop(nodes, nodes, count)
-    product = f"{PRODUCT}, {bench.library}"
+    product = f"{PRODUCT}, {bench.framework}"
     rows = [
         bench.counted(group.row(product), work, H200.product(nodes, nodes, count)),
         bench.counted(
@@ -162,9 +162,9 @@ def beside_the_naive(bench: Bench, nodes: int, count: int) -> list[Row]:
 def ranking(bench: Bench, nodes: int, edges: int) -> list[Row]:
     """Time mrr of scores on the device, and the gather per query over it."""
     scores, queries = scored_edges(nodes, edges)
-    table, ours = bench.ops.adopt(scores), f"mrr, {bench.library}"
+    table, ours = bench.ops.adopt(scores), f"mrr, {bench.framework}"
     calls: dict[str, Callable[[], object]] = {ours: partial(mrr, table, queries, queries)}
-    if bench.library == "torch":
+    if bench.framework == "torch":
         from gsnn_edges.bench.naive import gather_mrr
 
         pairs = bench.ops.adopt(queries)
@@ -183,7 +183,7 @@ def fit(bench: Bench, nodes: int, batch: int) -> list[Row]:
     from gsnn_edges.bench.gsnn import bare_pass, example
     from gsnn_edges.observations import capture
 
-    device, ours = bench.settings.device, f"fit, {bench.library}"
+    device, ours = bench.settings.device, f"fit, {bench.framework}"
     given = example(
         nodes,
         batch=batch,
@@ -196,7 +196,7 @@ def fit(bench: Bench, nodes: int, batch: int) -> list[Row]:
     calls: dict[str, Callable[[], object]] = {
         BARE: partial(bare_pass, given),
         CAPTURE: partial(capture, given.model, given.crit, x, y, device=device),
-        ours: partial(inferer(given, bench.library, device).fit, x, y),
+        ours: partial(inferer(given, bench.framework, device).fit, x, y),
     }
     group = bench.group(f"N={nodes}, B={batch}", calls)
     size = nodes, EDGES_PER_NODE * nodes, GSNN_CHANNELS, GSNN_LAYERS, batch
@@ -215,7 +215,7 @@ def channels(bench: Bench, nodes: int, width: int, batch: int) -> list[Row]:
     a, g = observations_on(bench.ops, pairs * batch, columns)
     parts = list(layer_pairs(a, g, batch))
     own = nodes_of(nodes, width)
-    ours, product = f"channel score, {bench.library}", f"{pairs} {PRODUCT}s, {bench.library}"
+    ours, product = f"channel score, {bench.framework}", f"{pairs} {PRODUCT}s, {bench.framework}"
     products = [bare_product(bench.ops, x.T, y.T) for x, y in parts]
     group = bench.group(
         f"N={nodes}, C={width}, {pairs} layer pairs, B={batch}",

@@ -80,13 +80,13 @@ def device_table(device: str, scale: float, *, verbose: bool) -> list[Row]:
 def measured(bench: Bench, scale: float, verbose: bool) -> Iterator[Row]:
     """Run all cases on one library; a case that does not fit says so, and the next one runs."""
     cases = device_cases(scale)
-    for case in track(cases, len(cases), f"benchmark, {bench.library}", verbose=verbose):
+    for case in track(cases, len(cases), f"benchmark, {bench.framework}", verbose=verbose):
         try:
             yield from case(bench)
         except (MemoryError, RuntimeError) as error:
             reason = str(error).partition("\n")[0]
             name = getattr(case, "args", [channels])[0].__name__
-            yield Row(f"{name}, {bench.library}", "", note=f"failed: {reason}"[:120])
+            yield Row(f"{name}, {bench.framework}", "", note=f"failed: {reason}"[:120])
 
 
 def jax_rows(device: str, scale: float, card: Card) -> list[Row]:

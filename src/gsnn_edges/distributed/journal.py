@@ -139,4 +139,4 @@ def attributes(path: Path) -> dict[str, Any]:
 
 def zarr() -> Any:
     """Give zarr, or say what to install."""
-    return _checks.library("zarr", "W on disk needs zarr", "store")
+    return _checks.imported("zarr", "W on disk needs zarr", "store")

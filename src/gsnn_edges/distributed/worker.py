@@ -95,8 +95,7 @@ def run(job: Job) -> None:
     wide = observations >= FLOAT32_OBSERVATIONS
     if wide or np.dtype(store.dtype) == np.float64:
         jax.config.update("jax_enable_x64", True)
-    with computing():
-        join(job)
+    join(job)
     say("joined", process=jax.process_index(), count=jax.process_count())
     go.wait()
     with computing():
@@ -112,13 +111,21 @@ def join(job: Job) -> None:
     """Find the other processes, by what is given or by what the cluster tells."""
     if job.processes == 1:
         return
-    jax.distributed.initialize(
-        coordinator_address=job.coordinator,
-        num_processes=job.processes,
-        process_id=job.process,
-        initialization_timeout=int(job.start_timeout),
-        cluster_detection_method=None if job.coordinator is None else "deactivate",
-    )
+    try:
+        jax.distributed.initialize(
+            coordinator_address=job.coordinator,
+            num_processes=job.processes,
+            process_id=job.process,
+            initialization_timeout=int(job.start_timeout),
+            cluster_detection_method=None if job.coordinator is None else "deactivate",
+        )
+    except Exception as error:
+        if isinstance(error, ValueError) and job.coordinator is None:
+            raise ValueError(
+                "coordinator, processes and process must be given where JAX finds no cluster "
+                f"(Slurm, Open MPI, a TPU pod), as here: {error}"
+            ) from error
+        raise RuntimeLost from error
 
 
 def barrier(name: str) -> None:

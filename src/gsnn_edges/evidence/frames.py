@@ -14,7 +14,7 @@ from gsnn_edges.evidence.top_pairs import ScoredEdge
 
 def optional(module: str) -> Any:
     """Import a library of the extra "frames"."""
-    return _checks.library(module, f"this needs {module}", "frames")
+    return _checks.imported(module, f"this needs {module}", "frames")
 
 
 def frame(

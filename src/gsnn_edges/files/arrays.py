@@ -122,14 +122,14 @@ def from_npz(path: Path) -> Found:
 
 def from_safetensors(path: Path) -> Found:
     """Read all arrays of a .safetensors file."""
-    numpy = _checks.library("safetensors.numpy", ".safetensors files need safetensors", "files")
+    numpy = _checks.imported("safetensors.numpy", ".safetensors files need safetensors", "files")
     found: Found = numpy.load_file(path)
     return found
 
 
 def from_zarr(path: Path) -> Found:
     """Open a .zarr array, or the arrays of a group; each is read when it is asked for."""
-    zarr = _checks.library("zarr", ".zarr files need zarr", "files")
+    zarr = _checks.imported("zarr", ".zarr files need zarr", "files")
     opened = zarr.open(path, mode="r")
     arrays = dict(opened.arrays()) if isinstance(opened, zarr.Group) else {"": opened}
     return {key: reader_of(array) for key, array in arrays.items()}
@@ -176,7 +176,7 @@ def is_number(text: str) -> bool:
 
 def from_parquet(path: Path) -> Found:
     """Read the columns of a parquet file, side by side."""
-    parquet = _checks.library("pyarrow.parquet", ".parquet files need pyarrow", "files")
+    parquet = _checks.imported("pyarrow.parquet", ".parquet files need pyarrow", "files")
     table = parquet.read_table(path)
     if table.num_columns == 0 or table.num_rows == 0:
         raise ValueError("it has no rows")

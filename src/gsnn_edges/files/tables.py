@@ -100,7 +100,7 @@ def from_csv(path: Path) -> dict[str, list[Any]]:
 
 def from_parquet(path: Path) -> dict[str, list[Any]]:
     """Read all columns of a parquet file."""
-    parquet = _checks.library("pyarrow.parquet", ".parquet files need pyarrow", "files")
+    parquet = _checks.imported("pyarrow.parquet", ".parquet files need pyarrow", "files")
     found: dict[str, list[Any]] = parquet.read_table(path).to_pydict()
     return found
 
@@ -155,8 +155,8 @@ def to_csv(path: Path, columns: Mapping[str, Any]) -> None:
 
 def to_parquet(path: Path, columns: Mapping[str, Any]) -> None:
     """Write columns as a parquet file."""
-    arrow = _checks.library("pyarrow", ".parquet files need pyarrow", "files")
-    parquet = _checks.library("pyarrow.parquet", ".parquet files need pyarrow", "files")
+    arrow = _checks.imported("pyarrow", ".parquet files need pyarrow", "files")
+    parquet = _checks.imported("pyarrow.parquet", ".parquet files need pyarrow", "files")
     parquet.write_table(arrow.table(dict(columns)), path)
 
 

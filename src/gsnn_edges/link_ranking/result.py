@@ -104,7 +104,7 @@ class LinkRanking(Averages):
         ImportError
             Where pandas is not installed; the message says what to install.
         """
-        pd = _checks.library("pandas", "to_frame needs pandas", "frames")
+        pd = _checks.imported("pandas", "to_frame needs pandas", "frames")
         queries = self.queries
         source, target = (self._labels(nodes) for nodes in queries.edges)
         return pd.DataFrame(

@@ -49,7 +49,7 @@ def cluster_order(W: Any) -> NDArray[np.int64]:
     >>> [int(node) % 2 for node in cluster_order(W)] in ([0, 0, 1, 1], [1, 1, 0, 0])
     True
     """
-    hierarchy = _checks.library("scipy.cluster.hierarchy", "the order needs SciPy", "plots")
+    hierarchy = _checks.imported("scipy.cluster.hierarchy", "the order needs SciPy", "plots")
     evidence = checked_evidence("W", W)
     scores = backends.of(evidence.W).to_numpy(evidence.W).astype(np.float64)
     if len(scores) < 3:

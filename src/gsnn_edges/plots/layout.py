@@ -20,7 +20,7 @@ def placed(graph: Any) -> dict[Any, Place]:
     for some steps (Fruchterman, Reingold (1991), Software: Practice and Experience 21, 1129-1164),
     from a circle on which neighbours stand together: left longer, chains would become straight.
     """
-    nx = _checks.library("networkx", "the network needs networkx", "plots")
+    nx = _checks.imported("networkx", "the network needs networkx", "plots")
     parts = sorted(nx.connected_components(graph), key=lambda part: (-len(part), min(part)))
     sides = [len(part) ** 0.5 + 1 for part in parts]
     places: dict[Any, Place] = {}

@@ -77,7 +77,7 @@ def edge_network(
     >>> [arrow.get_gid() for arrow in ax.patches]
     ['known b -> a', 'new a -> b', 'new b -> c']
     """
-    nx = _checks.library("networkx", "the network needs networkx", "plots")
+    nx = _checks.imported("networkx", "the network needs networkx", "plots")
     if not isinstance(evidence, EdgeEvidence):
         raise TypeError(
             f"evidence must be an EdgeEvidence; got {type(evidence).__name__}: make "

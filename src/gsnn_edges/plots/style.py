@@ -148,4 +148,4 @@ def check_axes(ax: Any) -> None:
 
 def matplotlib(module: str) -> Any:
     """Import matplotlib or a part of it, or say what to install."""
-    return _checks.library(module, "pictures need matplotlib", "plots")
+    return _checks.imported(module, "pictures need matplotlib", "plots")

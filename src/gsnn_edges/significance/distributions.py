@@ -11,7 +11,7 @@ from gsnn_edges import _checks
 def scipy_part(name: str) -> Any:
     """Import ``scipy.<name>``, or say what to install."""
     need = "p-values of known distributions need SciPy"
-    return _checks.library(f"scipy.{name}", need, "stats")
+    return _checks.imported(f"scipy.{name}", need, "stats")
 
 
 def normal_p(z: np.ndarray, alternative: str) -> np.ndarray:

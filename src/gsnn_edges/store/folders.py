@@ -16,7 +16,7 @@ SIDES = ("a", "g")
 
 def zarr() -> Any:
     """Import zarr, where something is read or written."""
-    return _checks.library("zarr", "a store on disk needs zarr", "store")
+    return _checks.imported("zarr", "a store on disk needs zarr", "store")
 
 
 def checked_path(path: Any) -> Path:

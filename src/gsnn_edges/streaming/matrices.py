@@ -59,7 +59,7 @@ class ZarrMatrix:
 
     def prepare(self) -> None:
         """Make an array without chunks; values are not compressed, as they hardly shrink."""
-        zarr = _checks.library("zarr", "W in a .zarr needs zarr", "store")
+        zarr = _checks.imported("zarr", "W in a .zarr needs zarr", "store")
         shutil.rmtree(self.path, ignore_errors=True)
         edge = min(self.nodes, chunk_edge(self.tile))
         zarr.create_array(
@@ -74,7 +74,7 @@ class ZarrMatrix:
 
     def put(self, tile: Tile, block: np.ndarray) -> None:
         """Write a tile chunk by chunk: several at once would be copied at once."""
-        zarr = _checks.library("zarr", "W in a .zarr needs zarr", "store")
+        zarr = _checks.imported("zarr", "W in a .zarr needs zarr", "store")
         array: Any = zarr.open_array(os.fspath(self.path), mode="r+")
         edge = array.chunks[0]
         for top in range(tile.top, tile.bottom, edge):
@@ -85,7 +85,7 @@ class ZarrMatrix:
 
     def save(self, facts: Mapping[str, Any]) -> Path:
         """Note what W was made of, and give the path of the array."""
-        zarr = _checks.library("zarr", "W in a .zarr needs zarr", "store")
+        zarr = _checks.imported("zarr", "W in a .zarr needs zarr", "store")
         zarr.open_array(os.fspath(self.path), mode="r+").attrs.update(facts)
         # What a killed process was writing.
         for leftover in self.path.rglob("*.partial"):

@@ -19,7 +19,7 @@ def pair_frame(
 
     Names are categories: a row holds two small numbers, and each name is stored once.
     """
-    pandas = _checks.library("pandas", "to_frame needs pandas", "frames")
+    pandas = _checks.imported("pandas", "to_frame needs pandas", "frames")
     ends: list[Any] = [sources, targets]
     if node_names is not None:
         names = checked_names(node_names, sources, targets, nodes)
