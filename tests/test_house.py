@@ -21,6 +21,8 @@ FOLDERS = {"gsnn_edges": ROOT / "src/gsnn_edges", "gsnn_edges.backends": ROOT / 
 FLOORS = {
     "_typing": 1,
     "progress": 1,
+    "draws": 1,
+    "running": 2,
     "_checks": 2,
     "backends": 3,
     "files": 3,

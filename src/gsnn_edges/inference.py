@@ -18,6 +18,7 @@ from gsnn_edges.observations.nodes import NodeReducer
 from gsnn_edges.observations.passes import Reduction
 from gsnn_edges.observations.resampling import draw_counts, rows_are_independent
 from gsnn_edges.progress import track
+from gsnn_edges.running import Moments
 from gsnn_edges.scoring import SCORE_CHOICES, LayerChoice, Score, ScoreChoice, Scorer, to_host
 
 FEW_SAMPLES = 10
@@ -215,21 +216,14 @@ def reduced(a: Any, scorer: Scorer, norm: Norm, agg: Agg) -> Array:
 
 
 def averaged(draws: Iterable[Sequence[np.ndarray]]) -> list[Average]:
-    """Give mean and standard deviation (ddof 1) of each score's matrices, by Welford's updates."""
+    """Give mean and standard deviation (ddof 1) of each score's matrices, which are used up."""
     draws = iter(draws)
-    means, count = list(next(draws)), 1
-    squares: list[np.ndarray] = []
+    found = [Moments(matrix) for matrix in next(draws)]
     for matrices in draws:
-        count += 1
-        squares = squares or [np.zeros_like(mean) for mean in means]
-        for mean, square, matrix in zip(means, squares, matrices, strict=True):
-            difference = matrix - mean
-            mean += difference / count
-            square += difference * (matrix - mean)
-    if not squares:
-        return [Average(mean, None) for mean in means]
-    spreads = [np.sqrt(square / (count - 1)) for square in squares]
-    return [Average(*pair) for pair in zip(means, spreads, strict=True)]
+        for moments, matrix in zip(found, matrices, strict=True):
+            moments.add(matrix)
+    pairs = ((moments.mean, moments.variance) for moments in found)
+    return [Average(mean, None if v is None else np.sqrt(v)) for mean, v in pairs]
 
 
 def penalise(matrix: np.ndarray, edge_index: Any, factor: float) -> np.ndarray:

@@ -6,7 +6,7 @@ import scipy.stats
 from oracles import correlation
 
 from gsnn_edges.significance import bootstrap_interval
-from gsnn_edges.significance.intervals import deviations, drawn_counts
+from gsnn_edges.significance.intervals import counts_of_observations, deviations
 
 LAYERS, SAMPLES, DRAWS, SEED = 3, 40, 12, 5
 
@@ -103,7 +103,7 @@ def test_seed_repeats():
 
 
 def test_counts_are_of_samples_and_the_same_in_all_layers():
-    counts = drawn_counts(SAMPLES, LAYERS, DRAWS, SEED).reshape(DRAWS, LAYERS, SAMPLES)
+    counts = counts_of_observations(SAMPLES, LAYERS, DRAWS, SEED).reshape(DRAWS, LAYERS, SAMPLES)
     np.testing.assert_array_equal(counts.sum(axis=2), SAMPLES)
     np.testing.assert_array_equal(counts, counts[:, :1] + np.zeros_like(counts))
     assert counts.dtype == np.uint8
@@ -111,7 +111,7 @@ def test_counts_are_of_samples_and_the_same_in_all_layers():
 
 def test_deviations_equal_those_of_numpy():
     drawn = 0.9 + 0.02 * np.random.default_rng(0).uniform(-1, 1, (50, 3, 2))
-    error, spread = deviations(iter(drawn), np)
+    error, spread = deviations(iter(drawn.copy()), np)
     np.testing.assert_allclose(error, drawn.std(axis=0, ddof=1), rtol=1e-12)
     np.testing.assert_allclose(spread, np.arctanh(drawn).std(axis=0, ddof=1), rtol=1e-12)
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from gsnn_edges._checks import shown
 from gsnn_edges.ranks import rankdata
+from gsnn_edges.running import Moments
 
 Floats = NDArray[np.float64]
 
@@ -15,18 +16,14 @@ Floats = NDArray[np.float64]
 def mean_and_deviation(matrices: Iterable[NDArray[Any]]) -> tuple[Floats, Floats | None]:
     """Mean and sample standard deviation (ddof = 1) of each cell, in float64 and in one pass.
 
-    One matrix has no deviation: None. By Welford's recurrence (Technometrics 4, 1962), which
-    takes no difference of large sums. Peak memory is five float64 matrices.
+    One matrix has no deviation: None. Peak memory is five float64 matrices.
     """
     matrices = iter(matrices)
-    mean = np.array(next(matrices), np.float64)
-    squares, count = np.zeros_like(mean), 1
+    moments = Moments(np.array(next(matrices), np.float64))
     for matrix in matrices:
-        count += 1
-        step = matrix - mean
-        mean += step / count
-        squares += step * (matrix - mean)
-    return mean, np.sqrt(squares / (count - 1)) if count > 1 else None
+        moments.add(matrix)
+    variance = moments.variance
+    return moments.mean, None if variance is None else np.sqrt(variance)
 
 
 def scaled_ranks(matrix: NDArray[Any]) -> Floats:

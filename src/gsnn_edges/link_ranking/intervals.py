@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gsnn_edges.draws import drawn_counts
 from gsnn_edges.link_ranking import chance
 from gsnn_edges.link_ranking.averages import Interval
 from gsnn_edges.link_ranking.ties import Ranks
@@ -82,9 +83,7 @@ def resampled_sums(sums: np.ndarray, n_boot: int, rng: np.random.Generator) -> n
     parts = []
     for start in range(0, n_boot, block):
         rows = min(block, n_boot - start)
-        drawn = rng.integers(0, count, (rows, count)) + np.arange(rows)[:, None] * count
-        times = np.bincount(drawn.reshape(-1), minlength=rows * count).reshape(rows, count)
-        parts.append(times.astype(np.float64) @ sums)
+        parts.append(drawn_counts(count, rows, rng).astype(np.float64) @ sums)
     return np.concatenate(parts)
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from gsnn_edges.draws import drawn_counts
 from gsnn_edges.observations.finding import modules_of
 from gsnn_edges.observations.inputs import as_pair, cut, rows_in, take
 from gsnn_edges.observations.modes import Mode
@@ -65,9 +66,7 @@ def draw_counts(batch: int, *, draws: int, rows: int, seed: int | None) -> np.nd
 
     The same draws as those of `resampled`.
     """
-    generator = np.random.default_rng(seed)
-    picks = (draw_rows(generator, batch, rows).numpy() for _ in range(draws))
-    return np.stack([np.bincount(pick, minlength=batch) for pick in picks])
+    return drawn_counts(batch, draws, np.random.default_rng(seed), size=rows)
 
 
 def draw_rows(generator: np.random.Generator, batch: int, rows: int) -> Tensor:

@@ -11,7 +11,9 @@ from gsnn_edges._typing import Array, Device, Method, Precision
 from gsnn_edges.backends import Backend
 from gsnn_edges.bootstrap import resampled_correlations
 from gsnn_edges.correlation import checked_backend, cross_correlation
+from gsnn_edges.draws import drawn_counts
 from gsnn_edges.progress import track
+from gsnn_edges.running import Moments
 from gsnn_edges.significance.distributions import normal_quantile
 from gsnn_edges.significance.fisher import atanh
 from gsnn_edges.significance.layers import layer_count
@@ -98,16 +100,13 @@ def bootstrap_interval(
     -----
     The interval is ``tanh(z - q s), tanh(z + q s)`` with ``z = atanh(W)``, s the standard
     deviation of atanh over the draws and q the normal quantile: the standard interval on a scale
-    on which it is about normal [1]_. Means and variances are kept by Welford's recurrence [2]_:
-    peak memory is that of the bootstrap kernel and eight arrays of the size of W, whatever
-    ``draws`` is. Eager only.
+    on which it is about normal [1]_. Draws are not kept: peak memory is that of the bootstrap
+    kernel and eight arrays of the size of W, whatever ``draws`` is. Eager only.
 
     References
     ----------
     .. [1] B. Efron, R. J. Tibshirani (1993). An introduction to the bootstrap. Chapman & Hall,
        chapters 12 and 13.
-    .. [2] B. P. Welford (1962). Note on a method for calculating corrected sums of squares and
-       products. Technometrics 4(3), 419-420.
 
     Examples
     --------
@@ -128,7 +127,7 @@ def bootstrap_interval(
     quantile = normal_quantile((1 + confidence) / 2)
     a, g = (backends.move(x, ops) for x in (a, g))
     W = cross_correlation(a, g, **options)
-    counts = drawn_counts(samples, layers, draws, seed)
+    counts = counts_of_observations(samples, layers, draws, seed)
     matrices = resampled(a, g, counts, ops, options)
     error, spread = deviations(track(matrices, draws, "resamples", verbose=verbose), ops.xp)
     z = atanh(W, ops.xp)
@@ -146,11 +145,9 @@ def checked_confidence(confidence: Any) -> float:
     return level
 
 
-def drawn_counts(samples: int, layers: int, draws: int, seed: int | None) -> np.ndarray:
+def counts_of_observations(samples: int, layers: int, draws: int, seed: int | None) -> np.ndarray:
     """How often each observation stands in each draw: (draws, layers * samples), small numbers."""
-    generator = np.random.default_rng(seed)
-    picks = (generator.integers(0, samples, samples) for _ in range(draws))
-    counts = np.stack([np.bincount(pick, minlength=samples) for pick in picks])
+    counts = drawn_counts(samples, draws, np.random.default_rng(seed))
     return np.tile(counts.astype(np.min_scalar_type(counts.max())), layers)
 
 
@@ -165,18 +162,10 @@ def resampled(
 
 def deviations(matrices: Any, xp: Any) -> tuple[Array, Array]:
     """Give standard deviations of matrices and of their atanh, holding none of them."""
-    moments: list[tuple[Array, Array]] = []
-    count = 0
-    for W in matrices:
-        count += 1
-        values = (W, atanh(W, xp))
-        if count == 1:
-            moments = [(value, xp.zeros_like(value)) for value in values]
-            continue
-        moments = [
-            (new, squares + (value - mean) * (value - new))
-            for value, (mean, squares) in zip(values, moments, strict=True)
-            for new in [mean + (value - mean) / count]
-        ]
-    error, spread = (xp.sqrt(squares / (count - 1)) for _, squares in moments)
+    values = ((W, atanh(W, xp)) for W in matrices)
+    moments = [Moments(value) for value in next(values)]
+    for pair in values:
+        for own, value in zip(moments, pair, strict=True):
+            own.add(value)
+    error, spread = (xp.sqrt(own.variance) for own in moments)
     return error, spread
