@@ -128,7 +128,7 @@ def test_members_lists_the_columns_of_each_node():
 
 
 WRONG = {
-    "two observations": ({"rows": 2}, {}, ValueError, "at least 3 observations .* got 2"),
+    "two observations": ({"rows": 2}, {}, ValueError, "a and g must be at least 3; got 2"),
     "too few nodes": ({}, {"a_nodes": LEFT[1:]}, ValueError, "a_nodes .* 16 columns"),
     "node below 0": ({}, {"g_nodes": LEFT - 1}, ValueError, "g_nodes .* counted from 0"),
     "nodes not whole": ({}, {"a_nodes": LEFT / 1.0}, ValueError, "a_nodes .* whole number"),

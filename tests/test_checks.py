@@ -14,6 +14,14 @@ def test_whole_numbers_come_back_as_int(value):
     assert (found, type(found)) == (3, int)
 
 
+@pytest.mark.parametrize(("least", "fits", "too_few"), [(3, 3, 2), (5, np.int8(5), 4)])
+def test_samples_below_the_least_are_refused(least, fits, too_few):
+    assert _checks.samples("B", fits, least=least) == fits
+    message = f"B must be at least {least}; got {too_few}: any two columns of so few .*; take more"
+    with pytest.raises(ValueError, match=message):
+        _checks.samples("B", too_few, least=least)
+
+
 @pytest.mark.parametrize("value", [0, 0.5, "0.25", np.float32(0.0)])
 def test_fractions_come_back_as_float(value):
     assert _checks.fraction("p", value) == float(value)

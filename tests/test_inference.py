@@ -37,6 +37,19 @@ def test_a_penalty_that_overflows_names_the_way_out():
         penalise(np.ones((201, 201), np.float32), edges, 0.99)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"layers": "mean"}, {"layers": 0}, {"score": "channels"}, {"score": "auto"}],
+    ids=str,
+)
+@pytest.mark.parametrize("samples", [1, 2])
+def test_two_samples_are_refused_before_a_pass(samples, options):
+    model = TinyGSNN(EVEN).eval()
+    message = f"rows. of x must be at least 3; got {samples}: any two columns"
+    with assert_unchanged(model), pytest.raises(ValueError, match=message):
+        FunctionEdgeInferer(model, never, EDGES).fit(*data(samples), **options)
+
+
 @pytest.mark.parametrize("samples", [1, 9])
 def test_few_samples_are_doubtful(samples):
     with pytest.warns(UserWarning, match=f"at least 10 samples, .* got {samples}:"):

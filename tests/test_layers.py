@@ -74,7 +74,7 @@ def test_layer_pairs_are_cut_in_order():
     [
         (7, ValueError, "samples must divide .* 240, into layer pairs; got 7"),
         (480, ValueError, "samples must divide"),
-        (0, ValueError, "samples must be at least 1"),
+        (2, ValueError, "samples must be at least 3; got 2"),
         (60.0, TypeError, "samples must be a whole number"),
     ],
 )

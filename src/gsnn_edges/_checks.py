@@ -15,6 +15,8 @@ import numpy as np
 from gsnn_edges._typing import Array
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
+# Of two samples every correlation is 1, -1 or 0.
+LEAST_SAMPLES = 3
 REAL_DTYPES = {*FLOATS, *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 
 
@@ -51,6 +53,12 @@ def whole_number(name: str, value: Any, *, least: int, hint: str = "") -> int:
     if number < least:
         raise ValueError(f"{name} must be at least {least}; got {number}{hint}")
     return number
+
+
+def samples(name: str, count: Any, *, least: int = LEAST_SAMPLES) -> int:
+    """Give a number of samples as an int of at least ``least``."""
+    hint = ": any two columns of so few go together, by 1 or -1 or not at all; take more"
+    return whole_number(name, count, least=least, hint=hint)
 
 
 def whole_number_or_none(name: str, value: Any, *, least: int) -> int | None:

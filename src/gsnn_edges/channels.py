@@ -11,8 +11,6 @@ from gsnn_edges.arguments import PRECISIONS, check_pair, over_devices
 from gsnn_edges.backends import Backend
 from gsnn_edges.correlation import Columns, Kernel, checked_backend
 
-LEAST_OBSERVATIONS = 3
-
 
 def channel_correlation(
     a: Array,
@@ -119,20 +117,11 @@ def channel_correlation(
     return ChannelKernel(ops, precision, may_leave=True).run(sources, targets, row_chunk)
 
 
-def least_observations(a: Array) -> None:
-    """Reject so few observations that any two columns go together."""
-    if a.shape[0] < LEAST_OBSERVATIONS:
-        raise ValueError(
-            f"a and g must have at least {LEAST_OBSERVATIONS} observations (rows); got "
-            f"{a.shape[0]}: any two columns of fewer are correlated by 1 or -1"
-        )
-
-
 def node_tables(
     a: Array, g: Array, a_nodes: Any, g_nodes: Any, nodes: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give the columns of each node on both sides, for the same number of nodes."""
-    least_observations(a)
+    _checks.samples("the observations (rows) of a and g", a.shape[0])
     left, right = members("a_nodes", a_nodes, a), members("g_nodes", g_nodes, g)
     count = max(len(left), len(right))
     if nodes is not None:

@@ -106,6 +106,7 @@ class Inference:
         options = self.options
         x, y, batch_size = gathered(x, y, options.batch_size)
         samples = rows_in(as_pair(x, y)[0])
+        self.check_samples(samples)
         warn_of_few(samples)
         passes = {
             "batch_size": batch_size,
@@ -125,6 +126,17 @@ class Inference:
         warn_of_constants(W)
         spread = None if spread is None else self.penalised(spread)
         return Found(self.penalised(W), spread, samples, scorer, why)
+
+    def check_samples(self, samples: int) -> None:
+        """Reject so few samples that layer pairs of them say nothing by themselves.
+
+        Pooled magnitudes take any number, as in the original.
+        """
+        if all((own.score, own.layers) == ("magnitude", "pooled") for own in self.scorers):
+            return
+        _checks.samples("the samples (rows) of x", samples)
+        if self.options.estimate:
+            _checks.samples("estimate_n_samples", self.options.estimate_n_samples)
 
     def chosen(self, averages: Sequence[Average]) -> tuple[Scorer, Average, Standing | None]:
         """Give the one score, or that which the known edges choose, before any penalty."""

@@ -26,7 +26,7 @@ def layer_pairs(a: Array, g: Array, samples: int) -> Iterator[tuple[Array, Array
     a, g : arrays of shape (M, ...)
         Row ``l * samples + b`` belongs to layer pair l and sample b, as `capture` gives them.
     samples : int
-        Number of samples B; M is a multiple of it.
+        Number of samples B, at least 3; M is a multiple of it.
 
     Yields
     ------
@@ -36,9 +36,15 @@ def layer_pairs(a: Array, g: Array, samples: int) -> Iterator[tuple[Array, Array
         yield a[start : start + samples, ...], g[start : start + samples, ...]
 
 
+def checked_pairs(a: Array, g: Array, samples: int) -> int:
+    """Give the number of layer pairs of two sides that go together; reads no value."""
+    check_pair(a, g)
+    return checked_samples(a, samples)
+
+
 def checked_samples(a: Array, samples: int) -> int:
     """Give the number of layer pairs."""
-    samples = _checks.whole_number("samples", samples, least=1)
+    samples = _checks.samples("samples", samples)
     pairs, rest = divmod(int(a.shape[0]), samples)
     if rest or pairs == 0:
         raise ValueError(
@@ -66,7 +72,7 @@ def layer_parts(
     a, g : arrays of shape (M, Na) and (M, Ng), as `cross_correlation` takes them
         Row ``l * samples + b`` belongs to layer pair l and sample b.
     samples : int
-        Number of samples B; M is a multiple of it.
+        Number of samples B, at least 3; M is a multiple of it.
     method, ties, precision, backend, device
         As of `cross_correlation`.
 
@@ -80,7 +86,7 @@ def layer_parts(
     Raises
     ------
     TypeError, ValueError, ImportError, MemoryError
-        As `cross_correlation`; and when ``samples`` does not divide M.
+        As `cross_correlation`; and when ``samples`` is below 3 or does not divide M.
 
     Notes
     -----
@@ -93,13 +99,12 @@ def layer_parts(
     Examples
     --------
     >>> import numpy as np
-    >>> a = np.array([[1.0], [2.0], [11.0], [12.0]])
-    >>> g = np.array([[2.0], [1.0], [12.0], [11.0]])
-    >>> [f"{part[0, 0]:.1f}" for part in layer_parts(a, g, samples=2)]
-    ['0.6', '-0.2', '0.8']
+    >>> a = np.array([[1.0], [2.0], [3.0], [11.0], [12.0], [13.0]])
+    >>> g = np.array([[3.0], [2.0], [1.0], [13.0], [12.0], [11.0]])
+    >>> [f"{part[0, 0]:.2f}" for part in layer_parts(a, g, samples=3)]
+    ['0.54', '-0.23', '0.77']
     """
-    check_pair(a, g)
-    pairs = checked_samples(a, samples)
+    pairs = checked_pairs(a, g, samples)
     ops, precision = checked_backend(a, g, method, ties, precision, backend, device)
     pooled = Kernel(ops, precision).run(*both_sides(a, g, ops, method, ties, precision), None)
     sums = []

@@ -5,12 +5,13 @@ import pytest
 
 from gsnn_edges import backends
 from gsnn_edges.layers import layer_sums
-from gsnn_edges.significance.layers import (
-    layer_count,
-    layer_products,
-    permuted,
-    within_layers,
+from gsnn_edges.significance import (
+    bootstrap_interval,
+    effective_count,
+    null_moments,
+    permutation_test,
 )
+from gsnn_edges.significance.layers import layer_products, permuted, within_layers
 
 LAYERS, SAMPLES = 3, 5
 
@@ -46,18 +47,18 @@ def test_permuted_takes_the_same_order_in_every_layer(library):
     np.testing.assert_array_equal(library.numpy(found), expected)
 
 
-def test_layer_count():
-    assert layer_count(5, np.zeros((15, 2))) == 3
-
-
+@pytest.mark.parametrize(
+    "function", [permutation_test, null_moments, effective_count, bootstrap_interval]
+)
 @pytest.mark.parametrize(
     ("samples", "error", "message"),
     [
-        (4, ValueError, "samples must divide the number of observations, 15,"),
-        (1, ValueError, "samples must be at least 2"),
+        (5, ValueError, "samples must divide the number of observations, 12,"),
+        (2, ValueError, "samples must be at least 3; got 2: any two columns of so few"),
         (2.5, TypeError, "samples must be a whole number"),
     ],
 )
-def test_samples_that_make_no_whole_layers_are_an_error(samples, error, message):
+def test_samples_are_checked_before_any_value_is_read(function, samples, error, message):
+    x = np.full((12, 2), np.nan)
     with pytest.raises(error, match=message):
-        layer_count(samples, np.zeros((15, 2)))
+        function(x, x, samples)

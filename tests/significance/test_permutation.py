@@ -183,5 +183,5 @@ def test_errors_say_what_to_do(options, message):
 
 def test_two_observations_are_too_few_for_a_norm():
     x, nodes = np.array([[1.0, 2.0], [2.0, 1.0]]), [0, 0]
-    with pytest.raises(ValueError, match="at least 3 observations"):
+    with pytest.raises(ValueError, match="samples must be at least 3"):
         permutation_test(x, x, 2, a_nodes=nodes, g_nodes=nodes, alternative="greater")

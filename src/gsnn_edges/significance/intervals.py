@@ -12,11 +12,11 @@ from gsnn_edges.backends import Backend
 from gsnn_edges.bootstrap import resampled_correlations
 from gsnn_edges.correlation import checked_backend, cross_correlation
 from gsnn_edges.draws import drawn_counts
+from gsnn_edges.layers import checked_pairs
 from gsnn_edges.progress import track
 from gsnn_edges.running import Moments
 from gsnn_edges.significance.distributions import normal_quantile
 from gsnn_edges.significance.fisher import atanh
-from gsnn_edges.significance.layers import layer_count
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +117,8 @@ def bootstrap_interval(
     >>> bool(found.low < 0.69 < found.high)  # 6 / pi * asin(sqrt(0.5) / 2)
     True
     """
+    layers = checked_pairs(a, g, samples)
     ops, precision = checked_backend(a, g, method, "average", precision, backend, device)
-    layers = layer_count(samples, a)
     draws = _checks.whole_number("draws", draws, least=2)
     confidence = checked_confidence(confidence)
     seed = _checks.whole_number_or_none("seed", seed, least=0)

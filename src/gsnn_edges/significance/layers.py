@@ -1,19 +1,11 @@
 """Rows of observations seen as layers of samples: row ``l * B + b`` is layer pair l, sample b."""
 
-from typing import Any
-
-from gsnn_edges import _checks
 from gsnn_edges._typing import Array
 from gsnn_edges.backends import Backend
-from gsnn_edges.layers import by_layer, checked_samples
+from gsnn_edges.layers import by_layer
 
 # Two correlations that are equal differ by so much at most, after rounding: twice law 3.
 ROUNDING = {"float32": 2e-6, "float64": 2e-9}
-
-
-def layer_count(samples: Any, a: Array) -> int:
-    """Give the number of layer pairs; fewer than 2 samples have no other order."""
-    return checked_samples(a, _checks.whole_number("samples", samples, least=2))
 
 
 def within_layers(rows: Array, *, ops: Backend, layers: int) -> Array:

@@ -8,13 +8,8 @@ from gsnn_edges.backends import Backend
 from gsnn_edges.backends.windows import windows
 from gsnn_edges.chunks import chunk_sizes
 from gsnn_edges.correlation import Columns, checked_backend
-from gsnn_edges.layers import layer_sums
-from gsnn_edges.significance.layers import (
-    ROUNDING,
-    layer_count,
-    layer_products,
-    within_layers,
-)
+from gsnn_edges.layers import checked_pairs, layer_sums
+from gsnn_edges.significance.layers import ROUNDING, layer_products, within_layers
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +84,8 @@ def null_moments(
     >>> null_moments(x, x, 3).variance.round(6)  # as of 3 observations: 1 / (3 - 1)
     array([[0.5]], dtype=float32)
     """
+    layers = checked_pairs(a, g, samples)
     ops, precision = checked_backend(a, g, method, "average", precision, backend, device)
-    layers = layer_count(samples, a)
     (a_sums, a_products), (g_sums, g_products) = (
         summaries(Columns(x, ops, method, "average", precision, False), layers) for x in (a, g)
     )

@@ -10,9 +10,10 @@ from gsnn_edges._typing import Array, Device, Method, Precision
 from gsnn_edges.backends import Backend
 from gsnn_edges.channels import ChannelKernel, NodeColumns, node_tables
 from gsnn_edges.correlation import Columns, both_sides, checked_backend
+from gsnn_edges.layers import checked_pairs
 from gsnn_edges.significance.adjustment import candidate_mask
 from gsnn_edges.significance.counting import Counting
-from gsnn_edges.significance.layers import ROUNDING, layer_count
+from gsnn_edges.significance.layers import ROUNDING
 
 ALTERNATIVES = ("two-sided", "greater")
 
@@ -118,7 +119,7 @@ def permutation_test(
     a, g : arrays of real numbers of shape (M, Na) and (M, Ng)
         Row ``l * samples + b`` is layer pair l, sample b. Both of one library, on one device.
     samples : int
-        B, at least 2; it divides M.
+        B, at least 3; it divides M.
     a_nodes, g_nodes : array-like of whole numbers, optional
         The node of each column: the statistic is then that of `channel_correlation`, and
         ``alternative`` must be "greater".
@@ -146,8 +147,8 @@ def permutation_test(
     Raises
     ------
     TypeError, ValueError, ImportError, MemoryError
-        As `cross_correlation` and `channel_correlation`; and for ``samples`` that does not
-        divide the rows, fewer than one permutation, or an unknown ``alternative``.
+        As `cross_correlation` and `channel_correlation`; and for ``samples`` that is below 3
+        or does not divide the rows, fewer than one permutation, or an unknown ``alternative``.
 
     Notes
     -----
@@ -181,8 +182,8 @@ def permutation_test(
     >>> np.argwhere(found.p <= 0.01).tolist()
     [[0, 1]]
     """
+    layers = checked_pairs(a, g, samples)
     ops, precision = checked_backend(a, g, method, "average", precision, backend, device)
-    layers = layer_count(samples, a)
     permutations = _checks.whole_number("permutations", permutations, least=1)
     seed = _checks.whole_number_or_none("seed", seed, least=0)
     row_chunk = _checks.whole_number_or_none("row_chunk", row_chunk, least=1)
