@@ -6,7 +6,7 @@ import scipy.stats
 from columns import kinds, matrix
 
 from gsnn_edges import cross_correlation
-from gsnn_edges.layers import layer_pairs, layer_parts
+from gsnn_edges.layers import checked_layers, chosen_pairs, layer_pairs, layer_parts
 
 SAMPLES, PAIRS = 60, 4
 
@@ -67,6 +67,50 @@ def test_layer_pairs_are_cut_in_order():
     for (left, right), expected in zip(found, (a[:3], a[3:]), strict=True):
         np.testing.assert_array_equal(left, expected)
         np.testing.assert_array_equal(right, -expected)
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ("pooled", [[0, 1, 2, 3, 4, 5]]),
+        ("mean", [[0, 1, 2], [3, 4, 5]]),
+        ("last", [[3, 4, 5]]),
+        (0, [[0, 1, 2]]),
+    ],
+)
+def test_chosen_pairs_are_the_rows_of_each_matrix(layers, expected):
+    rows = np.arange(6)
+    found = chosen_pairs(rows, -rows, 3, layers)
+    np.testing.assert_array_equal([left for left, _ in found], expected)
+    np.testing.assert_array_equal([right for _, right in found], -np.array(expected))
+
+
+@pytest.mark.parametrize(
+    ("layers", "score", "expected"),
+    [
+        (None, "magnitude", "pooled"),
+        (None, "channels", "mean"),
+        ("last", "magnitude", "last"),
+        (np.int64(1), "channels", 1),
+    ],
+)
+def test_layers_have_a_default_for_each_score(layers, score, expected):
+    assert checked_layers(layers, score, 2) == expected
+
+
+@pytest.mark.parametrize(
+    ("layers", "error", "phrase"),
+    [
+        ("first", ValueError, "layers must be one of 'pooled', 'mean', 'last'; got 'first'"),
+        (2, ValueError, r"a layer pair in 0 \.\. 1; got 2: 3 blocks make 2 pairs"),
+        (-1, ValueError, "layers must be at least 0; got -1: pairs count from 0"),
+        (0.5, TypeError, "layers must be a whole number"),
+        (True, TypeError, "layers must be a whole number"),
+    ],
+)
+def test_layers_that_are_not_there_are_refused(layers, error, phrase):
+    with pytest.raises(error, match=phrase):
+        checked_layers(layers, "magnitude", 2)
 
 
 @pytest.mark.parametrize(

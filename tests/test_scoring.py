@@ -5,7 +5,7 @@ import pytest
 import torch
 from oracles import correlation
 
-from gsnn_edges.scoring import Scorer, backend_of, checked_layers, mean, to_host
+from gsnn_edges.scoring import Scorer, backend_of, mean, to_host
 
 SAMPLES, PAIRS, NODES = 60, 3, 5
 COLUMNS = torch.tensor([0, 0, 1, 2, 3, 3, 4])
@@ -92,34 +92,6 @@ def test_draws_are_those_of_the_repeated_rows(layers, backend):
 )
 def test_counting_serves_average_ranks_of_magnitudes(score, ties, expected):
     assert scorer(score, ties=ties).can_count == expected
-
-
-@pytest.mark.parametrize(
-    ("layers", "score", "expected"),
-    [
-        (None, "magnitude", "pooled"),
-        (None, "channels", "mean"),
-        ("last", "magnitude", "last"),
-        (np.int64(1), "channels", 1),
-    ],
-)
-def test_layers_have_a_default_for_each_score(layers, score, expected):
-    assert checked_layers(layers, score, 2) == expected
-
-
-@pytest.mark.parametrize(
-    ("layers", "error", "phrase"),
-    [
-        ("first", ValueError, "layers must be one of 'pooled', 'mean', 'last'; got 'first'"),
-        (2, ValueError, r"a layer pair in 0 \.\. 1; got 2: the model has 3 blocks"),
-        (-1, ValueError, "layers must be at least 0; got -1: pairs count from 0"),
-        (0.5, TypeError, "layers must be a whole number"),
-        (True, TypeError, "layers must be a whole number"),
-    ],
-)
-def test_layers_that_are_not_there_are_refused(layers, error, phrase):
-    with pytest.raises(error, match=phrase):
-        checked_layers(layers, "magnitude", 2)
 
 
 def test_torch_correlates_where_the_model_lies():

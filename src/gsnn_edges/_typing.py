@@ -7,6 +7,7 @@ Array: TypeAlias = Any
 Device: TypeAlias = Any
 
 Method: TypeAlias = Literal["spearman", "pearson"]
+Score: TypeAlias = Literal["magnitude", "channels"]
 Ties: TypeAlias = Literal["average", "ordinal"]
 Norm: TypeAlias = Literal["l1", "l2", "none"]
 Agg: TypeAlias = Literal["sum", "mean", "max"]

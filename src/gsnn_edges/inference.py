@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gsnn_edges import _checks
-from gsnn_edges._typing import Agg, Array, Method, Norm
+from gsnn_edges._typing import Agg, Array, Method, Norm, Score
 from gsnn_edges.arguments import METHODS
 from gsnn_edges.choosing import Standing, standing
+from gsnn_edges.layers import LayerChoice
 from gsnn_edges.observations import resampled
 from gsnn_edges.observations.finding import Layers
 from gsnn_edges.observations.inputs import as_pair, checked_kwargs, gathered, rows_in
@@ -19,7 +20,7 @@ from gsnn_edges.observations.passes import Reduction
 from gsnn_edges.observations.resampling import draw_counts, rows_are_independent
 from gsnn_edges.progress import track
 from gsnn_edges.running import Moments
-from gsnn_edges.scoring import SCORE_CHOICES, LayerChoice, Score, ScoreChoice, Scorer, to_host
+from gsnn_edges.scoring import SCORE_CHOICES, ScoreChoice, Scorer, to_host
 
 FEW_SAMPLES = 10
 

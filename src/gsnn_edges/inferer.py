@@ -7,25 +7,18 @@ from typing import Any
 import numpy as np
 
 from gsnn_edges import _checks, backends
-from gsnn_edges._typing import Agg, Array, Device, Method, Norm, Precision, Ties
+from gsnn_edges._typing import Agg, Array, Device, Method, Norm, Precision, Score, Ties
 from gsnn_edges.arguments import PRECISIONS
 from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.inference import Found, Inference, Options
+from gsnn_edges.layers import LayerChoice, checked_layers
 from gsnn_edges.observations import capture, capture_channels
 from gsnn_edges.observations.finding import Layers, find_layers
 from gsnn_edges.observations.modes import Mode
 from gsnn_edges.observations.nodes import AGGS, NORMS
 from gsnn_edges.observations.passes import Reduction, check_criterion
 from gsnn_edges.ranks import TIES
-from gsnn_edges.scoring import (
-    SCORES,
-    LayerChoice,
-    Score,
-    ScoreChoice,
-    Scorer,
-    backend_of,
-    checked_layers,
-)
+from gsnn_edges.scoring import SCORES, ScoreChoice, Scorer, backend_of
 
 # What an EdgeEvidence says of how it was made: settings of the inferer, and options of the call.
 SETTINGS = ("use_prenorm", "norm", "agg", "backend", "ties", "precision")

@@ -1,13 +1,19 @@
 """Where a pooled correlation comes from: layer pairs, and what lies within and between them."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from gsnn_edges import _checks
-from gsnn_edges._typing import Array, Device, Method, Precision, Ties
+from gsnn_edges._typing import Array, Device, Method, Precision, Score, Ties
 from gsnn_edges.arguments import check_pair
 from gsnn_edges.backends import Backend
 from gsnn_edges.correlation import Columns, Kernel, both_sides, checked_backend
+
+LayerChoice: TypeAlias = Literal["pooled", "mean", "last"] | int | None
+
+LAYERS = ("pooled", "mean", "last")
+# What a score does with its layer pairs where nobody says it: the original pools them.
+USUAL_LAYERS: dict[Score, str] = {"magnitude": "pooled", "channels": "mean"}
 
 
 class LayerParts(NamedTuple):
@@ -34,6 +40,35 @@ def layer_pairs(a: Array, g: Array, samples: int) -> Iterator[tuple[Array, Array
     """
     for start in range(0, checked_samples(a, samples) * samples, samples):
         yield a[start : start + samples, ...], g[start : start + samples, ...]
+
+
+def chosen_pairs(a: Array, g: Array, samples: int, layers: str | int) -> list[tuple[Array, Array]]:
+    """Give the observations of each matrix whose mean is W: of all layer pairs at once, or each.
+
+    ``layers`` is what `checked_layers` gave.
+    """
+    if layers == "pooled":
+        return [(a, g)]
+    pairs = list(layer_pairs(a, g, samples))
+    if layers == "mean":
+        return pairs
+    return [pairs[-1 if layers == "last" else int(layers)]]
+
+
+def checked_layers(layers: LayerChoice, score: Score, pairs: int) -> str | int:
+    """Give the layer pairs that a score takes."""
+    if layers is None:
+        return USUAL_LAYERS[score]
+    if isinstance(layers, str):
+        _checks.choice("layers", layers, LAYERS)
+        return layers
+    number = _checks.whole_number("layers", layers, least=0, hint=": pairs count from 0")
+    if number >= pairs:
+        raise ValueError(
+            f"layers must be 'pooled', 'mean', 'last' or a layer pair in 0 .. {pairs - 1}; got "
+            f"{number}: {pairs + 1} blocks make {pairs} pairs, counted from 0"
+        )
+    return number
 
 
 def checked_pairs(a: Array, g: Array, samples: int) -> int:

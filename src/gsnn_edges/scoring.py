@@ -6,23 +6,18 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from gsnn_edges import _checks, backends
-from gsnn_edges._typing import Array, Device, Method, Precision, Ties
+from gsnn_edges import backends
+from gsnn_edges._typing import Array, Device, Method, Precision, Score, Ties
 from gsnn_edges.arguments import DTYPES
 from gsnn_edges.bootstrap import resampled_correlations
 from gsnn_edges.channels import channel_correlation
 from gsnn_edges.correlation import cross_correlation
-from gsnn_edges.layers import layer_pairs
+from gsnn_edges.layers import chosen_pairs
 
-Score: TypeAlias = Literal["magnitude", "channels"]
 ScoreChoice: TypeAlias = Literal["magnitude", "channels", "auto"]
-LayerChoice: TypeAlias = Literal["pooled", "mean", "last"] | int | None
 
 SCORES: tuple[Score, ...] = ("magnitude", "channels")
 SCORE_CHOICES = (*SCORES, "auto")
-LAYERS = ("pooled", "mean", "last")
-# What a score does with its layer pairs where nobody says it: the original pools them.
-USUAL_LAYERS = {"magnitude": "pooled", "channels": "mean"}
 
 
 @dataclass(frozen=True)
@@ -82,12 +77,9 @@ class Scorer:
 
     def parts(self, a: Array, g: Array) -> Iterable[tuple[Array, Array]]:
         """Give the observations of each matrix to average: all layer pairs at once, or each."""
-        if self.layers == "pooled":
+        if self.layers == "pooled":  # of any number of samples
             return [(a, g)]
-        pairs = list(layer_pairs(a, g, len(a) // self.pairs))
-        if self.layers == "mean":
-            return pairs
-        return [pairs[-1 if self.layers == "last" else int(self.layers)]]
+        return chosen_pairs(a, g, len(a) // self.pairs, self.layers)
 
     def correlate(self, a: Array, g: Array) -> Array:
         """One matrix, on the backend."""
@@ -103,22 +95,6 @@ class Scorer:
         return channel_correlation(
             a, g, own, own, nodes=self.nodes, directions=self.directions, **options
         )
-
-
-def checked_layers(layers: LayerChoice, score: Score, pairs: int) -> str | int:
-    """Give the layer pairs that a score takes."""
-    if layers is None:
-        return USUAL_LAYERS[score]
-    if isinstance(layers, str):
-        _checks.choice("layers", layers, LAYERS)
-        return layers
-    number = _checks.whole_number("layers", layers, least=0, hint=": pairs count from 0")
-    if number >= pairs:
-        raise ValueError(
-            f"layers must be 'pooled', 'mean', 'last' or a layer pair in 0 .. {pairs - 1}; got "
-            f"{number}: the model has {pairs + 1} blocks"
-        )
-    return number
 
 
 def backend_of(

@@ -5,7 +5,7 @@ from typing import get_args
 import click
 import pytest
 
-from gsnn_edges import _typing, arguments, scoring
+from gsnn_edges import _typing, arguments, layers, scoring
 from gsnn_edges.backends import BACKENDS
 from gsnn_edges.cli import options
 from gsnn_edges.link_ranking import evaluation
@@ -21,7 +21,7 @@ from gsnn_edges.observations.nodes import AGGS, NORMS
         (options.PRECISIONS, arguments.PRECISIONS),
         (options.SCORES, scoring.SCORES),
         (options.SCORE_CHOICES, scoring.SCORE_CHOICES),
-        (options.LAYERS, scoring.LAYERS),
+        (options.LAYERS, layers.LAYERS),
         (options.NORMS, NORMS),
         (options.AGGS, AGGS),
         (options.DIRECTIONS, evaluation.AXES),

@@ -130,7 +130,8 @@ def counted(score: str, nodes: int, layer_pairs: int, samples: int, columns: int
 def scored(found: Any, asked: Mapping[str, Any]) -> Any:
     """W of observations in memory."""
     from gsnn_edges import backends
-    from gsnn_edges.scoring import Scorer, backend_of, checked_layers
+    from gsnn_edges.layers import checked_layers
+    from gsnn_edges.scoring import Scorer, backend_of
 
     layer_pairs, _, columns = found.a.shape
     if asked["directions"] is not None and found.score != "channels":

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from gsnn_edges import _checks
-from gsnn_edges._typing import Method, Ties
+from gsnn_edges._typing import Method, Score, Ties
 from gsnn_edges.arguments import METHODS
 from gsnn_edges.distributed.job import Job
 from gsnn_edges.distributed.journal import Output
 from gsnn_edges.distributed.supervision import Watch
+from gsnn_edges.layers import LayerChoice, checked_layers
 from gsnn_edges.progress import track
 from gsnn_edges.ranks import TIES
-from gsnn_edges.scoring import LayerChoice, Score, checked_layers
 from gsnn_edges.store import StoredMatrix, open_matrix, open_store
 
 

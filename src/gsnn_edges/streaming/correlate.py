@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from gsnn_edges._typing import Device, Method, Precision, Ties
-from gsnn_edges.scoring import LayerChoice
+from gsnn_edges.layers import LayerChoice
 from gsnn_edges.streaming.outputs import Result
 from gsnn_edges.streaming.request import Request, checked_request
 from gsnn_edges.streaming.work import RANKED, TILED, Work, scratch_of

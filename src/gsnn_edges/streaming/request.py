@@ -16,9 +16,9 @@ from gsnn_edges.arguments import METHODS, PRECISIONS
 from gsnn_edges.backends import Backend
 from gsnn_edges.channels import node_tables
 from gsnn_edges.correlation import with_products
+from gsnn_edges.layers import LayerChoice, checked_layers
 from gsnn_edges.memory import bytes_of, in_words
 from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, TIES
-from gsnn_edges.scoring import LayerChoice, checked_layers
 from gsnn_edges.store import ObservationStore, open_store
 from gsnn_edges.streaming.above import checked_threshold
 from gsnn_edges.streaming.outputs import Output, checked_output
