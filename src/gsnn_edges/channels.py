@@ -170,8 +170,10 @@ class NodeColumns(Columns):
         if (members < 0).any():
             there = self.ops.adopt((members >= 0)[:, None])
             rows = self.ops.xp.where(there, rows, self.ops.xp.zeros_like(rows))
-        if self.width == self.members.shape[1]:
-            return rows
+        return rows if self.width == self.members.shape[1] else self.projected(rows)
+
+    def projected(self, rows: Array) -> Array:
+        """Leading directions of each node."""
         return self.ops.call(leading, rows, width=self.members.shape[1], directions=self.width)
 
 

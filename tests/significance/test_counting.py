@@ -12,6 +12,7 @@ LAYERS, SAMPLES, PERMUTATIONS, NODES = 3, 40, 25, 7
 OPTIONS = {"permutations": PERMUTATIONS, "seed": 7}
 CHANNELS = {"a_nodes": np.arange(14) // 2, "g_nodes": np.arange(14) % 7, "alternative": "greater"}
 
+POOLED, MEAN = CHANNELS | {"layers": "pooled"}, {"layers": "mean"}
 SOME = {"candidates": np.arange(4 * NODES * NODES).reshape(2 * NODES, -1) % 3 == 0}
 
 
@@ -25,7 +26,11 @@ def tables(found):
     return [found.statistic, found.deviation, found.exceedances, found.p, found.p_familywise]
 
 
-@pytest.mark.parametrize("options", [{}, CHANNELS, SOME], ids=["columns", "channels", "candidates"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, MEAN, POOLED, CHANNELS, SOME],
+    ids=["columns", "mean of columns", "pooled channels", "channels", "candidates"],
+)
 @pytest.mark.parametrize("share", [0.5, 1e-15], ids=["all targets", "one target at a time"])
 @pytest.mark.parametrize("host_rows", [(1024, 4096), (3, 5)], ids=str)
 @pytest.mark.parametrize("row_chunk", [None, 1, 4, 1000])

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from columns import kinds, matrix
+from gsnn_models import TinyGSNN, data
 from oracles import correlation
+from torch import nn
 
-from gsnn_edges import cross_correlation
+from gsnn_edges import FunctionEdgeInferer, capture, capture_channels, cross_correlation
 from gsnn_edges.channels import channel_correlation
 from gsnn_edges.significance import permutation_test
 from gsnn_edges.significance.permutation import drawn_orders
@@ -93,14 +96,47 @@ def test_only_candidates_compete(library):
     np.testing.assert_array_equal(library.numpy(found.p), library.numpy(run(library).p))
 
 
-def test_channel_score_equals_a_loop(library):
+def rows_of(layers):
+    """Rows of each matrix whose mean is W."""
+    each = [slice(k * SAMPLES, (k + 1) * SAMPLES) for k in range(LAYERS)]
+    usual = {"pooled": [slice(None)], "mean": each, "last": each[-1:]}
+    return usual[layers] if layers in usual else [each[layers]]
+
+
+def averaged(score, layers):
+    """The mean of a score over the chosen layer pairs."""
+    return lambda a, g: np.mean([score(a[rows], g[rows]) for rows in rows_of(layers)], axis=0)
+
+
+@pytest.mark.parametrize("layers", ["mean", "last", 1])
+@pytest.mark.parametrize("alternative", ["two-sided", "greater"])
+def test_layers_by_themselves_equal_a_loop(library, alternative, layers):
     eager(library)
-    found = run(library, a_nodes=LEFT, g_nodes=RIGHT, nodes=5, alternative="greater")
+    found = run(library, alternative=alternative, layers=layers)
+    score = averaged(correlation, layers)
+    W, null = score(*observations()), permuted_scores(score, *observations())
+    distance = np.abs if alternative == "two-sided" else np.asarray
+    exceedances = (distance(null) >= distance(W) - SLACK).sum(axis=0)
+    np.testing.assert_allclose(library.numpy(found.statistic), W, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(library.numpy(found.null_mean), 0)
+    np.testing.assert_array_equal(library.numpy(found.exceedances), exceedances)
+    np.testing.assert_allclose(found.maxima, distance(null).max(axis=(1, 2)), rtol=0, atol=1e-6)
+    assert (found.layers, found.choice) == (LAYERS, layers)
+
+
+@pytest.mark.parametrize("directions", [None, 1])
+@pytest.mark.parametrize("layers", ["pooled", None, "last", 1])
+def test_channel_score_equals_a_loop(library, layers, directions):
+    eager(library)
+    options = {"nodes": 5, "directions": directions}
+    nodes = {"a_nodes": LEFT, "g_nodes": RIGHT, "alternative": "greater"}
+    found = run(library, layers=layers, **nodes, **options)
+
+    def whole(a, g):
+        return channel_correlation(a, g, LEFT, RIGHT, precision="float64", **options)
+
     a, g = observations()
-
-    def score(a, g):
-        return channel_correlation(a, g, LEFT, RIGHT, nodes=5, precision="float64")
-
+    score = averaged(whole, layers or "mean")
     W, null = score(a, g), permuted_scores(score, a, g)
     exceedances = (null >= W - SLACK).sum(axis=0)
     above = (null.max(axis=(1, 2))[:, None, None] >= W - SLACK).sum(axis=0)
@@ -132,6 +168,39 @@ def test_statistic_is_the_cross_correlation_of_columns_of_every_kind():
     a, g = (matrix(*kinds(120, seed)) for seed in (0, 1))
     found = permutation_test(a, g, 40, permutations=1, seed=0)
     np.testing.assert_allclose(found.statistic, cross_correlation(a, g), rtol=0, atol=4e-6)
+
+
+@pytest.fixture(scope="module")
+def inferred():
+    """A model whose blocks have the same channels, its batch, and what is observed of it."""
+    torch.manual_seed(0)
+    model = TinyGSNN([[0, 0, 1, 2, 2, 3]] * 4).eval()
+    x, y = data(30)
+    seen = capture_channels(model, nn.MSELoss(), x, y)
+    observed = {
+        "magnitude": (*capture(model, nn.MSELoss(), x, y), {}),
+        "channels": (
+            seen.a,
+            seen.g,
+            {"a_nodes": seen.nodes, "g_nodes": seen.nodes, "alternative": "greater"},
+        ),
+    }
+    return FunctionEdgeInferer(model, nn.MSELoss(), [[0], [1]]), x, y, observed
+
+
+@pytest.mark.parametrize("method", ["spearman", "pearson"])
+@pytest.mark.parametrize("layers", [None, "pooled", "mean", "last", 0, 1])
+@pytest.mark.parametrize(
+    ("score", "more"), [("magnitude", {}), ("channels", {}), ("channels", {"directions": 1})]
+)
+def test_the_statistic_is_what_infer_gives(inferred, score, more, layers, method):
+    inferer, x, y, observed = inferred
+    a, g, nodes = observed[score]
+    options = {"layers": layers, "method": method, **more}
+    found = permutation_test(a, g, len(x), permutations=1, seed=0, **nodes, **options)
+    expected = inferer.infer(x, y, score=score, **options)
+    np.testing.assert_allclose(found.statistic, expected.W, rtol=0, atol=2e-6)
+    assert found.choice == expected.settings["layers"]
 
 
 def test_seed_repeats_and_no_global_generator_is_touched():
@@ -169,6 +238,13 @@ def test_columns_that_are_not_there():
         ({"candidates": np.ones((5, 6), bool)}, "candidates must have a value for each pair"),
         ({"nodes": 4, "alternative": "greater"}, "must be given together; got a_nodes=None"),
         ({"a_nodes": LEFT, "g_nodes": RIGHT}, "alternative must be 'greater' with a_nodes"),
+        ({"directions": 2}, "directions=2 needs a_nodes and g_nodes"),
+        ({"directions": 0}, "directions must be at least 1"),
+        ({"layers": "first"}, "layers must be one of 'pooled', 'mean', 'last'; got 'first'"),
+        (
+            {"layers": 3},
+            r"layer pair in 0 \.\. 2; got 3: 4 blocks make 3 pairs",
+        ),
         (
             {"a_nodes": LEFT, "g_nodes": RIGHT, "nodes": 3, "alternative": "greater"},
             "nodes must be at least 4",

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from gsnn_edges.chunks import Chunks, chunk_sizes, explain_memory
 from gsnn_edges.correlation import Columns
 from gsnn_edges.layers import layer_sums
 from gsnn_edges.progress import track
-from gsnn_edges.significance.layers import ROUNDING, permuted, within_layers
+from gsnn_edges.significance.layers import ROUNDING, each_layer, permuted, within_layers
 
 # Rows of sources and of targets that are multiplied at a time on the host, so that products are
 # still in cache when they are counted. A device counts large blocks at the speed of its memory.
@@ -32,6 +34,8 @@ class Counting:
         Reduces blocks of several rows a node; None where each row is a node.
     orders : ndarray of shape (permutations, samples)
         Of the samples of targets.
+    apart : bool
+        Whether W is the mean over layer pairs, each standardized by itself; else all are pooled.
     statistic, null_mean, exceedances, maxima, candidates
         As of `PermutationTest`.
     """
@@ -43,6 +47,7 @@ class Counting:
     kernel: ChannelKernel | None
     orders: np.ndarray
     layers: int
+    apart: bool
     two_sided: bool
     candidates: np.ndarray | None
 
@@ -50,7 +55,10 @@ class Counting:
         shape = self.sources.count, self.targets.count
         dtype = getattr(self.ops.xp, self.precision)
         self.statistic = self.ops.empty(shape, dtype)
-        self.null_mean = self.ops.empty(shape, dtype) if self.kernel is None else None
+        self.null_mean = None
+        if self.kernel is None:
+            # Of a layer that is ranked by itself no part is left to the differences of layers.
+            self.null_mean = self.ops.xp.zeros(shape, dtype=dtype, device=self.ops.device)
         self.exceedances = self.ops.empty(shape, self.ops.xp.int32)
         self.maxima = np.full(len(self.orders), -np.inf)
 
@@ -104,9 +112,8 @@ class Counting:
     def count(self, block: Array, rows: Array, top: int, left: int) -> Iterator[None]:
         """Count the permutations in which the pairs of a block deviate as much as they do."""
         ops = self.ops
-        if self.kernel is None:
-            block = self.without_null_mean(block, rows, top, left)
-        observed = self.reduced(ops.matmul(block, rows))
+        block = self.prepared(block, rows, top, left)
+        observed = self.score(block, rows)
         self.write_statistic(observed, top, left)
         least = self.deviation(observed) - ROUNDING[self.precision]
         competing = self.competing(top, left, observed.shape)
@@ -116,13 +123,19 @@ class Counting:
             # Sources in the inverse order stand beside targets as targets in that order would.
             back = ops.adopt(np.argsort(order))
             moved = ops.call(permuted, block, back, layers=self.layers)
-            found = self.deviation(self.reduced(ops.matmul(moved, rows)))
+            found = self.deviation(self.score(moved, rows))
             count = ops.call(counted, count, found, least)
             if competing is not None:
                 found = ops.xp.where(competing, found, least_of_all)
             self.maxima[number] = max(self.maxima[number], float(ops.xp.max(found)))
             yield
         self.exceedances = ops.write(self.exceedances, count, top, left)
+
+    def prepared(self, block: Array, rows: Array, top: int, left: int) -> Array:
+        """Give sources whose `score` is compared."""
+        if self.apart:
+            return block / self.layers  # so that a sum over layers is their mean
+        return block if self.kernel else self.without_null_mean(block, rows, top, left)
 
     def without_null_mean(self, block: Array, rows: Array, top: int, left: int) -> Array:
         """Give sources whose products are deviations from the null mean, which is written.
@@ -149,11 +162,15 @@ class Counting:
             return None
         return self.ops.adopt(self.candidates[top : top + shape[0], left : left + shape[1]])
 
-    def reduced(self, products: Array) -> Array:
-        """Give one number for each pair of nodes."""
+    def score(self, block: Array, rows: Array) -> Array:
+        """Give one number for each pair of nodes; norms are taken layer by layer, if apart."""
         if self.kernel is None:
-            return products
-        return self.kernel.reduced(products, self.sources, self.targets)
+            return self.ops.matmul(block, rows)
+        both = (each_layer(x, self.layers if self.apart else 1) for x in (block, rows))
+        products = (self.ops.matmul(*pair) for pair in zip(*both, strict=True))
+        return reduce(
+            add, (self.kernel.reduced(part, self.sources, self.targets) for part in products)
+        )
 
     def deviation(self, values: Array) -> Array:
         """Give what is compared."""

@@ -7,13 +7,13 @@ import numpy as np
 
 from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Array, Device, Method, Precision
-from gsnn_edges.backends import Backend
-from gsnn_edges.channels import ChannelKernel, NodeColumns, node_tables
-from gsnn_edges.correlation import Columns, both_sides, checked_backend
-from gsnn_edges.layers import checked_pairs
+from gsnn_edges.channels import ChannelKernel
+from gsnn_edges.correlation import checked_backend
+from gsnn_edges.layers import LayerChoice, checked_layers, checked_pairs, chosen_pairs
 from gsnn_edges.significance.adjustment import candidate_mask
 from gsnn_edges.significance.counting import Counting
 from gsnn_edges.significance.layers import ROUNDING
+from gsnn_edges.significance.sides import checked_tables, two_sides
 
 ALTERNATIVES = ("two-sided", "greater")
 
@@ -25,10 +25,12 @@ class PermutationTest:
     Attributes
     ----------
     statistic : array of shape (N, N)
-        W of `cross_correlation`, or of `channel_correlation` where nodes were given.
+        W of `cross_correlation`, or of `channel_correlation` where nodes were given; of the
+        layer pairs that ``choice`` says.
     null_mean : array of shape (N, N), or None
-        Mean of W over all permutations of the samples, exact: the part of W that differences
-        between layers make. None for the channel score.
+        Mean of W over all permutations of the samples, exact: the part of a pooled W that
+        differences between layers make; 0 where layers are not pooled. None for the channel
+        score.
     exceedances : int32 array of shape (N, N)
         Permutations in which the pair deviated as much as it does, or more.
     maxima : ndarray of shape (permutations,)
@@ -36,6 +38,9 @@ class PermutationTest:
     candidates : bool ndarray of shape (N, N), or None
         Pairs that compete for ``maxima``; None for all.
     permutations, samples, layers : int
+        ``layers`` is the number of layer pairs.
+    choice : "pooled", "mean", "last" or int
+        The layer pairs that W is of.
     seed : int or None
     alternative, method : str
     """
@@ -48,6 +53,7 @@ class PermutationTest:
     permutations: int
     samples: int
     layers: int
+    choice: str | int
     seed: int | None
     alternative: str
     method: str
@@ -96,6 +102,8 @@ def permutation_test(
     a_nodes: Any = None,
     g_nodes: Any = None,
     nodes: int | None = None,
+    layers: LayerChoice = None,
+    directions: int | None = None,
     candidates: Any = None,
     permutations: int = 200,
     seed: int | None = None,
@@ -125,6 +133,12 @@ def permutation_test(
         ``alternative`` must be "greater".
     nodes : int, optional
         Number of nodes; see `channel_correlation`.
+    layers : {"pooled", "mean", "last"} or int, optional
+        As of `FunctionEdgeInferer.fit`: rank all layer pairs together, average their scores, or
+        take one of them. By default "pooled", and "mean" with ``a_nodes``: the statistic is then
+        the W that `fit` and `infer` give by the same settings.
+    directions : int, optional
+        With ``a_nodes``: see `channel_correlation`.
     candidates : array-like of bool, shape (N, N), optional
         Pairs that may be edges at all: only these compete for the largest deviation of a
         permutation, and only they get a ``p_familywise``. By default all.
@@ -161,8 +175,13 @@ def permutation_test(
     exceedances. A constant column has W = 0 and p = 1; so has one that does not vary within
     layers. NaN and infinity are an error.
 
-    Ranks are made once; a permutation is a gather of sources and one product. Permuting the
-    samples of ``a`` by an order is permuting those of ``g`` by its inverse. Eager only: it does
+    A pooled norm holds the levels of layers, in the data and in all permutations alike. So p is
+    honest, but effects across or against what levels make of a block hardly move its norm, or
+    lower it: ``layers="mean"`` sees them.
+
+    Ranks are made once; a permutation is a gather of sources and one product, or for averaged
+    norms one a layer pair. Permuting the samples of ``a`` by an order is permuting those of ``g``
+    by its inverse. Eager only: it does
     not run under ``jax.jit``. Peak memory: that of `cross_correlation`, two more arrays of the
     size of W, and twice the memory of its chunk.
 
@@ -182,21 +201,42 @@ def permutation_test(
     >>> np.argwhere(found.p <= 0.01).tolist()
     [[0, 1]]
     """
-    layers = checked_pairs(a, g, samples)
+    pairs = checked_pairs(a, g, samples)
+    directions = _checks.whole_number_or_none("directions", directions, least=1)
+    table = checked_tables(a, g, a_nodes, g_nodes, nodes, directions)
+    check_alternative(alternative, table is not None)
+    choice = checked_layers(layers, "magnitude" if table is None else "channels", pairs)
+    if choice not in ("pooled", "mean"):
+        ((a, g),) = chosen_pairs(a, g, samples, choice)
     ops, precision = checked_backend(a, g, method, "average", precision, backend, device)
     permutations = _checks.whole_number("permutations", permutations, least=1)
     seed = _checks.whole_number_or_none("seed", seed, least=0)
     row_chunk = _checks.whole_number_or_none("row_chunk", row_chunk, least=1)
-    _checks.choice("alternative", alternative, ALTERNATIVES)
-    table = checked_tables(a, g, a_nodes, g_nodes, nodes, alternative)
-    sources, targets = columns_of_both(a, g, table, ops, method, precision)
-    kernel = None if table is None else ChannelKernel(ops, precision)
-    orders = drawn_orders(samples, permutations, seed)
+    taken = a.shape[0] // samples
+    apart = choice != "pooled"
+    sources, targets = two_sides(
+        a,
+        g,
+        table,
+        ops,
+        method,
+        precision,
+        directions=directions,
+        apart=taken if apart else None,
+    )
     if candidates is not None:
         candidates = candidate_mask(candidates, (sources.count, targets.count))
-    two_sided = alternative == "two-sided"
     counting = Counting(
-        ops, precision, sources, targets, kernel, orders, layers, two_sided, candidates
+        ops=ops,
+        precision=precision,
+        sources=sources,
+        targets=targets,
+        kernel=None if table is None else ChannelKernel(ops, precision),
+        orders=drawn_orders(samples, permutations, seed),
+        layers=taken,
+        apart=apart,
+        two_sided=alternative == "two-sided",
+        candidates=candidates,
     )
     counting.run(row_chunk, verbose)
     return PermutationTest(
@@ -207,48 +247,22 @@ def permutation_test(
         candidates=candidates,
         permutations=permutations,
         samples=samples,
-        layers=layers,
+        layers=pairs,
+        choice=choice,
         seed=seed,
         alternative=alternative,
         method=method,
     )
 
 
-def checked_tables(
-    a: Array, g: Array, a_nodes: Any, g_nodes: Any, nodes: int | None, alternative: str
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Give the columns of each node on both sides, or None where each column is a node."""
-    if a_nodes is None and g_nodes is None and nodes is None:
-        return None
-    if a_nodes is None or g_nodes is None:
-        missing = "a_nodes" if a_nodes is None else "g_nodes"
-        raise ValueError(
-            f"a_nodes and g_nodes must be given together; got {missing}=None: name the node of "
-            "each column of both arrays"
-        )
-    if alternative != "greater":
+def check_alternative(alternative: str, channels: bool) -> None:
+    """Reject what is no alternative, or none of a norm."""
+    _checks.choice("alternative", alternative, ALTERNATIVES)
+    if channels and alternative != "greater":
         raise ValueError(
             f"alternative must be 'greater' with a_nodes and g_nodes, as a norm has no sign; got "
             f"{alternative!r}"
         )
-    return node_tables(a, g, a_nodes, g_nodes, nodes)
-
-
-def columns_of_both(
-    a: Array,
-    g: Array,
-    tables: tuple[np.ndarray, np.ndarray] | None,
-    ops: Backend,
-    method: Method,
-    precision: Precision,
-) -> tuple[Columns, Columns]:
-    """Give sources and targets; targets are shifted, which keeps the digits of their products."""
-    if tables is None:
-        return both_sides(a, g, ops, method, "average", precision)
-    return (
-        NodeColumns(a, ops, method, "average", precision, False, tables[0], None),
-        NodeColumns(g, ops, method, "average", precision, True, tables[1], None),
-    )
 
 
 def drawn_orders(samples: int, permutations: int, seed: int | None) -> np.ndarray:
