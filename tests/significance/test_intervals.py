@@ -1,12 +1,17 @@
 """Bootstrap intervals equal those of a loop over draws of whole samples."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import scipy.stats
 from oracles import correlation
 
+from gsnn_edges import backends
+from gsnn_edges.channels import channel_correlation
+from gsnn_edges.layers import layer_pairs
 from gsnn_edges.significance import bootstrap_interval
-from gsnn_edges.significance.intervals import counts_of_observations, deviations
+from gsnn_edges.significance.intervals import deviations, drawn_samples, largest_scores
 
 LAYERS, SAMPLES, DRAWS, SEED = 3, 40, 12, 5
 
@@ -21,18 +26,19 @@ def observations():
     return a, g
 
 
-def slow(a, g, method, confidence):
-    """Standard error of W, and the interval on the scale of atanh."""
+def slow(a, g, score, confidence, largest=1.0):
+    """W, its standard error, and the interval on the scale of atanh."""
     rng = np.random.default_rng(SEED)
     drawn = []
     for _ in range(DRAWS):
         pick = rng.integers(0, SAMPLES, SAMPLES)
         rows = np.concatenate([layer * SAMPLES + pick for layer in range(LAYERS)])
-        drawn.append(correlation(a[rows], g[rows], method))
-    W, error = correlation(a, g, method), np.std(drawn, axis=0, ddof=1)
-    spread = np.std(np.arctanh(drawn), axis=0, ddof=1)
+        drawn.append(score(a[rows], g[rows]))
+    W, error = score(a, g), np.std(drawn, axis=0, ddof=1)
+    spread = np.std(np.arctanh(np.array(drawn) / largest), axis=0, ddof=1)
     q = scipy.stats.norm.ppf((1 + confidence) / 2)
-    return W, error, *(np.tanh(np.arctanh(W) + side * q * spread) for side in (-1, 1))
+    z = np.arctanh(W / largest)
+    return W, error, *(np.tanh(z + side * q * spread) * largest for side in (-1, 1))
 
 
 @pytest.mark.parametrize("confidence", [0.95, 0.5])
@@ -50,17 +56,67 @@ def test_equals_a_loop(library, method, confidence):
         method=method,
     )
     names = ("statistic", "standard_error", "low", "high")
-    for name, expected in zip(names, slow(a, g, method, confidence), strict=True):
+    score = partial(correlation, method=method)
+    for name, expected in zip(names, slow(a, g, score, confidence), strict=True):
         value = library.numpy(getattr(found, name))
         np.testing.assert_allclose(value, expected, rtol=0, atol=8e-6, err_msg=name)
     assert (found.layers, found.samples, found.draws) == (LAYERS, SAMPLES, DRAWS)
+
+
+NODES = np.array([0, 1, 1, 2, 0])
+
+
+def norms(a, g):
+    """Norms of blocks, pair by pair of nodes."""
+    R = correlation(a, g)
+    pairs = np.ndindex(3, 3)
+    return np.reshape([np.linalg.norm(R[np.ix_(i == NODES, j == NODES)]) for i, j in pairs], (3, 3))
+
+
+def over_layers(score, layers):
+    """The mean of a score over the chosen layer pairs."""
+    each = [slice(k * SAMPLES, (k + 1) * SAMPLES) for k in range(LAYERS)]
+    chosen = {"pooled": [slice(None)], "mean": each, "last": each[-1:], 1: each[1:2]}[layers]
+    return lambda a, g: np.mean([score(a[rows], g[rows]) for rows in chosen], axis=0)
+
+
+@pytest.mark.parametrize("layers", ["pooled", "mean", "last", 1])
+@pytest.mark.parametrize("channels", [False, True], ids=["columns", "nodes"])
+def test_every_w_equals_a_loop(library, channels, layers):
+    if library.jit:
+        pytest.skip("eager only, as the docstring says")
+    a, g = observations()
+    nodes = {"a_nodes": NODES, "g_nodes": NODES} if channels else {}
+    sides = (library.array(x) for x in (a, g))
+    found = bootstrap_interval(*sides, SAMPLES, layers=layers, draws=DRAWS, seed=SEED, **nodes)
+    score = over_layers(norms if channels else correlation, layers)
+    widths = np.bincount(NODES)
+    largest = np.sqrt(np.outer(widths, widths)) if channels else 1.0
+    names = ("statistic", "standard_error", "low", "high")
+    for name, expected in zip(names, slow(a, g, score, 0.95, largest), strict=True):
+        if channels and name == "low":
+            expected = np.maximum(expected, 0)
+        value = library.numpy(getattr(found, name))
+        np.testing.assert_allclose(value, expected, rtol=0, atol=2e-5, err_msg=name)
+    assert (found.layers, found.choice) == (LAYERS, layers)
+
+
+@pytest.mark.parametrize("directions", [None, 1])
+def test_nodes_average_over_layer_pairs_as_infer_does(directions):
+    a, g = observations()
+    options = {"a_nodes": NODES, "g_nodes": NODES, "directions": directions}
+    found = bootstrap_interval(a, g, SAMPLES, draws=2, seed=0, **options)
+    parts = layer_pairs(a, g, SAMPLES)
+    own = [channel_correlation(*part, NODES, NODES, directions=directions) for part in parts]
+    assert found.choice == "mean"
+    np.testing.assert_allclose(found.statistic, np.mean(own, axis=0), rtol=0, atol=1e-6)
 
 
 def test_float64_is_within_1e_9():
     a, g = (x.astype(np.float64) for x in observations())
     options = {"draws": DRAWS, "seed": SEED, "precision": "float64"}
     found = bootstrap_interval(a, g, SAMPLES, **options)
-    expected = slow(a, g, "spearman", 0.95)
+    expected = slow(a, g, correlation, 0.95)
     np.testing.assert_allclose(found.low, expected[2], rtol=0, atol=1e-9)
     np.testing.assert_allclose(found.high, expected[3], rtol=0, atol=1e-9)
 
@@ -102,18 +158,27 @@ def test_seed_repeats():
     assert (low[0] != low[2]).any()
 
 
-def test_counts_are_of_samples_and_the_same_in_all_layers():
-    counts = counts_of_observations(SAMPLES, LAYERS, DRAWS, SEED).reshape(DRAWS, LAYERS, SAMPLES)
-    np.testing.assert_array_equal(counts.sum(axis=2), SAMPLES)
-    np.testing.assert_array_equal(counts, counts[:, :1] + np.zeros_like(counts))
-    assert counts.dtype == np.uint8
+def test_counts_are_of_samples():
+    counts = drawn_samples(SAMPLES, DRAWS, SEED)
+    np.testing.assert_array_equal(counts.sum(axis=1), SAMPLES)
+    assert (counts.shape, counts.dtype) == ((DRAWS, SAMPLES), np.uint8)
 
 
 def test_deviations_equal_those_of_numpy():
     drawn = 0.9 + 0.02 * np.random.default_rng(0).uniform(-1, 1, (50, 3, 2))
-    error, spread = deviations(iter(drawn.copy()), np)
-    np.testing.assert_allclose(error, drawn.std(axis=0, ddof=1), rtol=1e-12)
-    np.testing.assert_allclose(spread, np.arctanh(drawn).std(axis=0, ddof=1), rtol=1e-12)
+    for largest in (1.0, np.full((3, 2), 2.0)):
+        error, spread = deviations(iter(drawn.copy()), largest, np)
+        scaled = np.arctanh(drawn / largest).std(axis=0, ddof=1)
+        np.testing.assert_allclose(error, drawn.std(axis=0, ddof=1), rtol=1e-12)
+        np.testing.assert_allclose(spread, scaled, rtol=1e-12)
+
+
+def test_the_largest_norm_is_that_of_a_block_of_ones():
+    table = np.array([[0, -1], [1, 2], [-1, -1]])
+    ops = backends.load("numpy")
+    expected = [[1, np.sqrt(2), 1], [np.sqrt(2), 2, 1], [1, 1, 1]]  # of no column: W is 0
+    np.testing.assert_allclose(largest_scores((table, table), ops, np.float64), expected, rtol=1e-7)
+    assert largest_scores(None, ops, np.float32) == 1
 
 
 def test_verbose_shows_progress(capfd):
@@ -126,6 +191,9 @@ def test_verbose_shows_progress(capfd):
     [
         ({"samples": 41}, "samples must divide the number of observations, 120,"),
         ({"draws": 1}, "draws must be at least 2"),
+        ({"layers": 3}, r"layers must be .* in 0 \.\. 2; got 3"),
+        ({"g_nodes": NODES}, "a_nodes and g_nodes must be given together; got a_nodes=None"),
+        ({"directions": 1}, "directions=1 needs a_nodes and g_nodes"),
         ({"confidence": 0}, "confidence must be above 0"),
         ({"confidence": 1}, "confidence must lie in"),
         ({"seed": -1}, "seed must be at least 0"),

@@ -43,6 +43,28 @@ def test_moments_equal_those_of_all_permutations(library, method):
     np.testing.assert_allclose(library.numpy(found.variance), null.var(axis=0), rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("layers", ["mean", "last", 1])
+@pytest.mark.parametrize("method", ["spearman", "pearson"])
+def test_moments_of_layers_by_themselves_equal_those_of_all_permutations(library, method, layers):
+    if library.jit:
+        pytest.skip("eager only")
+    a, g = observations()
+    sides = (library.array(x) for x in (a, g))
+    found = null_moments(*sides, SAMPLES, layers=layers, method=method)
+    each = [slice(k * SAMPLES, (k + 1) * SAMPLES) for k in range(LAYERS)]
+    chosen = {"mean": each, "last": each[-1:], 1: each[1:2]}[layers]
+    orders = [list(order) for order in permutations(range(SAMPLES))]
+    null = np.stack(
+        [
+            np.mean([correlation(a[rows], g[rows][order], method) for rows in chosen], axis=0)
+            for order in orders
+        ]
+    )
+    np.testing.assert_array_equal(library.numpy(found.mean), 0)
+    np.testing.assert_allclose(null.mean(axis=0), 0, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(library.numpy(found.variance), null.var(axis=0), rtol=0, atol=1e-6)
+
+
 def test_float64_is_within_1e_9():
     a, g = (x.astype(np.float64) for x in observations())
     found = null_moments(a, g, SAMPLES, precision="float64")
@@ -80,6 +102,12 @@ def test_columns_that_vary_between_layers_only_have_no_variance():
     np.testing.assert_array_equal(found.variance[1], 0)
     np.testing.assert_array_equal(found.effective_count[1], SAMPLES)
     np.testing.assert_allclose(found.mean[1], correlation(a, g)[1], rtol=0, atol=1e-6)
+
+
+def test_the_mean_of_layers_that_repeat_each_other_counts_once():
+    x = np.tile(np.random.default_rng(0).standard_normal((80, 4)), (6, 1))
+    found = effective_count(x, x[:, ::-1], 80, layers="mean")
+    np.testing.assert_allclose(found, 80, rtol=1e-5)
 
 
 def test_samples_must_divide_the_rows():

@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 
 from gsnn_edges import backends
-from gsnn_edges.significance.sides import checked_tables, two_sides
+from gsnn_edges.significance.sides import checked_tables, one_side, score_of, taken
 
 LAYERS, SAMPLES, NODES = 3, 20, 3
 OWN = np.array([0, 1, 1, 2, 2, 2])
@@ -24,12 +24,13 @@ def slow_layer(x):
     return (ranks / np.linalg.norm(ranks, axis=0)).T
 
 
-def made(library, tables=None, directions=None, apart=LAYERS):
+def made(library, table=None, directions=None, apart=LAYERS):
     if library.jit:
         pytest.skip("columns become rows outside of what is compiled")
     x = library.array(observations())
     options = {"directions": directions, "apart": apart}
-    return two_sides(x, x, tables, backends.of(x), "spearman", "float32", **options)
+    usual = (x, table, backends.of(x), "spearman", "float32")
+    return [one_side(*usual, shift=shift, **options) for shift in (False, directions is None)]
 
 
 def test_each_layer_is_ranked_by_itself(library):
@@ -44,7 +45,7 @@ def test_each_layer_is_ranked_by_itself(library):
 
 
 def test_directions_are_those_of_each_layer(library):
-    sources, targets = made(library, (TABLE, TABLE), directions=1)
+    sources, targets = made(library, TABLE, directions=1)
     for side in (sources, targets):
         rows = library.numpy(side.rows(0, NODES))
         for layer in range(LAYERS):
@@ -60,13 +61,35 @@ def test_directions_are_those_of_each_layer(library):
 
 
 @pytest.mark.parametrize("apart", [None, LAYERS])
-@pytest.mark.parametrize("tables", [None, (TABLE, TABLE)], ids=["columns", "nodes"])
-def test_sides_count_nodes(tables, apart):
+@pytest.mark.parametrize("table", [None, TABLE], ids=["columns", "nodes"])
+def test_sides_count_nodes(table, apart):
     x = observations()
-    options = {"directions": None, "apart": apart}
-    for side in two_sides(x, x, tables, backends.of(x), "spearman", "float32", **options):
-        assert side.count == (len(OWN) if tables is None else NODES)
-        assert side.rows(0, 1).shape == (side.width, len(x))
+    side = one_side(x, table, backends.of(x), "spearman", "float32", shift=True, apart=apart)
+    assert side.count == (len(OWN) if table is None else NODES)
+    assert side.rows(0, 1).shape == (side.width, len(x))
+
+
+@pytest.mark.parametrize(
+    ("layers", "score", "choice", "rows", "apart"),
+    [
+        (None, "magnitude", "pooled", slice(None), None),
+        (None, "channels", "mean", slice(None), LAYERS),
+        ("last", "magnitude", "last", slice(-SAMPLES, None), 1),
+        (0, "channels", 0, slice(0, SAMPLES), 1),
+    ],
+)
+def test_taken_rows_are_those_of_the_layer_pairs(layers, score, choice, rows, apart):
+    x = observations()
+    found = taken(x, -x, SAMPLES, layers, score)
+    np.testing.assert_array_equal(found.a, x[rows])
+    np.testing.assert_array_equal(found.g, -x[rows])
+    assert found[2:] == (LAYERS, choice, apart)
+
+
+@pytest.mark.parametrize("nodes", [(OWN, None), (None, OWN), (OWN, OWN)])
+def test_nodes_make_a_score_of_channels(nodes):
+    assert score_of(*nodes) == "channels"
+    assert score_of(None, None) == "magnitude"
 
 
 def test_without_nodes_there_is_no_table():

@@ -1,6 +1,7 @@
 """Exact mean and variance of a correlation over all permutations of the samples."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from gsnn_edges import backends
 from gsnn_edges._typing import Array, Device, Method, Precision
@@ -8,8 +9,9 @@ from gsnn_edges.backends import Backend
 from gsnn_edges.backends.windows import windows
 from gsnn_edges.chunks import chunk_sizes
 from gsnn_edges.correlation import Columns, checked_backend
-from gsnn_edges.layers import checked_pairs, layer_sums
+from gsnn_edges.layers import LayerChoice, layer_sums
 from gsnn_edges.significance.layers import ROUNDING, layer_products, within_layers
+from gsnn_edges.significance.sides import one_side, taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +38,7 @@ def null_moments(
     g: Array,
     samples: int,
     *,
+    layers: LayerChoice = "pooled",
     method: Method = "spearman",
     precision: Precision = "float32",
     backend: str | None = None,
@@ -45,8 +48,8 @@ def null_moments(
 
     Parameters
     ----------
-    a, g, samples, method, precision, backend, device
-        As of `permutation_test`.
+    a, g, samples, layers, method, precision, backend, device
+        As of `permutation_test`, of columns that are nodes.
 
     Returns
     -------
@@ -68,7 +71,11 @@ def null_moments(
         mean     = sum over l of U[l] * V[l] / B
         variance = sum over l, k of S_a[l, k] * S_g[l, k] / (B - 1)
 
-    the moments of a linear permutation statistic [1]_, summed over layers. Average ties.
+    the moments of a linear permutation statistic [1]_, summed over layers. Where layers are not
+    pooled the mean is 0, and the sum is divided by the square of their number. Average ties. The
+    norm of a block of correlations is no linear statistic, and has no such moments: for channels
+    there is `permutation_test`.
+
     Peak memory: the standardized rows of one chunk, ``L * L`` numbers for each column, and both
     results.
 
@@ -84,13 +91,16 @@ def null_moments(
     >>> null_moments(x, x, 3).variance.round(6)  # as of 3 observations: 1 / (3 - 1)
     array([[0.5]], dtype=float32)
     """
-    layers = checked_pairs(a, g, samples)
+    a, g, pairs, _, apart = taken(a, g, samples, layers, "magnitude")
     ops, precision = checked_backend(a, g, method, "average", precision, backend, device)
-    (a_sums, a_products), (g_sums, g_products) = (
-        summaries(Columns(x, ops, method, "average", precision, False), layers) for x in (a, g)
-    )
+    usual: Any = {"shift": False, "apart": apart}
+    sides = (one_side(x, None, ops, method, precision, **usual) for x in (a, g))
+    (a_sums, a_products), (g_sums, g_products) = (summaries(x, apart or pairs) for x in sides)
     mean = ops.matmul(a_sums, g_sums) / samples
     variance = ops.matmul(a_products, g_products) / (samples - 1)
+    if apart:
+        # Of layers that are ranked by themselves; W is the mean over them.
+        mean, variance = ops.xp.zeros_like(mean), variance / apart**2
     # What rounding leaves of a column that does not vary within layers.
     varies = variance > ROUNDING[precision] ** 2
     zero = ops.xp.zeros_like(variance)
@@ -102,6 +112,7 @@ def effective_count(
     g: Array,
     samples: int,
     *,
+    layers: LayerChoice = "pooled",
     method: Method = "spearman",
     precision: Precision = "float32",
     backend: str | None = None,
@@ -111,8 +122,8 @@ def effective_count(
 
     Parameters
     ----------
-    a, g, samples, method, precision, backend, device
-        As of `permutation_test`.
+    a, g, samples, layers, method, precision, backend, device
+        As of `permutation_test`, of columns that are nodes.
 
     Returns
     -------
@@ -144,7 +155,7 @@ def effective_count(
     array([[50.]], dtype=float32)
     """
     options = {"precision": precision, "backend": backend, "device": device}
-    return null_moments(a, g, samples, method=method, **options).effective_count
+    return null_moments(a, g, samples, layers=layers, method=method, **options).effective_count
 
 
 def summaries(columns: Columns, layers: int) -> tuple[Array, Array]:

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from gsnn_edges import _checks, backends
-from gsnn_edges._typing import Array, Device, Method, Precision
+from gsnn_edges._typing import Array, Device, Method, Precision, Score
 from gsnn_edges.channels import ChannelKernel
 from gsnn_edges.correlation import checked_backend
-from gsnn_edges.layers import LayerChoice, checked_layers, checked_pairs, chosen_pairs
+from gsnn_edges.layers import LayerChoice
 from gsnn_edges.significance.adjustment import candidate_mask
 from gsnn_edges.significance.counting import Counting
 from gsnn_edges.significance.layers import ROUNDING
-from gsnn_edges.significance.sides import checked_tables, two_sides
+from gsnn_edges.significance.sides import checked_tables, one_side, score_of, taken
 
 ALTERNATIVES = ("two-sided", "greater")
 
@@ -201,29 +201,20 @@ def permutation_test(
     >>> np.argwhere(found.p <= 0.01).tolist()
     [[0, 1]]
     """
-    pairs = checked_pairs(a, g, samples)
+    score = score_of(a_nodes, g_nodes)
+    a, g, pairs, choice, apart = taken(a, g, samples, layers, score)
     directions = _checks.whole_number_or_none("directions", directions, least=1)
     table = checked_tables(a, g, a_nodes, g_nodes, nodes, directions)
-    check_alternative(alternative, table is not None)
-    choice = checked_layers(layers, "magnitude" if table is None else "channels", pairs)
-    if choice not in ("pooled", "mean"):
-        ((a, g),) = chosen_pairs(a, g, samples, choice)
+    check_alternative(alternative, score)
     ops, precision = checked_backend(a, g, method, "average", precision, backend, device)
     permutations = _checks.whole_number("permutations", permutations, least=1)
     seed = _checks.whole_number_or_none("seed", seed, least=0)
     row_chunk = _checks.whole_number_or_none("row_chunk", row_chunk, least=1)
-    taken = a.shape[0] // samples
-    apart = choice != "pooled"
-    sources, targets = two_sides(
-        a,
-        g,
-        table,
-        ops,
-        method,
-        precision,
-        directions=directions,
-        apart=taken if apart else None,
-    )
+    # Shifted targets keep the digits of their products; directions are those of centred rows.
+    left, right = table or (None, None)
+    own: dict[str, Any] = {"directions": directions, "apart": apart}
+    sources = one_side(a, left, ops, method, precision, shift=False, **own)
+    targets = one_side(g, right, ops, method, precision, shift=directions is None, **own)
     if candidates is not None:
         candidates = candidate_mask(candidates, (sources.count, targets.count))
     counting = Counting(
@@ -233,8 +224,8 @@ def permutation_test(
         targets=targets,
         kernel=None if table is None else ChannelKernel(ops, precision),
         orders=drawn_orders(samples, permutations, seed),
-        layers=taken,
-        apart=apart,
+        layers=pairs if apart is None else apart,
+        apart=apart is not None,
         two_sided=alternative == "two-sided",
         candidates=candidates,
     )
@@ -255,10 +246,10 @@ def permutation_test(
     )
 
 
-def check_alternative(alternative: str, channels: bool) -> None:
+def check_alternative(alternative: str, score: Score) -> None:
     """Reject what is no alternative, or none of a norm."""
     _checks.choice("alternative", alternative, ALTERNATIVES)
-    if channels and alternative != "greater":
+    if score == "channels" and alternative != "greater":
         raise ValueError(
             f"alternative must be 'greater' with a_nodes and g_nodes, as a norm has no sign; got "
             f"{alternative!r}"

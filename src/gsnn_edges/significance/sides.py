@@ -1,16 +1,41 @@
 """Sources and targets of a test: standardized rows of all layers, ranked together or apart."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gsnn_edges import backends
-from gsnn_edges._typing import Array, Method, Precision
+from gsnn_edges._typing import Array, Method, Precision, Score
 from gsnn_edges.backends import Backend
 from gsnn_edges.channels import NodeColumns, node_tables
-from gsnn_edges.correlation import Columns, both_sides
+from gsnn_edges.correlation import Columns
+from gsnn_edges.layers import LayerChoice, checked_layers, checked_pairs, chosen_pairs
 from gsnn_edges.significance.layers import in_each_layer
+
+
+class Taken(NamedTuple):
+    """The rows that W is of.
+
+    ``pairs`` is the number of layer pairs in all, ``choice`` those that are taken, and ``apart``
+    the number that are standardized one by one, or None where they are pooled.
+    """
+
+    a: Array
+    g: Array
+    pairs: int
+    choice: str | int
+    apart: int | None
+
+
+def taken(a: Array, g: Array, samples: int, layers: LayerChoice, score: Score) -> Taken:
+    """Give the rows of the layer pairs that a score takes, or else is asked to take."""
+    pairs = checked_pairs(a, g, samples)
+    choice = checked_layers(layers, score, pairs)
+    if choice in ("pooled", "mean"):
+        return Taken(a, g, pairs, choice, pairs if choice == "mean" else None)
+    ((a, g),) = chosen_pairs(a, g, samples, choice)
+    return Taken(a, g, pairs, choice, 1)
 
 
 @dataclass(frozen=True)
@@ -35,33 +60,38 @@ class LayerNodeColumns(LayerColumns, NodeColumns):
         return in_each_layer(super().projected, rows, self.ops, self.layers)
 
 
-def two_sides(
-    a: Array,
-    g: Array,
-    tables: tuple[np.ndarray, np.ndarray] | None,
+def one_side(
+    x: Array,
+    table: np.ndarray | None,
     ops: Backend,
     method: Method,
     precision: Precision,
     *,
-    directions: int | None,
-    apart: int | None,
-) -> tuple[Columns, Columns]:
-    """Give sources and targets; targets are shifted, which keeps the digits of their products.
+    shift: bool,
+    directions: int | None = None,
+    apart: int | None = None,
+) -> Columns:
+    """Give the columns of a side: those that are nodes, or, with a table, those of each node.
 
-    ``apart`` is the number of layers that are standardized one by one, or None. Directions are
-    those of centred rows, which a shift does not leave.
+    ``shift`` is that of `standardize_rows`, and ``apart`` as in `Taken`.
     """
-    usual = (ops, method, "average", precision)
-    if tables is None:
-        if apart is None:
-            return both_sides(a, g, *usual)
-        return LayerColumns(a, *usual, False, apart), LayerColumns(g, *usual, True, apart)
-    kind: Any = NodeColumns if apart is None else LayerNodeColumns
-    more: dict[str, Any] = {} if apart is None else {"layers": apart}
-    return (
-        kind(a, *usual, False, members=tables[0], directions=directions, **more),
-        kind(g, *usual, directions is None, members=tables[1], directions=directions, **more),
-    )
+    usual: dict[str, Any] = {
+        "x": x,
+        "ops": ops,
+        "method": method,
+        "ties": "average",
+        "precision": precision,
+        "shift": shift,
+    }
+    if table is None:
+        return Columns(**usual) if apart is None else LayerColumns(**usual, layers=apart)
+    usual |= {"members": table, "directions": directions}
+    return NodeColumns(**usual) if apart is None else LayerNodeColumns(**usual, layers=apart)
+
+
+def score_of(a_nodes: Any, g_nodes: Any) -> Score:
+    """Name the score: nodes that are given have channels."""
+    return "magnitude" if a_nodes is None and g_nodes is None else "channels"
 
 
 def checked_tables(
