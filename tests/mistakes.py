@@ -559,6 +559,31 @@ EVIDENCE_ASKED = [
               [torch.from_numpy(W)]),
 ]  # fmt: skip
 
+ESTIMATED = {"estimate": True, "estimate_iters": 5, "estimate_n_samples": 50}
+
+
+def bounded(name, error, phrase, *arguments, **settings):
+    """A row about the interval of evidence with draws."""
+
+    def call():
+        made = {"counts": {"samples": 12}, "settings": ESTIMATED | settings}
+        return EdgeEvidence(np.tanh(W), NODES, spread=abs(W), **made).interval(*arguments)
+
+    return Wrong(name, "EdgeEvidence.interval", call, error, phrase)
+
+
+INTERVALS = [
+    bounded("percent", ValueError, "level must lie .*got 99.0: give a share", 99),
+    bounded("no confidence", ValueError, "level must be above 0; got 0", 0),
+    bounded("a level as a text", TypeError, "level must be a number .*'95%'", "95%"),
+    bounded("norms of channels", ValueError, "W of correlations.*score='channels'",
+            score="channels"),
+    bounded("softened scores", ValueError, "W of correlations.*penalty_factor=0.2",
+            penalty_factor=0.2),
+    bounded("no draws", ValueError, "needs a W with a standard error.*estimate=True",
+            estimate=False),
+]  # fmt: skip
+
 SPLIT = [
     split("a share is missing", ValueError, "fractions .*add up to 0.9", EDGES, (0.8, 0.1), seed=0),
     split("percent", ValueError, "fractions .*add up to 100", EDGES, (80, 10, 10), seed=0),
@@ -793,5 +818,6 @@ WRONG_CALLS = [
     *SIGNIFICANCE,
     *CAPTURE_CHANNELS, *BASELINES,
     *INFERER, *FIT, *INFER, *CAPTURE, *CORRELATION, *RANKS, *MRR, *EVALUATION, *EVIDENCE_MADE,
-    *EVIDENCE_ASKED, *SPLIT, *RECOVERY, *WEIGHTS, *BACKENDS, *CHANNELS, *LAYERS, *ON_DISK,
+    *EVIDENCE_ASKED, *INTERVALS, *SPLIT, *RECOVERY, *WEIGHTS, *BACKENDS, *CHANNELS, *LAYERS,
+    *ON_DISK,
 ]  # fmt: skip

@@ -604,6 +604,19 @@ def test_the_channel_score_is_that_of_the_channels(backend, layers):
     np.testing.assert_array_equal(made.fit(x, y, score="channels", layers=layers), evidence.W)
 
 
+@pytest.mark.parametrize("score", ["magnitude", "channels"])
+def test_the_standard_error_does_not_follow_the_size_of_a_draw(score):
+    made, (x, y) = even(), many()
+    errors = [
+        made.infer(
+            x, y, score=score, estimate=True, estimate_iters=200, estimate_n_samples=rows, seed=0
+        ).standard_error
+        for rows in (40, 640)
+    ]
+    # 200 draws know a deviation to 5%; of few samples, W is not quite linear in their counts.
+    np.testing.assert_allclose(np.median(errors[0] / errors[1]), 1, rtol=0, atol=0.15)
+
+
 def test_evidence_says_how_it_was_made():
     made, (x, y) = even(norm="l2"), many()
     evidence = made.infer(x, y, "pearson", score="magnitude", penalty_factor=0.1, seed=3)

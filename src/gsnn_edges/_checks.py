@@ -285,3 +285,11 @@ def fraction(name: str, value: Any) -> float:
         way = ": give a share, not percent" if 1 < number <= 100 else ""
         raise ValueError(f"{name} must lie in [0, 1), 0 for none; got {number}{way}")
     return number
+
+
+def level(name: str, value: Any) -> float:
+    """Give the level of an interval, a number in (0, 1)."""
+    number = fraction(name, value)
+    if number == 0:
+        raise ValueError(f"{name} must be above 0; got 0: 0.95 is usual")
+    return number

@@ -291,8 +291,9 @@ class FunctionEdgeInferer:
         -------
         EdgeEvidence
             ``W`` on the host. With ``estimate`` its ``spread`` is the standard deviation of the
-            draws. ``settings["score"]`` is the score, or with "auto" that which was chosen, and
-            ``settings["choice"]`` what it was chosen by, as of `choosing.standing`.
+            draws, and ``standard_error`` what that says of W. ``settings["score"]`` is the score,
+            or with "auto" that which was chosen, and ``settings["choice"]`` what it was chosen
+            by, as of `choosing.standing`.
 
         Raises
         ------

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Array, Device
-from gsnn_edges.evidence import arguments, combining, frames, storage
+from gsnn_edges.evidence import arguments, combining, frames, intervals, storage
 from gsnn_edges.evidence.arguments import Indices, Mask
 from gsnn_edges.evidence.top_pairs import ScoredEdge, pool_mask, scored_edges, strongest
 from gsnn_edges.link_ranking import LinkRanking, evaluate_edges
@@ -43,7 +43,8 @@ class EdgeEvidence:
     versions : mapping of str to str, optional
         Of this package and the library of W; left out, those that are installed.
     spread : array of shape (N, N), optional
-        Standard deviation of each score, as `mean` finds it.
+        Standard deviation of each score: over the draws of ``estimate``, or over the members of
+        `mean`. It is no standard error of W: see `standard_error`.
     known_edges : array-like of whole numbers, shape (2, E), optional
         Edges that are known already, sources above targets.
 
@@ -93,6 +94,67 @@ class EdgeEvidence:
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+
+    @property
+    def standard_error(self) -> Array | None:
+        """Standard error of each score, an array like W made anew at each access, or None.
+
+        ``spread * sqrt(n / B)``: draws of n samples (``estimate_n_samples``) spread as n samples
+        do, and W is known from B. None without ``estimate``, and for evidence that was combined,
+        whose spread is one between models.
+        """
+        share = intervals.error_share(self.settings, self.counts)
+        if share is None or self.spread is None:
+            return None
+        return like(self.spread, share * on_host(self.spread).astype(np.float64))
+
+    def interval(self, level: float = 0.95) -> tuple[Array, Array]:
+        """Give a confidence interval of each correlation, by the spread of its draws.
+
+        Parameters
+        ----------
+        level : float in (0, 1)
+
+        Returns
+        -------
+        low, high : arrays like W
+            On the scale of Fisher's z: ``tanh(atanh(W) -+ t e / (1 - W^2))``, with e the
+            `standard_error` and t the quantile of Student's t with ``estimate_iters - 1`` degrees
+            of freedom, as e was estimated from so many draws [1]_. A pair with a constant column
+            has [0, 0].
+
+        Raises
+        ------
+        ValueError
+            For evidence without a standard error, as that without ``estimate`` or combined; for
+            W that is no correlation: the score of channels, a penalty, a scale; for a level
+            outside (0, 1).
+        ImportError
+            Without SciPy, which comes with the extra "stats".
+
+        Notes
+        -----
+        The interval speaks of the choice of samples, which are taken to be independent, not of
+        another training. Ten draws know e to about a quarter; ask for more by ``estimate_iters``.
+        Peak memory: some float64 copies of W on the host.
+
+        References
+        ----------
+        .. [1] B. Efron, R. J. Tibshirani (1993). An introduction to the bootstrap. Chapman &
+           Hall, chapter 12.
+        """
+        level = _checks.level("level", level)
+        intervals.check_correlations(self.settings)
+        error = self.standard_error
+        if error is None:
+            raise ValueError(
+                f"interval({level}) needs a W with a standard error, of one model and more than "
+                "one draw: call infer with estimate=True, and interval before members are combined"
+            )
+        W, error = (on_host(x).astype(np.float64) for x in (self.W, error))
+        bounds = intervals.fisher_interval(W, error, self.settings["estimate_iters"], level)
+        low, high = (like(self.W, bound) for bound in bounds)
+        return low, high
 
     def top(
         self,

@@ -144,7 +144,7 @@ def bootstrap_interval(
     tables = checked_tables(x, y, a_nodes, g_nodes, nodes, directions)
     ops, precision = checked_backend(x, y, method, "average", precision, backend, device)
     draws = _checks.whole_number("draws", draws, least=2)
-    confidence = checked_confidence(confidence)
+    confidence = _checks.level("confidence", confidence)
     seed = _checks.whole_number_or_none("seed", seed, least=0)
     row_chunk = _checks.whole_number_or_none("row_chunk", row_chunk, least=1)
     options: dict[str, Any] = {"method": method, "row_chunk": row_chunk, "precision": precision}
@@ -170,14 +170,6 @@ def bootstrap_interval(
         seed=seed,
         method=str(method),
     )
-
-
-def checked_confidence(confidence: Any) -> float:
-    """Give a number in (0, 1)."""
-    level = _checks.fraction("confidence", confidence)
-    if level == 0:
-        raise ValueError("confidence must be above 0; got 0: 0.95 is usual")
-    return level
 
 
 def drawn_samples(samples: int, draws: int, seed: int | None) -> np.ndarray:
