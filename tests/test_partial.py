@@ -1,11 +1,18 @@
 """Partial correlations equal those of residuals of least squares, pair by pair."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.stats
 
-from gsnn_edges import cross_correlation
-from gsnn_edges.partial import parents_of_targets, partial_correlation
+from gsnn_edges import backends, cross_correlation
+from gsnn_edges.partial import (
+    by_inverse,
+    given_parents,
+    parents_of_targets,
+    partial_correlation,
+)
 
 ROWS, SOURCES, TARGETS = 120, 9, 7
 # Target 0 has no parent, 1 has one, 2 and 3 have two, 4 has five; an edge is given twice.
@@ -127,6 +134,71 @@ def test_nothing_held_fixed_is_the_plain_correlation(given):
     a, g = observations()
     expected = cross_correlation(a, g)
     np.testing.assert_allclose(partial_correlation(a, g, **given), expected, rtol=0, atol=1e-7)
+
+
+def hub(parents, rows, extra=5, seed=0):
+    """A target of many parents, one of which is constant, and two alike; sources beside them."""
+    rng = np.random.default_rng(seed)
+    a = rng.standard_normal((rows, parents + extra)) + rng.standard_normal((rows, 1))
+    a[:, 1], a[:, 2] = 4.0, 3 * a[:, 0]
+    a[:, 3] = np.maximum(a[:, 3], 0)
+    g = a[:, :parents].mean(axis=1, keepdims=True) + 0.2 * rng.standard_normal((rows, 1))
+    edges = np.stack([np.arange(parents), np.zeros(parents, int)])
+    return a.astype(np.float32), g.astype(np.float32), edges
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_a_hub_of_300_equals_regressions(precision):
+    a, g, edges = hub(300, rows=700)
+    W = partial_correlation(a, g, parents=edges, precision=precision)
+    # The alike and the constant one, some parents, and all sources beside them.
+    for i in [*range(6), 77, 150, 299, *range(300, a.shape[1])]:
+        held = a[:, np.setdiff1d(edges[0], i)]
+        expected = slow_partial(a[:, i], g[:, 0], held, "spearman")
+        atol = 2e-5 if precision == "float32" else 1e-9
+        np.testing.assert_allclose(W[i, 0], expected, rtol=0, atol=atol)
+
+
+def test_a_hub_takes_no_more_memory_than_the_docstring_says():
+    gram = np.eye(400, dtype=np.float32)
+    whole = np.full((400, 1), 0.01, np.float32)
+    held, degree = np.arange(400), np.array([400])
+    tracemalloc.start()
+    given_parents(gram, whole, held, degree, backends.load("numpy"), "float32")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 64 * 400 * 400
+
+
+@pytest.mark.parametrize("elements", [1, 1 << 22], ids=["one at a time", "at once"])
+@pytest.mark.parametrize("method", ["spearman", "pearson"])
+def test_parents_one_by_one_equal_regressions(library, method, elements, monkeypatch):
+    eager(library)
+    monkeypatch.setattr("gsnn_edges.partial.NO_SHARE", -1)  # so that the inverse tells nothing
+    monkeypatch.setattr("gsnn_edges.partial.BATCH_ELEMENTS", elements)
+    a, g = observations()
+    a[:, 4] = 2 * a[:, 3]
+    edges = PARENTS[:, 1:]  # without the target of one parent, which has no others
+    W = partial_correlation(library.array(a), library.array(g), parents=edges, method=method)
+    expected = slow_given_parents(a, g, edges, method)
+    np.testing.assert_allclose(library.numpy(W), expected, rtol=0, atol=1e-5)
+
+
+def test_the_inverse_tells_nothing_where_a_dropped_direction_has_part_in_a_parent():
+    # The third is nearly the sum of the others, the fourth has nothing to do with them.
+    gram = np.array([[1, 0, 0.7, 0], [0, 1, 0.7, 0], [0.7, 0.7, 1, 0], [0, 0, 0, 1]])[None]
+    right = np.array([[0.3, 0.2, 0.4, 0.5]])
+    ops = backends.load("numpy")
+    # The smallest eigenvalue, 0.01 beside 1.99, is dropped by both bounds. By the first the others
+    # leave nothing of the three, whose variances left are 0.04 and 0.02.
+    found, told = by_inverse(gram, right, ops=ops, least=0.06)
+    np.testing.assert_array_equal(told, [[True, True, True, True]])
+    np.testing.assert_array_equal(found[0, :3], 0)
+    found, told = by_inverse(gram, right, ops=ops, least=0.0105)
+    np.testing.assert_array_equal(told, [[False, False, False, True]])
+    three = right[0, :3]
+    left = 1 - three @ np.linalg.pinv(gram[0, :3, :3], 0.02) @ three
+    np.testing.assert_allclose(found[0, 3], 0.5 / np.sqrt(left), rtol=1e-6)
 
 
 def test_no_targets_at_all():

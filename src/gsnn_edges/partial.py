@@ -13,8 +13,10 @@ from gsnn_edges.correlation import Kernel, both_sides, check_values, checked_bac
 # Eigenvalues, as shares of the largest, and shares of a variance, below which there is nothing
 # but rounding of the correlations.
 LEAST_SHARE = {"float32": 1e-5, "float64": 1e-10}
-# Of a batch of targets of the same in-degree.
-BATCH_ELEMENTS = 1 << 23
+# Correlations that are gathered for a batch of targets of the same in-degree.
+BATCH_ELEMENTS = 1 << 22
+# A parent has no part in a direction of which it has so small a share: rounding leaves as much.
+NO_SHARE = 1e-6
 
 
 def partial_correlation(
@@ -69,12 +71,15 @@ def partial_correlation(
     or repeat each other: directions whose eigenvalue is below 1e-5 of the largest (1e-10 in
     float64) are dropped. Correlations are made once, in ``precision``; what follows works on
     them, in float64 where the library has it, and never on observations: for ``parents``, targets
-    of the same in-degree d together, at a cost of Na * Ng * d^2 and, for the edges themselves,
-    E * d^3. Columns that are nearly collinear lose digits: then ask for ``precision="float64"``.
+    of the same in-degree d together, at a cost of Na * d^2 + d^3 a target. Where parents are
+    nearly collinear, so that directions of theirs are dropped in which several of them have a
+    part, these are solved one by one, at d^3 each. Columns that are nearly collinear lose
+    digits: then ask for ``precision="float64"``.
 
     NaN and infinity are an error. Peak memory: that of `cross_correlation`, Na * Na more
-    correlations, two more arrays of the size of the result, and some hundred megabytes. Eager
-    only: it does not run under ``jax.jit``.
+    correlations, two more arrays of the size of the result, and some 200 MB or, if that is more,
+    64 Na bytes for each parent of the target that has most. Eager only: it does not run under
+    ``jax.jit``.
 
     References
     ----------
@@ -192,8 +197,7 @@ def batches(
     first = np.cumsum(degree) - degree
     for d in np.unique(degree):
         same = np.flatnonzero(degree == d)
-        # What is gathered for a target: d rows of correlations, or d smaller problems.
-        limit = max(1, BATCH_ELEMENTS // int(max(sources * max(d, 1), d**3)))
+        limit = max(1, BATCH_ELEMENTS // int(sources * max(d, 1)))
         for low in range(0, len(same), limit):
             targets = same[low : low + limit]
             yield targets, held[first[targets][:, None] + np.arange(d)]
@@ -212,7 +216,8 @@ def given_own_parents(
     right = xp.take_along_axis(block, index, axis=1)
     square = xp.take_along_axis(left, xp.broadcast_to(index[:, None, :], (count, d, d)), axis=2)
     found = ops.call(partial_of_rows, square, left, right, block, least=least)
-    known = right if d == 1 else each_given_the_others(square, right, ops, least)
+    del left
+    known = each_given_the_others(square, right, ops, least)
     slot = np.full((count, sources), d)
     np.put_along_axis(slot, parents, np.arange(d)[None, :], axis=1)
     place = ops.adopt(slot)
@@ -221,22 +226,76 @@ def given_own_parents(
 
 
 def each_given_the_others(square: Array, right: Array, ops: Backend, least: float) -> Array:
-    """Give the partial correlation of each parent, the other parents held fixed: (targets, d)."""
-    xp, (count, d) = ops.xp, right.shape
-    others = np.stack([np.delete(np.arange(d), k) for k in range(d)])
+    """Give the partial correlation of each parent, the other parents held fixed: (targets, d).
 
-    def entries(rows: np.ndarray, columns: np.ndarray) -> Array:
-        flat = xp.reshape(square, (count, d * d))
-        rows, columns = np.broadcast_arrays(rows, columns)
-        found = xp.take(flat, ops.adopt((rows * d + columns).reshape(-1)), axis=1)
-        return xp.reshape(found, (count * d, *rows.shape[1:]))
+    All of a target from one inverse; those that it does not tell, one by one.
+    """
+    known, told = ops.call(by_inverse, square, right, least=least)
+    doubtful = np.argwhere(~ops.to_numpy(told))
+    if not len(doubtful):
+        return known
+    known = np.array(ops.to_numpy(known))
+    d = right.shape[1]
+    limit = max(1, BATCH_ELEMENTS // (d * d))
+    for low in range(0, len(doubtful), limit):
+        target, parent = doubtful[low : low + limit].T
+        known[target, parent] = ops.to_numpy(
+            given_the_others(square, right, target, parent, ops, least)
+        )
+    return ops.adopt(known)
 
-    grams = entries(others[:, :, None], others[:, None, :])
-    left = entries(others[:, :, None], np.arange(d)[:, None, None])
-    rest = xp.reshape(xp.take(right, ops.adopt(others.reshape(-1)), axis=1), (count * d, d - 1))
-    own = xp.reshape(right, (count * d, 1))
-    found = ops.call(partial_of_rows, grams, left, rest, own, least=least)
-    return xp.reshape(found, (count, d))
+
+def by_inverse(square: Array, right: Array, *, ops: Backend, least: float) -> tuple[Array, Array]:
+    """Give the partial correlation of each parent given the others, and where it is one.
+
+    With ``P`` the inverse of the parents' correlations, parent k has the variance ``1 / P[k, k]``
+    left, and the coefficient ``b[k] = (P s)[k]`` in the regression of the target on all of them:
+    the partial correlation is ``b[k] / sqrt(P[k, k] * left)``, ``left`` being what the others
+    leave of the target. Directions in which parents do not vary are dropped from ``P``. They say
+    nothing of a parent that has no part in them; one that has is explained by the others, and
+    gets 0, if they leave nothing of it. Of the others this inverse tells nothing.
+    """
+    xp = ops.xp
+    values, vectors = xp.linalg.eigh(square)
+    values, kept = values[:, None, :], varying(values[:, None, :], least, xp)
+    one = xp.ones_like(values)
+    shares = vectors * vectors
+    inverse = xp.where(kept, one / xp.where(kept, values, one), one * 0)
+    diagonal = xp.sum(shares * inverse, axis=2)
+    weights = xp.matmul(xp.matrix_transpose(vectors), right[:, :, None])
+    weights = xp.matrix_transpose(weights) * inverse
+    slopes = xp.sum(vectors * weights, axis=2)
+    rest = 1 - xp.sum(right * slopes, axis=1, keepdims=True)
+    there = diagonal > 0
+    own = 1 / xp.where(there, diagonal, xp.ones_like(diagonal))
+    found = quotient(slopes * own, own, rest + slopes * slopes * own, least, xp)
+    # What the others leave of a parent: at most 1 over its shares of such directions, each over
+    # the variance there.
+    dropped = xp.where(kept, one * 0, shares)
+    floor = xp.sum(dropped / (xp.abs(values) + least**2), axis=2)
+    explained = floor * least >= 1
+    found = xp.where(explained, xp.zeros_like(found), found)
+    return found, explained | (xp.sum(dropped, axis=2) <= NO_SHARE)
+
+
+def given_the_others(
+    square: Array, right: Array, target: np.ndarray, parent: np.ndarray, ops: Backend, least: float
+) -> Array:
+    """Give the partial correlations of some parents, each given the other parents: (pairs,)."""
+    xp, d = ops.xp, right.shape[1]
+    others = np.stack([np.delete(np.arange(d), k) for k in parent])
+    rows, each = ops.adopt(others), ops.adopt(parent[:, None])
+    own = xp.take(square, ops.adopt(target), axis=0)
+    wanted = xp.take(right, ops.adopt(target), axis=0)
+    own = xp.take_along_axis(own, xp.broadcast_to(rows[:, :, None], (*others.shape, d)), axis=1)
+    beside = xp.broadcast_to(each[:, :, None], (*others.shape, 1))
+    left = xp.take_along_axis(own, beside, axis=2)
+    gram = xp.take_along_axis(
+        own, xp.broadcast_to(rows[:, None, :], (len(others), d - 1, d - 1)), axis=2
+    )
+    rest = xp.take_along_axis(wanted, rows, axis=1)
+    whole = xp.take_along_axis(wanted, each, axis=1)
+    return ops.call(partial_of_rows, gram, left, rest, whole, least=least)[:, 0]
 
 
 def partial_of_rows(
@@ -269,9 +328,14 @@ def whitening(gram: Array, least: float, xp: Any) -> Array:
     """Give F with ``F' gram F`` the identity, on the directions in which columns vary."""
     values, vectors = xp.linalg.eigh(gram)
     values = values[..., None, :]
-    kept = values > least * xp.max(values, axis=-1, keepdims=True)
+    kept = varying(values, least, xp)
     one = xp.ones_like(values)
     return vectors * xp.where(kept, one / xp.sqrt(xp.where(kept, values, one)), one * 0)
+
+
+def varying(values: Array, least: float, xp: Any) -> Array:
+    """Mark the eigenvalues of the directions in which columns vary."""
+    return values > least * xp.max(values, axis=-1, keepdims=True)
 
 
 def quotient(covariance: Array, left: Array, right: Array, least: float, xp: Any) -> Array:
