@@ -15,16 +15,14 @@ from typing import Literal
 
 import click
 import numpy as np
-import torch
 from results import setting
-from study import CHANNELS, MAGNITUDE, SCORES, Run, Seen, model_of, trained
+from study import CHANNELS, MAGNITUDE, SCORES, Run, model_of, rows_of, seen_of, trained
 
 from gsnn_edges import evaluate_edges
 from gsnn_edges.choosing import standing
 from gsnn_edges.demo.simulation import Problem, simulate
 from gsnn_edges.demo.topologies import Topology, graph
 from gsnn_edges.demo.training import recipe_for
-from gsnn_edges.observations import capture, capture_channels
 
 Dynamics = Literal["linear", "tanh"]
 
@@ -124,9 +122,7 @@ def scored(topology: Topology, norm: str, seed: int) -> tuple[float, float, floa
     problem = simulate(topology, seed=seed, train_rows=recipe.train_rows)
     model = model_of(Run("drawn", "own", norm, False, seed, recipe.epochs), problem, recipe)
     trained(model, problem, recipe, seed)
-    rows = torch.from_numpy(problem.x_test), torch.from_numpy(problem.y_test)
-    crit = torch.nn.MSELoss()
-    seen = Seen(*capture(model, crit, *rows), capture_channels(model, crit, *rows))
+    seen = seen_of(model, rows_of(problem))
     magnitude, channels = (SCORES[name](seen) for name in SHOWN)
     took = standing(magnitude, channels, problem.known_edges).score == "magnitude"
     own, other = mrr_of(magnitude, problem), mrr_of(channels, problem)

@@ -19,7 +19,10 @@ LEAST_RESIDUAL = 1e-3
 
 
 class Observed(NamedTuple):
-    """Channels of one model, (M, C), the node of each, the known edges, and both scores of them."""
+    """Channels of one model, (M, C), the node of each, the known edges, and scores.
+
+    The last is the channel score of the model before its training.
+    """
 
     a: np.ndarray
     g: np.ndarray
@@ -28,6 +31,7 @@ class Observed(NamedTuple):
     known: np.ndarray
     magnitude: np.ndarray
     channels: np.ndarray
+    untrained: np.ndarray
 
 
 def row_ranks(W: np.ndarray) -> np.ndarray:
@@ -74,6 +78,42 @@ def all_layer_pairs(seen: Observed) -> np.ndarray:
     a, g = (standardized(x, seen.samples) for x in (seen.a, seen.g))
     found = [block_norms(one.T @ other, seen.nodes) for one in a for other in g]
     return np.asarray(np.mean(found, axis=0))
+
+
+def residual_sources(seen: Observed) -> np.ndarray:
+    """Channels of sources added up over the layers so far, as the residual stream carries them."""
+    layers = seen.a.reshape(-1, seen.samples, seen.a.shape[1])
+    summed = np.cumsum(layers, axis=0).reshape(seen.a.shape)
+    return np.asarray(np.mean(by_pair(summed, seen), axis=0))
+
+
+def weighed_pairs(seen: Observed) -> np.ndarray:
+    """Layer pairs weighed by how far beyond chance each ranks the known edges."""
+    found = by_pair(seen.a, seen)
+    weights = np.maximum([beyond_chance(W, seen.known) for W in found], 0)
+    return np.asarray(np.average(found, axis=0, weights=weights if weights.any() else None))
+
+
+def best_pair(seen: Observed) -> np.ndarray:
+    """Take the layer pair that ranks the known edges best."""
+    return max(by_pair(seen.a, seen), key=lambda W: beyond_chance(W, seen.known))
+
+
+def with_untrained(seen: Observed) -> np.ndarray:
+    """Mean of the channel scores before and after training."""
+    return (seen.channels + seen.untrained) / 2
+
+
+def by_pair(a: np.ndarray, seen: Observed) -> list[np.ndarray]:
+    """Channel score of each layer pair."""
+    pairs = zip(standardized(a, seen.samples), standardized(seen.g, seen.samples), strict=True)
+    return [block_norms(left.T @ right, seen.nodes) for left, right in pairs]
+
+
+def beyond_chance(W: np.ndarray, known: np.ndarray) -> float:
+    """Mean reciprocal rank of the known edges, less that of random scores."""
+    found, expected = reciprocal_ranks(W, between_nodes(known))
+    return float((found - expected).mean())
 
 
 def channels_given_parents(seen: Observed) -> np.ndarray:
@@ -124,4 +164,8 @@ LEADS = {
     "logistic regression on known edges": logistic,
     "channels, all pairs of layers": all_layer_pairs,
     "channels given the known parents": channels_given_parents,
+    "channels, sources added up over the layers": residual_sources,
+    "channels, pairs weighed by known edges": weighed_pairs,
+    "channels, the pair that known edges take": best_pair,
+    "channels, mean of trained and untrained": with_untrained,
 }

@@ -12,7 +12,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +20,8 @@ import click
 import numpy as np
 import torch
 from leads import LEADS, Observed
-from results import commit, setting
+from results import commit
+from study_tables import heading, tables
 
 from gsnn_edges import cross_correlation
 from gsnn_edges.baselines import compare
@@ -51,15 +52,33 @@ SETUPS = [
 ]
 MODELS = [(norm, shared) for norm in ("none", "batch") for shared in (False, True)]
 SIDES = {"pre-norm": True, "post-norm": False}
-DRAWS = 10_000
+CRIT = torch.nn.MSELoss()
+
+
+Pair = tuple[torch.Tensor, torch.Tensor]
+Score = Callable[[torch.Tensor, torch.Tensor], np.ndarray]
 
 
 class Seen(NamedTuple):
-    """What a model showed of the test rows, pre-norm or post-norm."""
+    """What a model showed of the test rows, pre-norm or post-norm.
 
-    a: torch.Tensor
-    g: torch.Tensor
+    Sums over the channels of each node, of magnitudes, of squares and of the signed values; and the
+    channels themselves.
+    """
+
+    magnitudes: Pair
+    squares: Pair
+    signed: Pair
     channels: ChannelObservations
+
+
+def seen_of(model: GSNN, rows: Pair, use_prenorm: bool = True) -> Seen:
+    """Capture all that the scores take."""
+    sums = [
+        capture(model, CRIT, *rows, use_prenorm=use_prenorm, norm=norm)
+        for norm in ("l1", "l2", "none")
+    ]
+    return Seen(*sums, capture_channels(model, CRIT, *rows, use_prenorm=use_prenorm))
 
 
 class Run(NamedTuple):
@@ -78,32 +97,41 @@ class Run(NamedTuple):
         return " ".join(map(str, self))
 
 
-@dataclass(frozen=True)
-class Table:
-    """Means over seeds of one quantity, a row for each score and a column for each model."""
-
-    title: str
-    rows: list[str]
-    value: Callable[[dict[str, Any], str], float | None]
-
-
-def channels(a: torch.Tensor, g: torch.Tensor, nodes: torch.Tensor) -> np.ndarray:
-    """Norms of the blocks of correlations."""
-    found: np.ndarray = channel_correlation(a, g, nodes, nodes).numpy()
+def correlation(a: torch.Tensor, g: torch.Tensor) -> np.ndarray:
+    """Correlate columns of nodes."""
+    found: np.ndarray = cross_correlation(a, g).numpy()
     return found
 
 
-def mean_over_pairs(
-    score: Callable[..., Any], a: torch.Tensor, g: torch.Tensor, samples: int, *rest: Any
-) -> np.ndarray:
+def absolute(a: torch.Tensor, g: torch.Tensor) -> np.ndarray:
+    """Correlate columns of nodes, and drop the signs."""
+    return np.abs(correlation(a, g))
+
+
+def channels(seen: ChannelObservations, directions: int | None = None) -> Score:
+    """Give the score of blocks of correlations, for the channels that were seen."""
+
+    def score(a: torch.Tensor, g: torch.Tensor) -> np.ndarray:
+        found = channel_correlation(a, g, seen.nodes, seen.nodes, directions=directions)
+        return np.asarray(found.numpy())
+
+    return score
+
+
+def mean_over_pairs(score: Score, pair: Pair, samples: int) -> np.ndarray:
     """Average the matrices of all layer pairs."""
-    matrices = [np.asarray(score(*pair, *rest)) for pair in layer_pairs(a, g, samples)]
-    return np.asarray(np.mean(matrices, axis=0))
+    return np.asarray(np.mean([score(*part) for part in layer_pairs(*pair, samples)], axis=0))
+
+
+def over_pairs(seen: Seen, directions: int | None = None) -> np.ndarray:
+    """Average the channel scores of all layer pairs."""
+    own = seen.channels
+    return mean_over_pairs(channels(own, directions), (own.a, own.g), own.samples)
 
 
 def last_pair(seen: ChannelObservations) -> np.ndarray:
     """Take the channels of the last layer pair alone."""
-    return channels(seen.a[-seen.samples :], seen.g[-seen.samples :], seen.nodes)
+    return channels(seen)(seen.a[-seen.samples :], seen.g[-seen.samples :])
 
 
 # The two scores that the known edges choose from, and what they choose.
@@ -111,18 +139,21 @@ MAGNITUDE, CHANNELS, AUTO = "magnitude, pooled", "channels, mean over pairs", "a
 
 # A score is a line here; it gives (N, N) on the host.
 SCORES: dict[str, Callable[[Seen], np.ndarray]] = {
-    MAGNITUDE: lambda seen: cross_correlation(seen.a, seen.g).numpy(),
+    MAGNITUDE: lambda seen: correlation(*seen.magnitudes),
     "magnitude, mean over pairs": lambda seen: mean_over_pairs(
-        cross_correlation, seen.a, seen.g, seen.channels.samples
+        correlation, seen.magnitudes, seen.channels.samples
     ),
-    CHANNELS: lambda seen: mean_over_pairs(
-        channels, seen.channels.a, seen.channels.g, seen.channels.samples, seen.channels.nodes
+    "squares, pooled": lambda seen: correlation(*seen.squares),
+    "signed sums, pooled": lambda seen: absolute(*seen.signed),
+    "signed sums, mean over pairs": lambda seen: mean_over_pairs(
+        absolute, seen.signed, seen.channels.samples
     ),
-    "channels, pooled": lambda seen: channels(
-        seen.channels.a, seen.channels.g, seen.channels.nodes
-    ),
+    CHANNELS: over_pairs,
+    "channels, two directions": lambda seen: over_pairs(seen, directions=2),
+    "channels, pooled": lambda seen: channels(seen.channels)(seen.channels.a, seen.channels.g),
     "channels, last pair": lambda seen: last_pair(seen.channels),
 }
+NAMES = [*SCORES, AUTO]
 
 
 @click.command(help=__doc__)
@@ -166,7 +197,9 @@ def main(
             made[run.key] = record_of(run, leads)
             write(records, made)
     shown = [made[run.key] for run in wanted]
-    for lines in (heading(shown), *tables(shown, leads)):
+    titles = {setup: f"{setup[0]}, {OBSERVED[setup[1]]}" for setup in SETUPS}
+    rows = [f"{name}, {side}" for name in NAMES for side in SIDES]
+    for lines in (heading(shown), *tables(shown, titles, rows, [*LEADS] if leads else [])):
         click.echo("\n".join(lines) + "\n")
 
 
@@ -267,11 +300,8 @@ def trained(model: GSNN, problem: Problem, recipe: Recipe, seed: int) -> list[fl
 
 def scored(model: GSNN, problem: Problem) -> Iterator[tuple[str, np.ndarray]]:
     """Score a model by the test rows, by every score on both sides of the norm."""
-    rows = torch.from_numpy(problem.x_test), torch.from_numpy(problem.y_test)
-    crit = torch.nn.MSELoss()
     for side, use_prenorm in SIDES.items():
-        a, g = capture(model, crit, *rows, use_prenorm=use_prenorm)
-        seen = Seen(a, g, capture_channels(model, crit, *rows, use_prenorm=use_prenorm))
+        seen = seen_of(model, rows_of(problem), use_prenorm)
         found = {name: score(seen) for name, score in SCORES.items()}
         pair = found[MAGNITUDE], found[CHANNELS]
         found[AUTO] = pair[0 if standing(*pair, problem.known_edges).score == "magnitude" else 1]
@@ -279,15 +309,26 @@ def scored(model: GSNN, problem: Problem) -> Iterator[tuple[str, np.ndarray]]:
             yield f"{name}, {side}", W
 
 
+def rows_of(problem: Problem) -> Pair:
+    """Give the rows that scores are made of."""
+    return torch.from_numpy(problem.x_test), torch.from_numpy(problem.y_test)
+
+
 def followed(
     model: GSNN, problem: Problem, matrices: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """Give the leads of a trained model, pre-norm, for which both scores are there."""
-    rows = torch.from_numpy(problem.x_test), torch.from_numpy(problem.y_test)
-    seen = capture_channels(model, torch.nn.MSELoss(), *rows)
-    pair = (matrices[f"trained, {name}, pre-norm"] for name in (MAGNITUDE, CHANNELS))
-    columns = (x.numpy() for x in seen[:3])
-    observed = Observed(*columns, seen.samples, problem.known_edges, *pair)
+    seen = capture_channels(model, CRIT, *rows_of(problem))
+    observed = Observed(
+        a=seen.a.numpy(),
+        g=seen.g.numpy(),
+        nodes=seen.nodes.numpy(),
+        samples=seen.samples,
+        known=problem.known_edges,
+        magnitude=matrices[f"trained, {MAGNITUDE}, pre-norm"],
+        channels=matrices[f"trained, {CHANNELS}, pre-norm"],
+        untrained=matrices[f"untrained, {CHANNELS}, pre-norm"],
+    )
     return {name: lead(observed) for name, lead in LEADS.items()}
 
 
@@ -304,8 +345,7 @@ def choices(matrices: dict[str, np.ndarray], known: np.ndarray) -> dict[str, Any
 
 def activations(model: GSNN, problem: Problem) -> torch.Tensor:
     """Give the pre-norm activations of all nodes, (M, N)."""
-    rows = torch.from_numpy(problem.x_test), torch.from_numpy(problem.y_test)
-    return capture(model, torch.nn.MSELoss(), *rows)[0]
+    return capture(model, CRIT, *rows_of(problem))[0]
 
 
 def ranked(
@@ -348,88 +388,6 @@ def ranked(
         "metrics": metrics,
         "baselines": baselines,
     }
-
-
-def heading(records: list[dict[str, Any]]) -> Iterator[str]:
-    """Say when, where and with what the tables were made; records may be of other commits."""
-    yield from setting()
-    yield f"- commits of the records: {', '.join(sorted({r['commit'] for r in records}))}"
-    yield f"- runs: {len(records)}, {sum(r['seconds'] for r in records):.0f} s in all"
-
-
-def tables(records: list[dict[str, Any]], leads: bool) -> Iterator[Iterator[str]]:
-    """Give the tables of each setup, as lines."""
-    for setup in SETUPS:
-        own = [r for r in records if (r["graph"], r["observed"]) == setup]
-        if own:
-            yield title_of(own)
-            for table in tables_of(own, leads):
-                yield lines_of(table, own)
-
-
-def title_of(records: list[dict[str, Any]]) -> Iterator[str]:
-    """Name a setup."""
-    first = records[0]
-    seeds = len({record["seed"] for record in records})
-    yield f"## {first['graph']}, {OBSERVED[first['observed']]}"
-    yield ""
-    yield (
-        f"MRR of {first['queries']} held-out edges, self-edges aside; by chance "
-        f"{first['expected_mrr']:.3f} (seed {first['seed']}). Means over the seeds ({seeds}), with "
-        "95% bootstrap intervals over them where there are several."
-    )
-
-
-def tables_of(records: list[dict[str, Any]], leads: bool) -> Iterator[Table]:
-    """Trained models, what training adds, how often magnitudes were chosen, and baselines."""
-    names = [f"{name}, {side}" for name in [*SCORES, AUTO] for side in SIDES]
-
-    def mrr(record: dict[str, Any], name: str) -> float:
-        return float(record["metrics"][name]["mrr"])
-
-    def gain(record: dict[str, Any], name: str) -> float:
-        return mrr(record, f"trained, {name}") - mrr(record, f"untrained, {name}")
-
-    def covered(record: dict[str, Any], name: str) -> float | None:
-        return mrr(record, name) if record["metrics"][name]["coverage"] else None
-
-    yield Table("trained", names, lambda record, name: mrr(record, f"trained, {name}"))
-    yield Table("trained - untrained", names, gain)
-
-    def magnitudes(record: dict[str, Any], name: str) -> float:
-        return float(record["choices"][name]["score"] == "magnitude")
-
-    if leads:
-        yield Table("lead, trained, pre-norm", list(LEADS), mrr)
-    yield Table("share of magnitudes by auto", list(records[0]["choices"]), magnitudes)
-    yield Table("baseline", records[0]["baselines"], covered)
-
-
-def lines_of(table: Table, records: list[dict[str, Any]]) -> Iterator[str]:
-    """Write a table in Markdown."""
-    models = [m for m in MODELS if any((r["norm"], r["shared"]) == m for r in records)]
-    labels = [f"{norm} norm{', shared' if shared else ''}" for norm, shared in models]
-    yield f"| {table.title} | {' | '.join(labels)} |"
-    yield f"| --- |{' --: |' * len(models)}"
-    for name in table.rows:
-        cells = []
-        for model in models:
-            own = [r for r in records if (r["norm"], r["shared"]) == model]
-            found = [table.value(record, name) for record in own]
-            cells.append(cell_of([value for value in found if value is not None]))
-        yield f"| {name} | {' | '.join(cells)} |"
-
-
-def cell_of(values: list[float]) -> str:
-    """Write a mean over seeds with its percentile interval; one seed has none."""
-    if not values:
-        return "-"
-    mean = f"{np.mean(values):.3f}"
-    if len(values) == 1:
-        return mean
-    draws = np.random.default_rng(0).choice(values, (DRAWS, len(values))).mean(axis=1)
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return f"{mean} [{low:.3f}, {high:.3f}]"
 
 
 if __name__ == "__main__":

@@ -146,7 +146,8 @@ def kept_apart(name, error, phrase, x=X, y=Y, *, model, crit=MSE, **options):
 
 def drawn_anew(name, error, phrase, x=X, y=Y, *, model=MODEL, **options):
     def call():
-        return untrained_scores(FunctionEdgeInferer(model, MSE, EDGES), x, y, **options)
+        given = {"score": "magnitude"} | options
+        return untrained_scores(FunctionEdgeInferer(model, MSE, EDGES), x, y, **given)
 
     return Wrong(name, "untrained_scores", call, error, phrase, model)
 
@@ -731,6 +732,7 @@ BASELINES = [
              untrained=W),
     compared("an untrained model of another score", ValueError, "untrained must be for scores",
              untrained={"V": [W]}),
+    drawn_anew("a matrix to be like", TypeError, "like must be the EdgeEvidence of infer", like=W),
     drawn_anew("no seeds", ValueError, "seeds must be at least 1; got 0", seeds=0),
     drawn_anew("seeds in a list", TypeError, r"seeds must be a whole number; got \[0, 1\]",
                seeds=[0, 1]),

@@ -25,9 +25,9 @@ def data():
     [
         ([], set()),
         (["perturbations"], {"perturbation_correlation"}),
-        (["measured"], {*BASELINES[-4:]}),
+        (["measured"], {*BASELINES[-5:]}),
         (["observations"], {"activation_correlation"}),
-        (["observations", "measured", "perturbations"], {*BASELINES[-5:]}),
+        (["observations", "measured", "perturbations"], {*BASELINES[-6:]}),
     ],
 )
 def test_baselines_follow_from_what_is_given(left_out, missing):
@@ -40,7 +40,7 @@ def test_baselines_follow_from_what_is_given(left_out, missing):
 def test_pairs_are_scored_where_both_nodes_have_values():
     found = dict(baselines(NODES, KNOWN, **data(), seed=0))
     different = ~np.eye(NODES, dtype=bool)
-    rows = {name: np.isin(np.arange(NODES), [5, 0, 1]) for name in BASELINES[-4:]}
+    rows = {name: np.isin(np.arange(NODES), [5, 0, 1]) for name in BASELINES[-5:]}
     rows["perturbation_correlation"] = np.isin(np.arange(NODES), [2, 0])
     for name, sources in rows.items():
         scored = np.outer(sources, np.isin(np.arange(NODES), [5, 0, 1])) & different

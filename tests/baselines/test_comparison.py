@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import spearmanr
 
-from gsnn_edges import evaluate_edges
+from gsnn_edges import EdgeEvidence, evaluate_edges
 from gsnn_edges.baselines import compare, structure
 from gsnn_edges.baselines import measured as by_values
 from gsnn_edges.baselines.catalogue import OF_GRAPH
@@ -97,6 +97,7 @@ def test_value_baselines_rank_as_their_scores_and_say_what_they_cover():
         "plain_correlation": by_values.plain_correlation(y, NODES),
         "perturbation_correlation": by_values.perturbation_correlation(x, y, NODES),
         "residual_correlation": by_values.residual_correlation(y, x, known, NODES),
+        "regression": by_values.regression_weights(y, x, NODES),
         "ridge": by_values.ridge_weights(y, x, NODES),
     }
     assert [row.name for row in found.rows] == ["W", *GRAPH, *wanted]
@@ -151,6 +152,16 @@ def test_seed_makes_everything_repeatable():
 def test_without_a_seed_random_scores_differ():
     scores = [run(seed=None)["random"].ranking.queries.scores for _ in range(2)]
     assert not np.array_equal(*scores)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_evidence_ranks_as_its_matrix(named):
+    scores = problem()[0]
+    evidence = EdgeEvidence(scores)
+    given = {"mine": evidence, "other": -scores} if named else evidence
+    found = run(scores=given)
+    wanted = run(scores={"mine": scores, "other": -scores} if named else {"W": scores})
+    assert found.to_dict() == wanted.to_dict()
 
 
 def test_scores_of_every_library_are_taken(library):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy.stats import bootstrap
+from scipy.stats import bootstrap, ttest_1samp
 
-from gsnn_edges.baselines.lift import lift, resampled_lifts
+from gsnn_edges.baselines.lift import drawn_counts, lift, resampled_lifts
 
 
 def draws(queries=80, others=1, seed=0):
@@ -42,14 +42,43 @@ def test_interval_over_queries_is_that_of_scipy():
     assert_allclose(found.interval, oracle, atol=0.03 * width)
 
 
-def test_seeds_are_drawn_too():
-    """Variance over both: that of either mean, as they are drawn independently."""
+def test_interval_over_seeds_is_that_of_student():
+    """Queries that are all alike leave the seeds: SciPy's t interval of their mean."""
     rng = np.random.default_rng(0)
     queries, seeds = 50, 5
-    ranked = np.full(queries, 0.5)
     others = 0.2 + 0.1 * rng.random((seeds, 1)) + np.zeros((seeds, queries))
-    found = resampled_lifts(ranked, others, np.arange(queries), 50_000, rng)
-    assert_allclose(found.var(), others[:, 0].var() / seeds, rtol=0.03)
+    ranked = np.full(queries, 0.5)
+    found = lift(ranked, others, np.arange(queries), 200_000, confidence=0.95, rng=rng)
+    oracle = ttest_1samp(0.5 - others[:, 0], 0.0).confidence_interval(0.95)
+    assert_allclose(found.interval, oracle, atol=0.02 * (oracle.high - oracle.low))
+
+
+def test_seeds_and_queries_add_their_variances():
+    rng = np.random.default_rng(0)
+    ranked, others = draws(queries=40, others=6)
+    found = resampled_lifts(ranked, others, np.arange(40), 100_000, rng)
+    of_queries = (ranked - others.mean(axis=0)).var() / 40
+    # The variance of Student's t with 5 degrees of freedom is 5 / 3. Draws of queries move the
+    # spread of the seeds, by little.
+    of_seeds = others.mean(axis=1).var(ddof=1) / 6 * 5 / 3
+    drawn = drawn_counts(40, 100_000, rng) @ others.T / 40
+    wanted = of_queries + drawn.var(axis=1, ddof=1).mean() / 6 * 5 / 3
+    assert wanted > of_queries + of_seeds
+    assert_allclose(found.var(), wanted, rtol=0.03)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_lift_over_few_seeds_covers(seeds):
+    """Data with a known lift: 0.2, seeds of the untrained models apart by 0.08."""
+    rng = np.random.default_rng(0)
+    covered = []
+    for _ in range(2000):
+        ranked = 0.5 + 0.1 * rng.standard_normal(60)
+        others = 0.3 + 0.08 * rng.standard_normal((seeds, 1)) + 0.1 * rng.standard_normal(60)
+        found = lift(ranked, others, np.arange(60), 1000, confidence=0.95, rng=rng)
+        covered.append(found.interval.low <= 0.2 <= found.interval.high)
+    assert 0.93 <= np.mean(covered) <= 0.97
 
 
 def test_rankings_of_an_edge_stay_together():

@@ -9,9 +9,19 @@ from gsnn_edges import _checks
 from gsnn_edges._typing import Array
 from gsnn_edges.baselines.catalogue import BASELINES
 from gsnn_edges.baselines.measured import NodeValues, node_values
+from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.link_ranking.evaluation import square
 
 Untrained: TypeAlias = Callable[[int], Array] | Sequence[Array]
+
+
+def without_facts(scores: Any) -> Any:
+    """Give the matrices of evidence; what is no evidence stays as it is."""
+    if isinstance(scores, EdgeEvidence):
+        return {"W": scores.W}
+    if not isinstance(scores, Mapping):
+        return scores
+    return {k: v.W if isinstance(v, EdgeEvidence) else v for k, v in scores.items()}
 
 
 def checked_scores(scores: Any) -> int:

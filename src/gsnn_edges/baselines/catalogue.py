@@ -27,6 +27,7 @@ BASELINES = (
     "plain_correlation",
     "perturbation_correlation",
     "residual_correlation",
+    "regression",
     "ridge",
 )
 
@@ -55,6 +56,7 @@ def baselines(
         "residual_correlation",
         by_values.residual_correlation(measured, perturbations, known, count),
     )
+    yield "regression", by_values.regression_weights(measured, perturbations, count)
     yield "ridge", by_values.ridge_weights(measured, perturbations, count)
 
 

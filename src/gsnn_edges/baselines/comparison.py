@@ -14,11 +14,13 @@ from gsnn_edges.baselines.arguments import (
     checked_values,
     reject_known_queries,
     untrained_matrices,
+    without_facts,
 )
 from gsnn_edges.baselines.catalogue import baselines
 from gsnn_edges.baselines.lift import Lift, lift
 from gsnn_edges.baselines.structure import Scores
 from gsnn_edges.baselines.table import ComparedScore, Comparison
+from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.link_ranking import LinkRanking, evaluate_edges
 from gsnn_edges.link_ranking.evaluation import Direction
 
@@ -26,7 +28,7 @@ __all__ = ["Comparison", "compare"]
 
 
 def compare(
-    scores: Mapping[str, Array],
+    scores: Mapping[str, Array | EdgeEvidence] | EdgeEvidence,
     edge_index: Any,
     all_true_edges: Any,
     *,
@@ -51,8 +53,9 @@ def compare(
 
     Parameters
     ----------
-    scores : mapping of str to array of shape (N, N)
-        Matrices to judge, such as ``{"W": W}``; of any array library.
+    scores : mapping of str to array of shape (N, N) or EdgeEvidence, or an EdgeEvidence
+        Matrices to judge, such as ``{"W": W}``; of any array library. Evidence alone is named
+        "W".
     edge_index, all_true_edges, candidates, direction, ks, exclude_self, node_names
         As of `gsnn_edges.evaluate_edges`, which ranks every row. ``exclude_self=True`` is fairer
         where self-edges are no answer: baselines of pairs do not score them.
@@ -117,7 +120,8 @@ def compare(
     adamic_adar              0.3333   0.0000  0.5238    1.0000
     two_step_paths           0.4000   0.2500  0.5714    1.0000
     """
-    count = checked_scores(scores)
+    matrices = without_facts(scores)
+    count = checked_scores(matrices)
     edges = _checks.edge_index("edge_index", edge_index, (count, count))
     known = _checks.edge_index("known_edges", known_edges, (count, count))
     reject_known_queries(edges, known, count)
@@ -138,10 +142,10 @@ def compare(
         seed=seed,
     )
     values, inputs = checked_values(measured, perturbations, count)
-    given = [ComparedScore(name, "given", rank(matrix), 1.0) for name, matrix in scores.items()]
+    given = [ComparedScore(name, "given", rank(matrix), 1.0) for name, matrix in matrices.items()]
     before = {
         name: tuple(rank(matrix) for matrix in matrices)
-        for name, matrices in untrained_matrices(untrained, scores, seeds, count).items()
+        for name, matrices in untrained_matrices(untrained, matrices, seeds, count).items()
     }
     computed = baselines(count, known, observations, values, inputs, seed)
     rows = [*given, *(baseline_row(name, matrix, edges, rank) for name, matrix in computed)]

@@ -21,8 +21,8 @@ class Lift:
     value : float
         In (-1, 1); above 0 the first is better.
     interval : Interval or None
-        Percentile interval; nan where one edge is all there is to resample, None where no
-        interval was asked for.
+        Between percentiles of resampled differences; nan where one edge is all there is to
+        resample, None where no interval was asked for.
     """
 
     value: float
@@ -49,8 +49,10 @@ def lift(
     units : int64 array of shape (Q,), from 0
         Rankings of the same unit are drawn together.
     n_boot : int or None
-        Resamples. Units and the S others are drawn with replacement, independently of each
-        other, and both sides by the same draw of units: a paired bootstrap [1]_.
+        Resamples. Units are drawn with replacement, the same for both sides: a paired bootstrap
+        [1]_. The mean over S others, of S >= 2, moves by their standard error times a draw of
+        Student's t with S - 1 degrees of freedom: drawn with replacement, as few as five would
+        look surer than they are.
     confidence : float in (0, 1)
     rng : numpy.random.Generator
 
@@ -94,11 +96,20 @@ def resampled_lifts(
     block = max(1, BLOCK_DRAWS // (len(size) + len(others)))
     parts = []
     for start in range(0, n_boot, block):
-        rows = min(block, n_boot - start)
-        times, seeds = (drawn_counts(count, rows, rng) for count in (len(size), len(others)))
+        times = drawn_counts(len(size), min(block, n_boot - start), rng)
         means = (times @ sums) / (times @ size)[:, None]
-        parts.append(means[:, 0] - (means[:, 1:] * seeds).sum(axis=1) / len(others))
+        parts.append(means[:, 0] - redrawn_mean(means[:, 1:], rng))
     return np.concatenate(parts)
+
+
+def redrawn_mean(others: Values, rng: np.random.Generator) -> Values:
+    """Mean of each row, as it might have been by other seeds; of one seed nothing is known."""
+    count = others.shape[1]
+    mean = others.mean(axis=1)
+    if count == 1:
+        return np.asarray(mean)
+    error = others.std(axis=1, ddof=1) / np.sqrt(count)
+    return np.asarray(mean + error * rng.standard_t(count - 1, len(others)))
 
 
 def drawn_counts(count: int, rows: int, rng: np.random.Generator) -> Values:

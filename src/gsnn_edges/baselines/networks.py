@@ -2,7 +2,7 @@
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,12 @@ from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Array
 from gsnn_edges.baselines.structure import Scores, without_self
 from gsnn_edges.correlation import cross_correlation
+from gsnn_edges.evidence import EdgeEvidence
 
 Matrix = NDArray[np.floating[Any]]
+
+# Of an inferer, all that its W follows from.
+OWN_SETTINGS = ("use_prenorm", "norm", "agg", "ties", "precision")
 
 
 def activation_correlation(activations: Array) -> Scores:
@@ -44,6 +48,7 @@ def untrained_scores(
     x: Any,
     y: Any = None,
     *,
+    like: EdgeEvidence | None = None,
     seeds: int = 5,
     reset: Callable[[Any, int], Any] | None = None,
     **options: Any,
@@ -56,6 +61,9 @@ def untrained_scores(
         With the trained model; neither is changed.
     x, y
         What ``inferer.fit`` takes.
+    like : EdgeEvidence, optional
+        What ``inferer.infer`` gave for the trained model: the same score, layer pairs and options
+        are taken, also those that "auto" chose.
     seeds : int
         How many models: seeds 0 .. seeds - 1.
     reset : callable, optional
@@ -63,8 +71,9 @@ def untrained_scores(
         its ``reset_parameters``, and where it has none those of its modules, each called with
         torch's generators seeded, and with the seed where it takes one named ``seed``.
     **options
-        Further arguments of ``inferer.fit``, as for the trained model: ``score="channels"`` for
-        a model that is scored by channels.
+        Further arguments of ``inferer.fit``, as for the trained model, in place of those of
+        ``like``. Without ``like``, ``score`` is one of them: that of the trained model, which is
+        "magnitude" where ``fit`` was given none.
 
     Returns
     -------
@@ -74,7 +83,8 @@ def untrained_scores(
     ------
     TypeError, ValueError
         When ``reset`` is left out and a module with parameters has no ``reset_parameters``, as
-        some weights would stay trained; and as ``inferer.fit``.
+        some weights would stay trained; when neither ``like`` nor ``score`` is given; when
+        ``like`` is of other settings than ``inferer``; and as ``inferer.fit``.
 
     Notes
     -----
@@ -88,7 +98,8 @@ def untrained_scores(
     >>> problem = tutorial(seed=0)
     >>> model = GSNN(problem.edge_index_dict, problem.node_names_dict, layers=2).eval()
     >>> inferer = FunctionEdgeInferer(model, torch.nn.MSELoss(), problem.known_edges)
-    >>> found = untrained_scores(inferer, problem.x_test, problem.y_test, seeds=2)
+    >>> evidence = inferer.infer(problem.x_test, problem.y_test)
+    >>> found = untrained_scores(inferer, problem.x_test, problem.y_test, like=evidence, seeds=2)
     >>> len(found), found[0].shape
     (2, (50, 50))
     """
@@ -106,6 +117,7 @@ def untrained_scores(
             f"reset must be a callable, reset(model, seed); got {type(reset).__name__}: "
             "it draws the weights of a copy of the model anew"
         )
+    options = options_like(inferer, like, options) | options
     found = []
     for seed in range(count):
         fresh = copy.copy(inferer)
@@ -114,6 +126,45 @@ def untrained_scores(
             (reset or reset_all)(fresh.model, seed)
         found.append(fresh.fit(x, y, **options))
     return found
+
+
+def options_like(
+    inferer: Any, evidence: EdgeEvidence | None, given: Collection[str]
+) -> dict[str, Any]:
+    """Give the arguments of ``fit`` that evidence was made with.
+
+    To compare a trained model with untrained ones by another score is no lift of training, so one
+    of the two must say the score.
+    """
+    if evidence is None:
+        if "score" in given:
+            return {}
+        raise ValueError(
+            "like or score must be given: like=evidence, which inferer.infer gave of the trained "
+            "model, or score='magnitude' where its matrix is that of inferer.fit without a score"
+        )
+    if not isinstance(evidence, EdgeEvidence):
+        raise TypeError(
+            f"like must be the EdgeEvidence of inferer.infer; got {type(evidence).__name__}: for a "
+            "matrix give score= and the other arguments of fit in its place"
+        )
+    settings = {**evidence.settings, "method": evidence.method}
+    if "score" not in settings:
+        raise ValueError(
+            "like must be evidence that infer gave, which says its settings; got evidence without "
+            "a score: give score= and the other arguments of fit in its place"
+        )
+    for name in OWN_SETTINGS:
+        if settings.get(name, getattr(inferer, name)) != getattr(inferer, name):
+            raise ValueError(
+                f"like must be evidence of this inferer; got {name}={settings[name]!r}, and the "
+                f"inferer has {getattr(inferer, name)!r}"
+            )
+    return {
+        name: settings[name]
+        for name in inspect.signature(inferer.fit).parameters
+        if name in settings
+    }
 
 
 def gpus_of(model: Any) -> list[int]:
