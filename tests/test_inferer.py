@@ -3,6 +3,7 @@
 import inspect
 from functools import partial
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from oracles import correlation
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from gsnn_edges import FunctionEdgeInferer, capture
+from gsnn_edges import FunctionEdgeInferer, capture, mrr, untrained_scores
 from gsnn_edges.backends.paths import VARIABLE
 from gsnn_edges.channels import channel_correlation
 from gsnn_edges.choosing import Standing, standing
@@ -33,6 +34,7 @@ from gsnn_edges.layers import layer_pairs
 from gsnn_edges.observations import capture_channels, resampled
 from gsnn_edges.observations.inputs import take
 from gsnn_edges.observations.nodes import AGGS, NORMS
+from gsnn_edges.scoring import to_host
 
 MSE = nn.MSELoss()
 pytestmark = [
@@ -691,7 +693,8 @@ def test_the_choice_is_made_between_the_matrices_of_both_scores(backend, norm, a
     seen = {}
 
     def spy(magnitude, channels, edges):
-        seen.update(magnitude=magnitude.copy(), channels=channels.copy(), edges=edges)
+        seen.update(magnitude=to_host(magnitude).copy(), channels=to_host(channels).copy())
+        seen.update(edges=edges)
         return standing(magnitude, channels, edges)
 
     monkeypatch.setattr("gsnn_edges.inference.standing", spy)
@@ -725,6 +728,61 @@ def test_the_chosen_score_is_what_it_is_when_asked_for(score, training, monkeypa
     np.testing.assert_array_equal(made.fit(x, y, score="auto", **options), chosen.W)
     assert {**chosen.settings, "choice": None} == {**asked.settings, "choice": None}
     assert chosen.counts == asked.counts
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_w_may_stay_where_it_was_made(backend):
+    made, (x, y) = wide(backend=backend), many()
+    options = {
+        "penalty_factor": 0.1,
+        "scale_by_act_mean": True,
+        "estimate": True,
+        "estimate_iters": 3,
+        "estimate_n_samples": 30,
+        "seed": 5,
+    }
+    here = made.infer(x, y, score="magnitude", **options)
+    there = made.infer(x, y, score="magnitude", on_host=False, **options)
+    assert isinstance(here.W, np.ndarray)
+    assert isinstance(here.spread, np.ndarray)
+    kind = {"jax": jax.Array, "torch": torch.Tensor}.get(backend, np.ndarray)
+    assert isinstance(there.W, kind)
+    assert isinstance(there.spread, kind)
+    np.testing.assert_array_equal(here.W, np.asarray(there.W))
+    np.testing.assert_array_equal(here.spread, np.asarray(there.spread))
+    assert mrr(there.W, CIRCLE, CIRCLE) == mrr(here.W, CIRCLE, CIRCLE)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("on_host", [True, False])
+@pytest.mark.parametrize("score", ["channels", "magnitude"])
+def test_untrained_models_weigh_as_much_as_the_trained_one(score, on_host, backend):
+    made, (x, y) = wide(backend=backend), many()
+    options = {"layers": "last", "penalty_factor": 0.1}
+    with assert_unchanged(made.model):
+        evidence = made.infer(x, y, score=score, untrained=3, on_host=on_host, **options)
+    before = untrained_scores(made, x, y, score=score, seeds=3, **options)
+    after = made.fit(x, y, score=score, **options)
+    expected = (after + np.mean(before, axis=0)) / 2
+    np.testing.assert_allclose(np.asarray(evidence.W), expected, rtol=1e-5, atol=1e-6)
+    assert evidence.settings["untrained"] == 3
+    assert evidence.settings["score"] == score
+
+
+@pytest.mark.parametrize(
+    ("options", "phrase"),
+    [
+        ({"untrained": -1}, "untrained must be at least 0; got -1"),
+        ({"untrained": 2, "estimate": True}, "untrained must be 0 with estimate=True"),
+    ],
+)
+def test_untrained_models_that_make_no_sense_are_refused_before_a_pass(options, phrase):
+    def never(prediction, target):
+        raise AssertionError("a pass was made")
+
+    made = FunctionEdgeInferer(TinyGSNN().eval(), never, EDGES)
+    with pytest.raises(ValueError, match=phrase):
+        made.infer(*many(), **options)
 
 
 def test_directions_are_those_of_the_channels(monkeypatch):

@@ -59,7 +59,7 @@ def test_every_score_and_choice_of_layers_equals_a_loop(score, layers, backend):
     a, g = observations(NODES if score == "magnitude" else len(COLUMNS))
     slow = correlation if score == "magnitude" else norms
     expected = np.mean([slow(a[rows], g[rows]) for rows in STRETCHES[layers]], axis=0)
-    W = scorer(score, layers, backend).matrix(a, g)
+    W = to_host(scorer(score, layers, backend).matrix(a, g))
     np.testing.assert_allclose(W, expected, rtol=0, atol=2e-6)
     assert W.flags.writeable
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsnn_edges import _checks
+from gsnn_edges._typing import Array
 from gsnn_edges.link_ranking import chance
 from gsnn_edges.link_ranking.counting import count
 from gsnn_edges.link_ranking.pools import Pool
@@ -52,7 +53,7 @@ class Standing:
         return {k: v if math.isfinite(v) else None for k, v in asdict(self).items()}
 
 
-def standing(magnitude: np.ndarray, channels: np.ndarray, edge_index: Any) -> Standing:
+def standing(magnitude: Array, channels: Array, edge_index: Any) -> Standing:
     """Compare two matrices by the known edges of the graph that the model has.
 
     A known edge is ranked among the pairs of its source that are no known edges, as `mrr` does;
@@ -65,7 +66,7 @@ def standing(magnitude: np.ndarray, channels: np.ndarray, edge_index: Any) -> St
     Parameters
     ----------
     magnitude, channels : float arrays of shape (N, N), finite
-        Scores on the host.
+        Scores, of any array library.
     edge_index : array-like of whole numbers, shape (2, E)
         Known edges, sources above targets.
 
@@ -112,9 +113,9 @@ def between_nodes(edges: np.ndarray) -> np.ndarray:
     return edges[:, edges[0] != edges[1]]
 
 
-def reciprocal_ranks(matrix: np.ndarray, edges: np.ndarray) -> tuple[Floats, Floats]:
+def reciprocal_ranks(matrix: Array, edges: np.ndarray) -> tuple[Floats, Floats]:
     """Give the filtered reciprocal rank of each edge, and what chance gives on average."""
-    pool = Pool(len(matrix), exclude_self=True)
+    pool = Pool(int(matrix.shape[0]), exclude_self=True)
     found = count(matrix, edges, edges, ROWS, pool=pool)
     ranks = realistic_rank(found.above, found.level)
     return 1 / ranks, chance.expected_reciprocal(found.candidates)

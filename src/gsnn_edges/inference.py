@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gsnn_edges import _checks
+from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Agg, Array, Method, Norm, Score
 from gsnn_edges.arguments import METHODS
 from gsnn_edges.choosing import Standing, standing
@@ -78,18 +78,26 @@ class Options:
 class Average(NamedTuple):
     """The mean of several matrices, and their standard deviation if there were two or more."""
 
-    W: np.ndarray
-    spread: np.ndarray | None
+    W: Array
+    spread: Array | None
 
 
 class Found(NamedTuple):
-    """W, the standard deviation of its draws, what it was made of and which score was taken."""
+    """W, the standard deviation of its draws, what it was made of and which score was taken.
 
-    W: np.ndarray
-    spread: np.ndarray | None
+    Matrices are where the backend made them.
+    """
+
+    W: Array
+    spread: Array | None
     samples: int
     scorer: Scorer
     standing: Standing | None
+
+    def on_host(self) -> "Found":
+        """Give the same with NumPy's matrices."""
+        spread = None if self.spread is None else to_host(self.spread)
+        return self._replace(W=to_host(self.W), spread=spread)
 
 
 @dataclass(frozen=True)
@@ -150,7 +158,7 @@ class Inference:
 
     def matrices(
         self, x: Any, y: Any, samples: int, passes: dict[str, Any]
-    ) -> Iterator[list[np.ndarray]]:
+    ) -> Iterator[list[Array]]:
         """Give the matrices of each draw, one a score; by one pass and one sort where possible."""
         options, model = self.options, self.inferer.model
         if not options.estimate:
@@ -186,17 +194,17 @@ class Inference:
         """What the passes record."""
         return self.scorers[-1].score
 
-    def of_draw(self, a: Array, g: Array) -> list[np.ndarray]:
+    def of_draw(self, a: Array, g: Array) -> list[Array]:
         """W of the observations of one draw, by each score."""
         return [self.scaled(self.matrix(scorer, a, g), a, None) for scorer in self.scorers]
 
-    def matrix(self, scorer: Scorer, a: Array, g: Array) -> np.ndarray:
+    def matrix(self, scorer: Scorer, a: Array, g: Array) -> Array:
         """W by one score."""
         if scorer.score != self.observed:
             a, g = self.nodes(a), self.nodes(g)
         return scorer.matrix(a, g)
 
-    def counted(self, a: Array, g: Array, counts: np.ndarray) -> Iterator[list[np.ndarray]]:
+    def counted(self, a: Array, g: Array, counts: np.ndarray) -> Iterator[list[Array]]:
         """W of each draw of samples, which ``counts`` says; of one score."""
         (scorer,) = self.scorers
         for count, W in zip(counts, scorer.draws(a, g, counts), strict=True):
@@ -208,17 +216,17 @@ class Inference:
             return columns
         return reduced(columns, self.scorers[-1], self.inferer.norm, self.inferer.agg)
 
-    def scaled(self, W: np.ndarray, a: Array, count: np.ndarray | None) -> np.ndarray:
+    def scaled(self, W: Array, a: Array, count: np.ndarray | None) -> Array:
         """Multiply rows by the mean activations of their nodes, if asked."""
         if not self.options.scale_by_act_mean:
             return W
         nodes = self.nodes(a)
         weights = np.ones(len(a)) if count is None else np.tile(count, self.scorers[0].pairs)
         means = nodes.new_tensor(weights / weights.sum()) @ nodes
-        W *= to_host(means)[:, None]
+        W *= beside(W, to_host(means))[:, None]
         return W
 
-    def penalised(self, W: np.ndarray) -> np.ndarray:
+    def penalised(self, W: Array) -> Array:
         """Soften scores around known edges, if asked."""
         return penalise(W, self.inferer.edge_index, self.options.penalty_factor)
 
@@ -228,7 +236,12 @@ def reduced(a: Any, scorer: Scorer, norm: Norm, agg: Agg) -> Array:
     return NodeReducer(scorer.columns.to(a.device), scorer.nodes, norm, agg)(a)
 
 
-def averaged(draws: Iterable[Sequence[np.ndarray]]) -> list[Average]:
+def beside(matrix: Array, values: np.ndarray) -> Array:
+    """Give values in the dtype of a matrix, where it lies."""
+    return backends.of(matrix).adopt(values.astype(_checks.dtype_name(matrix)))
+
+
+def averaged(draws: Iterable[Sequence[Array]]) -> list[Average]:
     """Give mean and standard deviation (ddof 1) of each score's matrices, which are used up."""
     draws = iter(draws)
     found = [Moments(matrix) for matrix in next(draws)]
@@ -236,19 +249,20 @@ def averaged(draws: Iterable[Sequence[np.ndarray]]) -> list[Average]:
         for moments, matrix in zip(found, matrices, strict=True):
             moments.add(matrix)
     pairs = ((moments.mean, moments.variance) for moments in found)
-    return [Average(mean, None if v is None else np.sqrt(v)) for mean, v in pairs]
+    return [Average(mean, None if v is None else backends.of(v).xp.sqrt(v)) for mean, v in pairs]
 
 
-def penalise(matrix: np.ndarray, edge_index: Any, factor: float) -> np.ndarray:
+def penalise(matrix: Array, edge_index: Any, factor: float) -> Array:
     """Soften scores around known edges: fewer into known targets, more out of known sources."""
     if factor == 0:
         return matrix
+    xp = backends.of(matrix).xp
     edges = _checks.edge_index("edge_index", edge_index, matrix.shape)
     out_degree, in_degree = (np.bincount(ends, minlength=len(matrix)) for ends in edges)
     with np.errstate(over="ignore", invalid="ignore"):
-        matrix *= ((1 + factor) ** out_degree).astype(matrix.dtype)[:, None]
-        matrix *= ((1 - factor) ** in_degree).astype(matrix.dtype)[None, :]
-    if not np.isfinite(matrix).all():
+        matrix *= beside(matrix, (1 + factor) ** out_degree)[:, None]
+        matrix *= beside(matrix, (1 - factor) ** in_degree)[None, :]
+    if not bool(xp.all(xp.isfinite(matrix))):
         raise ValueError(
             f"penalty_factor={factor} is too large for a node with {out_degree.max()} known edges: "
             f"(1 + p)^edges must stay a finite {matrix.dtype}"
@@ -265,18 +279,19 @@ def warn_of_few(samples: int) -> None:
         )
 
 
-def warn_of_constants(W: np.ndarray) -> None:
+def warn_of_constants(W: Array) -> None:
     """Warn where most nodes never vary, so that most of W is 0."""
+    xp = backends.of(W).xp
     for axis, what, why in (
         (1, "activations", "no input reaches them, or the model is dead"),
         (0, "gradients", "no output is reached by them, or crit ignores those outputs"),
     ):
-        constant = int((~W.any(axis=axis)).sum())
-        if constant == len(W):
+        constant = W.shape[0] - int(xp.count_nonzero(xp.any(W != 0, axis=axis)))
+        if constant == W.shape[0]:
             warn(f"W is zero everywhere: the {what} of all {constant} nodes are constant; {why}")
             return
-        if 2 * constant > len(W):
+        if 2 * constant > W.shape[0]:
             warn(
-                f"{constant} of {len(W)} nodes have constant {what}, and no evidence: {why}; rank "
-                "among the others by candidates="
+                f"{constant} of {W.shape[0]} nodes have constant {what}, and no evidence: {why}; "
+                "rank among the others by candidates="
             )

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Agg, Array, Device, Method, Norm, Precision, Score, Ties
 from gsnn_edges.arguments import PRECISIONS
+from gsnn_edges.baselines import untrained_scores
 from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.inference import Found, Inference, Options
 from gsnn_edges.layers import LayerChoice, checked_layers
@@ -18,7 +20,7 @@ from gsnn_edges.observations.modes import Mode
 from gsnn_edges.observations.nodes import AGGS, NORMS
 from gsnn_edges.observations.passes import Reduction, check_criterion
 from gsnn_edges.ranks import TIES
-from gsnn_edges.scoring import SCORES, ScoreChoice, Scorer, backend_of
+from gsnn_edges.scoring import SCORES, ScoreChoice, Scorer, backend_of, mean
 
 # What an EdgeEvidence says of how it was made: settings of the inferer, and options of the call.
 SETTINGS = ("use_prenorm", "norm", "agg", "backend", "ties", "precision")
@@ -259,7 +261,8 @@ class FunctionEdgeInferer:
                 directions=directions,
             )
         )
-        return inference.run(x, y).W
+        W: np.ndarray = inference.run(x, y).on_host().W
+        return W
 
     def infer(
         self,
@@ -270,6 +273,8 @@ class FunctionEdgeInferer:
         score: ScoreChoice = "auto",
         layers: LayerChoice = None,
         directions: int | None = None,
+        untrained: int = 0,
+        on_host: bool = True,
         **options: Any,
     ) -> EdgeEvidence:
         """Infer edges: the matrix with the names of its nodes, and how it was made.
@@ -284,13 +289,20 @@ class FunctionEdgeInferer:
             of docs/study.md.
         layers, directions
             As of `fit`.
+        untrained : int
+            Average W with that of so many models of the same architecture, never trained, see
+            `untrained_scores`: what a network has fitted shows less in its gradients, and theirs
+            still hold it. One does (docs/study.md). Not together with ``estimate``.
+        on_host : bool
+            Bring W to the host, as a NumPy array; else it stays where the backend made it, and
+            `mrr` and `EdgeEvidence.evaluate` rank it there.
         **options
             All other options of `fit`, by name.
 
         Returns
         -------
         EdgeEvidence
-            ``W`` on the host. With ``estimate`` its ``spread`` is the standard deviation of the
+            With ``estimate`` its ``spread`` is the standard deviation of the
             draws, and ``standard_error`` what that says of W. ``settings["score"]`` is the score,
             or with "auto" that which was chosen, and ``settings["choice"]`` what it was chosen
             by, as of `choosing.standing`.
@@ -325,17 +337,32 @@ class FunctionEdgeInferer:
             layers=layers,
             directions=directions,
         )
+        untrained = _checks.whole_number("untrained", untrained, least=0)
+        if untrained and chosen.estimate:
+            raise ValueError(
+                f"untrained must be 0 with estimate=True, which speaks of the trained model alone; "
+                f"got {untrained}: leave one of them out"
+            )
+        on_host = _checks.flag("on_host", on_host)
         inference = self.prepared(chosen)
         found = inference.run(x, y)
-        return EdgeEvidence(
+        if on_host:
+            found = found.on_host()
+        evidence = EdgeEvidence(
             found.W,
             inference.layers.node_names,
             method=method,
             counts=inference.counts(found.samples),
-            settings=self.settings(inference, found),
+            settings=self.settings(inference, found) | {"untrained": untrained},
             spread=found.spread,
             known_edges=self.edge_index,
         )
+        return self.beside_untrained(evidence, x, y, untrained) if untrained else evidence
+
+    def beside_untrained(self, evidence: EdgeEvidence, x: Any, y: Any, models: int) -> EdgeEvidence:
+        """Average evidence with that of untrained models, which weigh as much together."""
+        before = mean(iter(untrained_scores(self, x, y, like=evidence, seeds=models)))
+        return replace(evidence, W=mean([evidence.W, backends.of(evidence.W).adopt(before)]))
 
     def prepared(self, options: Options) -> Inference:
         """Settle everything before the first pass; known edges must lie among the nodes."""

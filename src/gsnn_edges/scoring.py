@@ -47,11 +47,11 @@ class Scorer:
     columns: Any
     where: dict[str, Any]
 
-    def matrix(self, a: Array, g: Array) -> np.ndarray:
-        """W of observations (M, ...), on the host."""
-        return mean(to_host(self.correlate(*part)) for part in self.parts(a, g))
+    def matrix(self, a: Array, g: Array) -> Array:
+        """W of observations (M, ...), on the backend."""
+        return mean(self.correlate(*part) for part in self.parts(a, g))
 
-    def draws(self, a: Array, g: Array, counts: np.ndarray) -> Iterator[np.ndarray]:
+    def draws(self, a: Array, g: Array, counts: np.ndarray) -> Iterator[Array]:
         """W of each draw; ``counts`` (draws, samples) says how often each sample stands in it.
 
         The magnitude score with average ties only: `can_count`.
@@ -67,7 +67,7 @@ class Scorer:
             for part in self.parts(a, g)
         ]
         for matrices in zip(*by_part, strict=True):
-            yield mean(map(to_host, matrices))
+            yield mean(matrices)
 
     @property
     def can_count(self) -> bool:
@@ -110,8 +110,8 @@ def to_host(x: Array) -> np.ndarray:
     return np.require(backends.of(x).to_numpy(x), requirements="W")
 
 
-def mean(matrices: Iterable[np.ndarray]) -> np.ndarray:
-    """Average without holding more than two of them."""
+def mean(matrices: Iterable[Array]) -> Array:
+    """Average without holding more than two of them; the first is used up."""
     matrices = iter(matrices)
     total, count = next(matrices), 1
     for matrix in matrices:

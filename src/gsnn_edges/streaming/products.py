@@ -60,7 +60,10 @@ class Products:
 
     def tile(self, tile: Tile) -> np.ndarray:
         """Give one tile of W, on the host."""
-        return mean(to_host(self.reduced(self.product(*part, tile))) for part in self.parts)
+        W: np.ndarray = mean(
+            to_host(self.reduced(self.product(*part, tile))) for part in self.parts
+        )
+        return W
 
     def product(self, sources: Rows, targets: Rows, tile: Tile) -> Array:
         """Multiply all rows of the sources with all of the targets."""
