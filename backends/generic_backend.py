@@ -82,6 +82,10 @@ class GenericBackend:
         inverse = self.xp.argsort(order, axis=1)
         return self.xp.take_along_axis(values, inverse, axis=1)
 
+    def reordered(self, x: Array, order: Array) -> Array:
+        """``out[..., k] = x[..., order[k]]``, where ``order`` is a permutation."""
+        return self.xp.take(x, order, axis=-1)
+
     def sum_by_key(self, keys: Array, weights: Array, length: int) -> Array:
         """``out[r, k]``: the sum of ``weights[j]`` over all j with ``keys[r, j] == k``.
 

@@ -69,6 +69,10 @@ class TorchBackend(GenericBackend):
     def scatter_rows(self, order: Array, values: Array) -> Array:
         return torch.empty_like(values).scatter_(1, order, values)
 
+    def reordered(self, x: Array, order: Array) -> Array:
+        # `index_select` of the last axis takes four times as long on a CPU.
+        return torch.gather(x, -1, order.expand(x.shape))
+
     def sum_by_key(self, keys: Array, weights: Array, length: int) -> Array:
         sums = weights.new_zeros((len(keys), length))
         return sums.scatter_add_(1, keys.long(), weights.expand(keys.shape))

@@ -55,6 +55,14 @@ def test_scatter_rows_undoes_the_sort(ops, library):
     np.testing.assert_array_equal(ops.to_numpy(ops.scatter_rows(order, sorted_values)), block())
 
 
+@pytest.mark.parametrize("shape", [(7,), (3, 7), (2, 3, 7)])
+def test_reordered_takes_the_last_axis_in_another_order(ops, library, shape):
+    rng = np.random.default_rng(0)
+    x, order = rng.standard_normal(shape).astype(np.float32), rng.permutation(7)
+    found = ops.reordered(library.array(x), library.array(order))
+    np.testing.assert_array_equal(ops.to_numpy(found), x[..., order])
+
+
 @pytest.mark.parametrize("dtype", ["float32", "int32"])
 @pytest.mark.parametrize("columns", [1, 7, 400])
 def test_sum_by_key_equals_bincount(ops, library, columns, dtype):
