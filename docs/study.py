@@ -203,10 +203,8 @@ def main(
     shown = [made[run.key] for run in wanted]
     titles = {setup: f"{setup[0]}, {OBSERVED[setup[1]]}" for setup in SETUPS}
     rows = [f"{name}, {side}" for name in NAMES for side in SIDES]
-    kept = summary(
-        shown, titles, {"original's": MAGNITUDE, "channels": CHANNELS, "auto": AUTO}, BOTH
-    )
-    for lines in (heading(shown), kept, *tables(shown, titles, [*rows, BOTH], [*LEADS])):
+    main = summary(shown, titles, SHOWN, BOTH)
+    for lines in (heading(shown), main, *tables(shown, titles, [*rows, BOTH], [*LEADS])):
         click.echo("\n".join(lines) + "\n")
 
 
