@@ -19,10 +19,7 @@ LEAST_RESIDUAL = 1e-3
 
 
 class Observed(NamedTuple):
-    """Channels of one model, (M, C), the node of each, the known edges, and scores.
-
-    The last is the channel score of the model before its training.
-    """
+    """Channels of one model, (M, C), the node of each, the known edges, and both scores of them."""
 
     a: np.ndarray
     g: np.ndarray
@@ -31,7 +28,6 @@ class Observed(NamedTuple):
     known: np.ndarray
     magnitude: np.ndarray
     channels: np.ndarray
-    untrained: np.ndarray
 
 
 def row_ranks(W: np.ndarray) -> np.ndarray:
@@ -99,11 +95,6 @@ def best_pair(seen: Observed) -> np.ndarray:
     return max(by_pair(seen.a, seen), key=lambda W: beyond_chance(W, seen.known))
 
 
-def with_untrained(seen: Observed) -> np.ndarray:
-    """Mean of the channel scores before and after training."""
-    return (seen.channels + seen.untrained) / 2
-
-
 def by_pair(a: np.ndarray, seen: Observed) -> list[np.ndarray]:
     """Channel score of each layer pair."""
     pairs = zip(standardized(a, seen.samples), standardized(seen.g, seen.samples), strict=True)
@@ -167,5 +158,4 @@ LEADS = {
     "channels, sources added up over the layers": residual_sources,
     "channels, pairs weighed by known edges": weighed_pairs,
     "channels, the pair that known edges take": best_pair,
-    "channels, mean of trained and untrained": with_untrained,
 }

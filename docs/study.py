@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from leads import LEADS, Observed
 from results import commit
-from study_tables import heading, tables
+from study_tables import heading, summary, tables
 
 from gsnn_edges import cross_correlation
 from gsnn_edges.baselines import compare
@@ -136,6 +136,8 @@ def last_pair(seen: ChannelObservations) -> np.ndarray:
 
 # The two scores that the known edges choose from, and what they choose.
 MAGNITUDE, CHANNELS, AUTO = "magnitude, pooled", "channels, mean over pairs", "auto"
+# The channel score as `infer(untrained=1)` gives it, pre-norm.
+BOTH = "channels, mean of trained and untrained"
 
 # A score is a line here; it gives (N, N) on the host.
 SCORES: dict[str, Callable[[Seen], np.ndarray]] = {
@@ -154,6 +156,8 @@ SCORES: dict[str, Callable[[Seen], np.ndarray]] = {
     "channels, last pair": lambda seen: last_pair(seen.channels),
 }
 NAMES = [*SCORES, AUTO]
+# Of the table that sums it up.
+SHOWN = {"the original's": MAGNITUDE, "channels": CHANNELS, "auto": AUTO}
 
 
 @click.command(help=__doc__)
@@ -199,7 +203,8 @@ def main(
     shown = [made[run.key] for run in wanted]
     titles = {setup: f"{setup[0]}, {OBSERVED[setup[1]]}" for setup in SETUPS}
     rows = [f"{name}, {side}" for name in NAMES for side in SIDES]
-    for lines in (heading(shown), *tables(shown, titles, rows, [*LEADS] if leads else [])):
+    main = summary(shown, titles, SHOWN, BOTH)
+    for lines in (heading(shown), main, *tables(shown, titles, [*rows, BOTH], [*LEADS])):
         click.echo("\n".join(lines) + "\n")
 
 
@@ -243,6 +248,9 @@ def record_of(run: Run, leads: bool) -> dict[str, Any]:
     losses = trained(model, problem, recipe, run.seed)
     matrices |= {f"trained, {name}": W for name, W in scored(model, problem)}
     chosen = choices(matrices, problem.known_edges)
+    matrices[BOTH] = np.mean(
+        [matrices[f"{state}, {CHANNELS}, pre-norm"] for state in ("trained", "untrained")], axis=0
+    )
     if leads:
         matrices |= followed(model, problem, matrices)
     return {
@@ -327,7 +335,6 @@ def followed(
         known=problem.known_edges,
         magnitude=matrices[f"trained, {MAGNITUDE}, pre-norm"],
         channels=matrices[f"trained, {CHANNELS}, pre-norm"],
-        untrained=matrices[f"untrained, {CHANNELS}, pre-norm"],
     )
     return {name: lead(observed) for name, lead in LEADS.items()}
 

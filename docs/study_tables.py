@@ -29,6 +29,37 @@ def heading(records: Sequence[Record]) -> Iterator[str]:
     yield f"- runs: {len(records)}, {sum(r['seconds'] for r in records):.0f} s in all"
 
 
+def summary(
+    records: Sequence[Record],
+    titles: Mapping[tuple[str, str], str],
+    scores: Mapping[str, str],
+    both: str,
+) -> Iterator[str]:
+    """Give one table of means over the seeds: no norm, no sharing, pre-norm.
+
+    ``scores`` maps the head of a column to a score, the second of which stands untrained too.
+    """
+    heads = [*scores, "trained and untrained", "channels, untrained", "best without a network"]
+    yield f"| graph | {' | '.join(heads)} |"
+    yield f"| --- |{' --: |' * len(heads)}"
+    untrained = f"untrained, {scores['channels']}, pre-norm"
+    keys = [*(f"trained, {name}, pre-norm" for name in scores.values()), both, untrained]
+    for setup, title in titles.items():
+        own = [r for r in records if (r["graph"], r["observed"]) == setup]
+        own = [r for r in own if (r["norm"], r["shared"]) == ("none", False)]
+        if own:
+            means = [f"{np.mean([mrr(record, key) for record in own]):.2f}" for key in keys]
+            yield f"| {title} | {' | '.join(means)} | {best_baseline(own)} |"
+
+
+def best_baseline(records: Sequence[Record]) -> str:
+    """Give the mean and the name of the best baseline that knows no network."""
+    names = [name for name in records[0]["baselines"] if name != "activation_correlation"]
+    means = {name: np.mean([mrr(record, name) for record in records]) for name in names}
+    best = max(means, key=lambda name: means[name])
+    return f"{means[best]:.2f}, {best}"
+
+
 def tables(
     records: Sequence[Record],
     titles: Mapping[tuple[str, str], str],
@@ -61,9 +92,9 @@ def tables_of(
     records: Sequence[Record], rows: Sequence[str], leads: Sequence[str]
 ) -> Iterator[Table]:
     """Trained models, what training adds, leads, what was chosen how often, and baselines."""
-    yield Table("trained", rows, lambda record, name: mrr(record, f"trained, {name}"))
-    yield Table("trained - untrained", rows, gain)
-    if leads:
+    yield Table("trained", rows, trained)
+    yield Table("trained - untrained", [row for row in rows if has_gain(records[0], row)], gain)
+    if all("leads" in record for record in records):
         yield Table("lead, trained, pre-norm", leads, mrr)
     yield Table("share of magnitudes by auto", list(records[0]["choices"]), took_magnitudes)
     yield Table("baseline", records[0]["baselines"], covered)
@@ -72,6 +103,16 @@ def tables_of(
 def mrr(record: Record, name: str) -> float:
     """Mean reciprocal rank by a score."""
     return float(record["metrics"][name]["mrr"])
+
+
+def trained(record: Record, name: str) -> float:
+    """Mean reciprocal rank by a score of the trained model, or by one that takes no other model."""
+    return mrr(record, f"trained, {name}" if has_gain(record, name) else name)
+
+
+def has_gain(record: Record, name: str) -> bool:
+    """Whether a score is that of one model, which can be trained or not."""
+    return f"untrained, {name}" in record["metrics"]
 
 
 def gain(record: Record, name: str) -> float:
