@@ -290,9 +290,11 @@ class FunctionEdgeInferer:
         layers, directions
             As of `fit`.
         untrained : int
-            Average W with that of so many models of the same architecture, never trained, see
-            `untrained_scores`: what a network has fitted shows less in its gradients, and theirs
-            still hold it. One does (docs/study.md). Not together with ``estimate``.
+            Average the channel score with that of so many models of the same architecture, never
+            trained, see `untrained_scores`: what a network has fitted shows less in its
+            gradients, and theirs still hold it. One is enough (docs/study.md). Where "auto" takes
+            magnitudes, which training only lifts, these stay as they are. Neither with
+            ``estimate`` nor with ``score="magnitude"``.
         on_host : bool
             Bring W to the host, as a NumPy array; else it stays where the backend made it, and
             `mrr` and `EdgeEvidence.evaluate` rank it there.
@@ -337,17 +339,13 @@ class FunctionEdgeInferer:
             layers=layers,
             directions=directions,
         )
-        untrained = _checks.whole_number("untrained", untrained, least=0)
-        if untrained and chosen.estimate:
-            raise ValueError(
-                f"untrained must be 0 with estimate=True, which speaks of the trained model alone; "
-                f"got {untrained}: leave one of them out"
-            )
+        untrained = checked_untrained(untrained, chosen)
         on_host = _checks.flag("on_host", on_host)
         inference = self.prepared(chosen)
         found = inference.run(x, y)
         if on_host:
             found = found.on_host()
+        untrained = untrained if found.scorer.score == "channels" else 0
         evidence = EdgeEvidence(
             found.W,
             inference.layers.node_names,
@@ -406,6 +404,22 @@ class FunctionEdgeInferer:
         if score == "channels":
             return capture_channels(self.model, self.crit, x, y, **options)[:2]
         return capture(self.model, self.crit, x, y, norm=self.norm, agg=self.agg, **options)
+
+
+def checked_untrained(untrained: Any, options: Options) -> int:
+    """Give the number of untrained models, where they can join."""
+    count = _checks.whole_number("untrained", untrained, least=0)
+    if count and options.estimate:
+        raise ValueError(
+            "untrained must be 0 with estimate=True, which speaks of the trained model alone; got "
+            f"{count}: leave one of them out"
+        )
+    if count and options.score == "magnitude":
+        raise ValueError(
+            "untrained must be 0 with score='magnitude', which finds more after training than "
+            f"before; got {count}: take 'channels' or 'auto'"
+        )
+    return count
 
 
 def usual_options(given: Mapping[str, Any]) -> dict[str, Any]:
