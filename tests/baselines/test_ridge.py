@@ -5,9 +5,9 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.linear_model import Ridge, RidgeCV
+from sklearn.linear_model import LinearRegression, Ridge, RidgeCV
 
-from gsnn_edges.baselines.ridge import PENALTIES, ridge, standardized
+from gsnn_edges.baselines.ridge import PENALTIES, least_squares, ridge, standardized
 
 
 def data(rows, columns, seed=0):
@@ -38,6 +38,30 @@ def test_chosen_penalty_and_weights_are_those_of_scikit_learn(rows, columns):
         assert_allclose(-fit.errors[column], oracle.best_score_, rtol=1e-6)
         weights = np.insert(oracle.coef_[:-1], column, 0.0)
         assert_allclose(fit.coefficients[:, column], weights, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(60, 7), (40, 20), (15, 25), (5, 1)])
+def test_least_squares_are_those_of_scikit_learn(rows, columns):
+    """With 15 rows of 25 columns the weights are the shortest of many, as scikit-learn's."""
+    values, own = data(rows, columns)
+    found = least_squares(values, own)
+    for column in range(columns):
+        x, y = design(values, own, column)
+        for model, tolerance in (
+            (Ridge(rows * 1e-6, solver="svd"), 1e-4),
+            (LinearRegression(), 1e-2),
+        ):
+            weights = np.insert(model.fit(x, y).coef_[:-1], column, 0.0)
+            assert_allclose(found[:, column], weights, atol=tolerance)
+
+
+def test_least_squares_of_constant_columns_have_no_weight():
+    values, own = data(30, 5)
+    found = least_squares(np.insert(values, 2, 4.5, axis=1), np.insert(own, 2, 1.0, axis=1))
+    assert_array_equal(found[2], 0.0)
+    assert_array_equal(found[:, 2], 0.0)
+    rest = np.delete(np.delete(found, 2, axis=0), 2, axis=1)
+    assert_allclose(rest, least_squares(values, own), rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize("penalty", [1e-3, 1.0])

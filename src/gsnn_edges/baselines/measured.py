@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsnn_edges import _checks
-from gsnn_edges.baselines.ridge import ridge, standardized
+from gsnn_edges.baselines.ridge import least_squares, ridge
 from gsnn_edges.baselines.structure import Scores, adjacency, without_self
 from gsnn_edges.correlation import cross_correlation
 
@@ -145,17 +145,13 @@ def regression_weights(
 ) -> Scores:
     """Score a pair of measured nodes by a weight in the target's least-squares regression.
 
-    Each measured node is regressed on all others and on its own perturbation, without a penalty;
-    the score is the absolute standardized weight of the source. Where the values do not determine
-    the weights, as with fewer rows than nodes, they are the shortest.
+    Each measured node is regressed on all others and on its own perturbation, with hardly any
+    penalty; the score is the absolute standardized weight of the source. Where the values do not
+    determine the weights, as with fewer rows than nodes, they are about the shortest. See
+    `gsnn_edges.baselines.ridge.least_squares`.
     """
-    values, own = standardized(measured.values), standardized(own_columns(measured, perturbations))
-    scores = np.zeros((len(measured.nodes),) * 2)
-    for j in range(len(scores)):
-        others = np.arange(len(scores)) != j
-        predictors = np.column_stack([values[:, others], own[:, j]])
-        scores[others, j] = np.abs(np.linalg.lstsq(predictors, values[:, j])[0][:-1])
-    return measured.spread(scores, measured.nodes, count)
+    weights = least_squares(measured.values, own_columns(measured, perturbations))
+    return measured.spread(np.abs(weights), measured.nodes, count)
 
 
 def ridge_weights(measured: NodeValues, perturbations: NodeValues | None, count: int) -> Scores:

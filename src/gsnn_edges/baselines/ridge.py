@@ -10,6 +10,8 @@ Values = NDArray[np.float64]
 
 # Penalties per observation of standardized columns, from hardly any to almost all.
 PENALTIES = np.logspace(-4, 2, 25)
+# That of `least_squares`: less would lose the digits of an inverse with nothing else to stand on.
+HARDLY_ANY = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +94,29 @@ def standardized(values: Values) -> Values:
     return np.asarray(centred / np.where(constant, 1.0, centred.std(axis=0)))
 
 
+def least_squares(values: Values, own: Values) -> Values:
+    """Regress each column on all others and its own extra column, by hardly any penalty.
+
+    What `ridge` takes, and its coefficients for the penalty 1e-6. That moves weights by as much
+    over the least variance of any mixture of columns; where the values do not determine them, as
+    with fewer rows than columns, they are about the shortest. One inverse serves all columns.
+    """
+    values, own = standardized(values), standardized(own)
+    (inverse, border, corner), *_ = inverses(values, own, np.array([HARDLY_ANY]))
+    return Bordered(values, inverse, border, corner).coefficients
+
+
 def fits(values: Values, own: Values, penalties: Values) -> Iterator[tuple[Values, Values]]:
     """Give coefficients and mean squared leave-one-out errors for each penalty."""
+    for inverse, border, corner in inverses(values, own, penalties):
+        bordered = Bordered(values, inverse, border, corner)
+        yield bordered.coefficients, bordered.errors(own)
+
+
+def inverses(
+    values: Values, own: Values, penalties: Values
+) -> Iterator[tuple[Values, Values, Values]]:
+    """Give the inverse covariance for each penalty, and what own columns border it by."""
     count = len(values)
     eigenvalues, vectors = np.linalg.eigh(values.T @ values / count)
     eigenvalues = np.maximum(eigenvalues, 0.0)
@@ -102,33 +125,53 @@ def fits(values: Values, own: Values, penalties: Values) -> Iterator[tuple[Value
         inverse = (vectors / (eigenvalues + penalty)) @ vectors.T
         border = inverse @ with_own
         corner = own_squares + penalty - (with_own * border).sum(axis=0)
-        yield regressions(values, own, inverse, border, corner)
+        yield inverse, border, corner
 
 
-def regressions(
-    values: Values, own: Values, inverse: Values, border: Values, corner: Values
-) -> tuple[Values, Values]:
-    """Read all regressions off the inverse and its borders.
+@dataclass(frozen=True, eq=False)
+class Bordered:
+    """All regressions, read off the inverse and its borders.
 
     The inverse for column j with its own column is, by blocks, ``inverse + u u' / c`` beside
     ``-u / c`` and ``1 / c``, with u column j of ``border`` and c entry j of ``corner``.
     """
-    count = len(values)
-    own_entry = np.diagonal(border)
-    rows = inverse + border * (own_entry / corner)
-    pivot = np.diagonal(rows)
-    # How far the own column lies from what the others say of it.
-    aside = values @ border - own
-    residuals = (values @ inverse + aside * (own_entry / corner)) / pivot
-    whole = ((values @ inverse) * values).sum(axis=1)[:, None] + aside**2 / corner
-    leverage = (whole - residuals**2 * pivot + 1) / count
-    coefficients = -rows / pivot
-    np.fill_diagonal(coefficients, 0.0)
-    # Rounding of the eigenvectors would give constant columns a weight.
-    constant = ~values.any(axis=0)
-    coefficients[constant] = 0.0
-    coefficients[:, constant] = 0.0
-    return coefficients, ((residuals / (1 - leverage)) ** 2).mean(axis=0)
+
+    values: Values
+    inverse: Values
+    border: Values
+    corner: Values
+
+    @property
+    def own(self) -> Values:
+        """What the own column of each adds of its border."""
+        return np.asarray(np.diagonal(self.border) / self.corner)
+
+    @property
+    def rows(self) -> Values:
+        """Column j of the inverse for column j."""
+        return self.inverse + self.border * self.own
+
+    @property
+    def coefficients(self) -> Values:
+        """Weight of column i in the regression of column j, 0 on the diagonal."""
+        rows = self.rows
+        coefficients = -rows / np.diagonal(rows)
+        np.fill_diagonal(coefficients, 0.0)
+        # Rounding of the eigenvectors would give constant columns a weight.
+        constant = ~self.values.any(axis=0)
+        coefficients[constant] = 0.0
+        coefficients[:, constant] = 0.0
+        return np.asarray(coefficients)
+
+    def errors(self, own: Values) -> Values:
+        """Mean squared leave-one-out error of each column."""
+        values, count, pivot = self.values, len(self.values), np.diagonal(self.rows)
+        # How far the own column lies from what the others say of it.
+        aside = values @ self.border - own
+        residuals = (values @ self.inverse + aside * self.own) / pivot
+        spread = ((values @ self.inverse) * values).sum(axis=1)
+        leverage = (spread[:, None] + aside**2 / self.corner - residuals**2 * pivot + 1) / count
+        return np.asarray(((residuals / (1 - leverage)) ** 2).mean(axis=0))
 
 
 def better(
