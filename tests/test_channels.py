@@ -91,6 +91,15 @@ def test_directions_never_add(library, directions):
     assert (whole - some).min() > -1e-6
 
 
+def test_noise_has_the_norm_that_the_docstring_says():
+    widths = np.array([1, 2, 4, 9])
+    own = np.repeat(np.arange(4), widths)
+    sets = np.random.default_rng(0).standard_normal((200, 2, 50, len(own))).astype(np.float32)
+    squares = np.mean([channel_correlation(*pair, own, own) ** 2 for pair in sets], axis=0)
+    # 200 sets: for one correlation 0.1 is a standard error of its square's mean.
+    np.testing.assert_allclose(squares * 49 / np.outer(widths, widths), 1, rtol=0, atol=0.3)
+
+
 def test_signs_of_channels_do_not_matter():
     a, g = observations()
     signs = np.where(np.arange(len(LEFT)) % 2, 1, -1).astype(np.float32)

@@ -69,6 +69,10 @@ def channel_correlation(
     of the leading principal directions of the standardized columns stands for that of all: never
     more than that, and the same where a node has no more columns.
 
+    Of M independent observations ``W`` is about ``sqrt(Ci * Cj / (M - 1))`` where nothing goes
+    with anything, for nodes of Ci and Cj columns: it favours nodes that have more of them.
+    `permutation_test` compares each pair with its own chance.
+
     The square of ``W`` is, but for a constant, the Hilbert-Schmidt independence criterion with
     linear kernels on the standardized columns of both nodes [1]_. Eager only: it does not run
     under ``jax.jit``.

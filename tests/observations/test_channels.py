@@ -67,12 +67,21 @@ def test_parts_give_the_whole():
     torch.testing.assert_close(parts.g, whole.g)
 
 
-def test_channels_that_differ_are_refused():
-    model = TinyGSNN()
-    with (
-        assert_unchanged(model),
-        pytest.raises(ValueError, match=r"same channels of the same nodes .*ResBlocks\[1\]"),
-    ):
+@pytest.mark.parametrize(
+    ("groups", "phrase"),
+    [
+        ([[0, 0, 1], [0, 1]], r"ResBlocks\[1\] has 2 of them, and model.ResBlocks\[0\] has 3:"),
+        (
+            [[0, 0, 1, 2], [0, 0, 1, 2], [0, 1, 1, 0]],
+            r"channels 1, 3 belong to other nodes in model.ResBlocks\[2\] than in "
+            r"model.ResBlocks\[0\], the first of them to node 1 and to node 0: capture",
+        ),
+    ],
+    ids=["in number", "in nodes"],
+)
+def test_channels_that_differ_are_refused(groups, phrase):
+    model = TinyGSNN(groups)
+    with assert_unchanged(model), pytest.raises(ValueError, match=phrase):
         capture_channels(model, MSE, *data())
 
 

@@ -11,7 +11,13 @@ from gsnn_edges.significance import (
     null_moments,
     permutation_test,
 )
-from gsnn_edges.significance.layers import layer_products, permuted, within_layers
+from gsnn_edges.significance.layers import (
+    each_layer,
+    in_each_layer,
+    layer_products,
+    permuted,
+    within_layers,
+)
 
 LAYERS, SAMPLES = 3, 5
 
@@ -45,6 +51,16 @@ def test_permuted_takes_the_same_order_in_every_layer(library):
     found = backends.of(x).call(permuted, x, index, layers=LAYERS)
     expected = np.stack([row.reshape(LAYERS, SAMPLES)[:, order].ravel() for row in rows()])
     np.testing.assert_array_equal(library.numpy(found), expected)
+
+
+def test_layers_are_cut_in_order_and_put_side_by_side(library):
+    x = library.array(rows())
+    parts = each_layer(x, LAYERS)
+    whole = rows().reshape(4, LAYERS, SAMPLES)
+    for number, part in enumerate(parts):
+        np.testing.assert_array_equal(library.numpy(part), whole[:, number])
+    halved = in_each_layer(lambda part: part[:2, :], x, backends.of(x), LAYERS)
+    np.testing.assert_array_equal(library.numpy(halved), rows()[:2])
 
 
 @pytest.mark.parametrize(

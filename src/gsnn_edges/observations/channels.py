@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from gsnn_edges import _checks
 from gsnn_edges.observations.finding import Layers, find_layers
 from gsnn_edges.observations.nodes import ChannelKeeper
 from gsnn_edges.observations.passes import Criterion, run_passes
@@ -96,6 +97,18 @@ def check_alike(layers: Layers) -> None:
         if not torch.equal(group, first):
             raise ValueError(
                 "model must have the same channels of the same nodes in all blocks, to keep them "
-                f"apart; {name}, with {len(group)}, differs from {layers.names[0]}, with "
-                f"{len(first)}: capture, or score='magnitude', takes any"
+                f"apart; {difference(name, group, layers.names[0], first)}: capture, or "
+                "score='magnitude', takes any"
             )
+
+
+def difference(name: str, group: Tensor, first_name: str, first: Tensor) -> str:
+    """Say in what two blocks differ: in how many channels they have, or in whose they are."""
+    if len(group) != len(first):
+        return f"{name} has {len(group)} of them, and {first_name} has {len(first)}"
+    channels = torch.nonzero(group != first).flatten().tolist()
+    own, other = (nodes[channels[0]].item() for nodes in (group, first))
+    return (
+        f"channels {_checks.listing(channels)} belong to other nodes in {name} than in "
+        f"{first_name}, the first of them to node {own} and to node {other}"
+    )

@@ -5,13 +5,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gsnn_edges import backends
 from gsnn_edges._typing import Array, Method, Precision, Score
 from gsnn_edges.backends import Backend
 from gsnn_edges.channels import NodeColumns, node_tables
 from gsnn_edges.correlation import Columns
 from gsnn_edges.layers import LayerChoice, checked_layers, checked_pairs, chosen_pairs
-from gsnn_edges.significance.layers import in_each_layer
+from gsnn_edges.significance.layers import each_layer, in_each_layer
 
 
 class Taken(NamedTuple):
@@ -46,9 +45,12 @@ class LayerColumns(Columns):
 
     def standardized(self, columns: Array) -> Array:
         """Standardized rows, each layer of them by itself."""
-        shape = (columns.shape[0] * self.layers, columns.shape[1] // self.layers)
-        rows = super().standardized(backends.of(columns).xp.reshape(columns, shape))
-        return self.ops.xp.reshape(rows, columns.shape)
+        rows = self.ops.empty(columns.shape, getattr(self.ops.xp, self.precision))
+        start = 0
+        for part in each_layer(columns, self.layers):
+            rows = self.ops.write(rows, super().standardized(part), 0, start)
+            start += part.shape[1]
+        return rows
 
 
 @dataclass(frozen=True)
