@@ -64,10 +64,52 @@ def full_precision(device_type: str) -> AbstractContextManager[None]:
 @contextmanager
 def products_in(device_type: str, precision: str) -> Iterator[None]:
     """Make products of float32 in a precision; the user's setting comes back."""
-    library = torch.backends.cuda if device_type == "cuda" else torch.backends.mkldnn
-    before = library.matmul.fp32_precision
-    library.matmul.fp32_precision = precision
+    library = "cuda" if device_type == "cuda" else "mkldnn"
+    before = own_setting(library)
+    set_precision(library, "matmul", precision)
     try:
         yield
     finally:
-        library.matmul.fp32_precision = before
+        set_precision(library, "matmul", before)
+
+
+def own_setting(library: str) -> str:
+    """Give what was set for a library's products by name; "none" where a wider setting is followed.
+
+    torch tells the setting that is at work, whoever made it, and to set that by name would tie
+    products to it for ever. So the wider ones are changed for a moment: of all, then of the library.
+    """
+    value = precision_of(library, "matmul")
+    if value == "none":
+        return value
+    other = "tf32" if value == "ieee" else "ieee"
+    with setting("generic", other):
+        library_follows = precision_of(library, "all") == other
+        if precision_of(library, "matmul") == other:
+            return "none"
+    if library_follows:
+        return value
+    with setting(library, other):
+        return "none" if precision_of(library, "matmul") == other else value
+
+
+@contextmanager
+def setting(library: str, precision: str) -> Iterator[None]:
+    """Change what all operations of a library follow; it is one that was set by name."""
+    before = precision_of(library, "all")
+    set_precision(library, "all", precision)
+    try:
+        yield
+    finally:
+        set_precision(library, "all", before)
+
+
+def precision_of(library: str, operations: str) -> str:
+    """Give the precision at work; that of all operations of a library has no public name."""
+    found: str = torch._C._get_fp32_precision_getter(library, operations)
+    return found
+
+
+def set_precision(library: str, operations: str, precision: str) -> None:
+    """Set a precision by name, or let it follow a wider one by "none"."""
+    torch._C._set_fp32_precision_setter(library, operations, precision)
