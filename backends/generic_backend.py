@@ -15,6 +15,7 @@ import numpy as np
 
 from gsnn_edges._typing import Array
 from gsnn_edges.backends.keys import run_bounds, sum_by_key
+from gsnn_edges.backends.paths import host_only
 from gsnn_edges.backends.splits import Split, add_stretch, shortened
 from gsnn_edges.backends.summation import sum_of_sums
 from gsnn_edges.backends.transfers import Feed
@@ -60,6 +61,17 @@ class GenericBackend:
     def spread(self, x: Array) -> bool:
         """Whether an array lies on several devices, which is for JAX to say."""
         return False
+
+    def views(self) -> bool:
+        """Whether a part of an array shares its memory; a copy of all parts would double it."""
+        return True
+
+    def columns_as_rows(self, x: Array, low: int, high: int) -> Array:
+        """Give the columns ``low`` to ``high`` of an array of this library, as rows.
+
+        A view, where there are views; or an array of NumPy's, where that is what ranks.
+        """
+        return x[:, low:high].T
 
     def sort_rows(self, x: Array) -> tuple[Array, Array]:
         """Sort each row: ``(keys, order)``.
@@ -182,9 +194,3 @@ class GenericBackend:
     def free_bytes(self) -> int | None:
         """Memory to be had on the device, or None where the library does not tell."""
         return None
-
-
-def host_only(device: Any) -> None:
-    """Reject any device but the host."""
-    if device is not None and str(device) not in ("cpu", "host"):
-        raise ValueError(f"device must be None or 'cpu' for this backend; got {device!r}")

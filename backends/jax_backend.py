@@ -14,6 +14,7 @@ from jax import lax
 
 from gsnn_edges._typing import Array
 from gsnn_edges.backends.generic_backend import GenericBackend
+from gsnn_edges.backends.jax_arrays import columns_as_rows, find_device, own_copy, write_in_place
 from gsnn_edges.backends.jax_products import long_product
 from gsnn_edges.backends.numpy_backend import NumpyBackend
 from gsnn_edges.backends.paths import device_path_forced
@@ -48,6 +49,16 @@ class JaxBackend(GenericBackend):
 
     def spread(self, x: Array) -> bool:
         return self.concrete(x) and len(x.sharding.device_set) > 1
+
+    def views(self) -> bool:
+        return self.device is None  # traced, XLA decides what becomes of parts
+
+    def columns_as_rows(self, x: Array, low: int, high: int) -> Array:
+        if self.views() or self.spread(x):
+            return super().columns_as_rows(x, low, high)
+        if self.ranker() is not self and x.dtype != jnp.bfloat16:
+            return self.to_numpy(x)[:, low:high].T
+        return columns_as_rows(x, low, high - low)
 
     def sort_rows(self, x: Array) -> tuple[Array, Array]:
         position = lax.broadcasted_iota(jnp.int32, x.shape, 1)
@@ -117,25 +128,6 @@ class JaxBackend(GenericBackend):
         return stats["bytes_limit"] - stats["bytes_in_use"] if "bytes_limit" in stats else None
 
 
-def find_device(name: str) -> Any:
-    """Find a JAX device by platform and number, as "cpu" or "cuda:1"."""
-    platform, _, number = name.replace("cuda", "gpu").partition(":")
-    try:
-        return jax.devices(platform)[int(number or 0)]
-    except (RuntimeError, IndexError, ValueError):
-        there = ", ".join(f"{d.platform}:{d.id}" for d in jax.devices())
-        raise ValueError(f"device={name!r}: JAX finds {there}; use one of these") from None
-
-
-def own_copy(x: Any) -> Array:
-    """Copy what torch lends through dlpack, on its device.
-
-    The copy has been made when this returns: torch may then use the memory again. dlpack shares
-    memory, and ``from_dlpack(copy=True)`` does so too.
-    """
-    return jnp.array(jnp.from_dlpack(x.detach().contiguous()), copy=True).block_until_ready()
-
-
 @lru_cache(maxsize=1)
 def warn_of_preallocation(device: Any) -> None:
     """Say once that JAX has taken memory that torch will miss."""
@@ -151,9 +143,3 @@ def compiled(
     """One compilation for each function, options and shape; jit itself keeps them."""
     with jax.default_matmul_precision("highest"):
         return fn(*arrays, ops=ops, **dict(options))
-
-
-@partial(jax.jit, donate_argnums=0)
-def write_in_place(out: Array, block: Array, row: int, column: int) -> Array:
-    """Give ``out`` with ``block`` at (row, column), in the memory of ``out``."""
-    return lax.dynamic_update_slice(out, block, (row, column))

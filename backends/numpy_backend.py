@@ -14,8 +14,9 @@ import array_api_compat.numpy
 import numpy as np
 
 from gsnn_edges._typing import Array
-from gsnn_edges.backends.generic_backend import GenericBackend, host_only
+from gsnn_edges.backends.generic_backend import GenericBackend
 from gsnn_edges.backends.layout import aligned, contiguous, keep_freed_memory
+from gsnn_edges.backends.paths import host_only
 from gsnn_edges.backends.sorting import sort_rows
 from gsnn_edges.backends.threads import fair_share, spread
 from gsnn_edges.backends.windows import windows

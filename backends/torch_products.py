@@ -77,7 +77,8 @@ def own_setting(library: str) -> str:
     """Give what was set for a library's products by name; "none" where a wider setting is followed.
 
     torch tells the setting that is at work, whoever made it, and to set that by name would tie
-    products to it for ever. So the wider ones are changed for a moment: of all, then of the library.
+    products to it for ever. So the wider ones are changed for a moment: that of all libraries, then
+    that of this one.
     """
     value = precision_of(library, "matmul")
     if value == "none":

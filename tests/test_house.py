@@ -72,6 +72,7 @@ IMPORTERS = {
         "training",
     },
     "jax": {
+        "backends.jax_arrays",
         "backends.jax_backend",
         "backends.jax_products",
         "bench",

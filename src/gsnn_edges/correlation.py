@@ -227,9 +227,14 @@ class Columns:
         engine, owner = self.ops.ranker(), backends.of(self.x)
         return engine.name != "numpy" and (engine.name, engine.device) != (owner.name, owner.device)
 
+    @property
+    def by_blocks(self) -> bool:
+        """Whether many columns at once would be copies beside those of the array."""
+        return self.moved or not self.ops.ranker().views()
+
     def rows(self, low: int, high: int) -> Array:
         """Standardized rows of the nodes ``low`` to ``high``."""
-        return self.standardized(self.x[:, low:high].T)
+        return self.standardized(backends.of(self.x).columns_as_rows(self.x, low, high))
 
     def standardized(self, columns: Array) -> Array:
         """Standardized rows of some columns, which are moved if need be."""
@@ -333,8 +338,8 @@ class Kernel:
             del products
 
     def resident(self, targets: Columns, left: int, right: int, row_chunk: int) -> Array:
-        """Standardized rows of some targets; from elsewhere they come by blocks, as sources do."""
-        if not targets.moved:
+        """Standardized rows of some targets; what is copied comes by blocks, as sources do."""
+        if not targets.by_blocks:
             return targets.rows(left, right)
         shape = (right - left) * targets.width, targets.observations
         rows = self.ops.empty(shape, getattr(self.ops.xp, self.precision))

@@ -21,6 +21,16 @@ def block(length=500):
     return np.ascontiguousarray(matrix(*kinds(length)).T)
 
 
+@pytest.mark.parametrize(("low", "high"), [(0, 30), (3, 9), (29, 30), (4, 4)])
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+def test_columns_become_rows(ops, library, low, high, dtype):
+    x = np.arange(600).reshape(20, 30).astype(dtype)
+    found = ops.columns_as_rows(library.array(x), low, high)
+    # Of this library, or what ranks its arrays.
+    assert backends.of(found).name in (ops.name, ops.ranker().name)
+    np.testing.assert_array_equal(np.asarray(found), x[:, low:high].T)
+
+
 @pytest.mark.parametrize("length", [1, 2, 500])
 def test_sort_rows_is_the_stable_argsort(ops, library, length):
     x = block(length)

@@ -89,13 +89,6 @@ def test_nothing_is_compiled_again_for_a_second_call_or_a_last_chunk(path, monke
         jax.monitoring.unregister_event_duration_listener(count)
 
 
-@pytest.mark.parametrize("x", [torch.randn(20, 30), torch.randn(20, 30)[:, 5:9]])
-def test_an_owned_copy_of_a_tensor_is_nobody_elses(x):
-    copy = jax_backend.own_copy(x)
-    assert copy.unsafe_buffer_pointer() != x.data_ptr()
-    np.testing.assert_array_equal(copy, x.numpy())
-
-
 def test_memory_taken_ahead_is_told_once():
     class Card:
         def memory_stats(self):
@@ -118,6 +111,54 @@ def test_a_device_feeds_patiently_and_traced_values_not_at_all():
 def test_the_host_of_a_device_is_the_cpu():
     assert OPS.host().device == jax.devices("cpu")[0]
     assert JaxBackend(device=None).host().device is None
+
+
+def test_parts_of_an_array_are_views_of_the_host_or_one_copy(monkeypatch):
+    x = jnp.arange(12.0).reshape(3, 4)
+    rows = OPS.columns_as_rows(x, 1, 3)
+    assert rows.base is not None
+    assert not rows.flags.writeable
+    assert not OPS.views()
+    assert JaxBackend(device=None).views()
+    half = OPS.columns_as_rows(x.astype(jnp.bfloat16), 1, 3)
+    assert half.dtype == jnp.bfloat16
+    monkeypatch.setenv("GSNN_EDGES_PATH", "device")
+    for found in (rows, half, OPS.columns_as_rows(x, 1, 3)):
+        np.testing.assert_array_equal(np.asarray(found).astype(float), [[1, 5, 9], [2, 6, 10]])
+
+
+def held(monkeypatch):
+    """Bytes of all arrays that JAX holds, whenever a compiled step begins or has ended."""
+    seen = []
+    run = jax_backend.compiled
+
+    def look():
+        seen.append(sum(x.nbytes for x in jax.live_arrays()))
+
+    def watched(*given):
+        look()
+        made = run(*given)
+        look()
+        return made
+
+    monkeypatch.setattr(jax_backend, "compiled", watched)
+    return seen
+
+
+@pytest.mark.parametrize("method", ["spearman", "pearson"])
+def test_inputs_on_a_device_are_copied_by_blocks_alone(method, monkeypatch):
+    monkeypatch.setenv("GSNN_EDGES_PATH", "device")
+    # The second holds as many targets as the first, and no copy of them all.
+    a, g = (
+        jnp.asarray(np.random.default_rng(s).standard_normal((4000, n), np.float32))
+        for s, n in ((0, 20), (1, 400))
+    )
+    before, chunk = sum(x.nbytes for x in jax.live_arrays()), 20
+    seen = held(monkeypatch)
+    found = cross_correlation(a, g, method=method, row_chunk=chunk)
+    block = 4 * 4000 * chunk
+    # The standardized targets, and some blocks: as they were, as rows, ranked, and written.
+    assert max(seen) - before <= g.nbytes + found.nbytes + 6 * block
 
 
 def test_bfloat16_goes_to_numpy():
