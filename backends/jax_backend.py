@@ -1,10 +1,8 @@
 """JAX: ranks on the host for CPU arrays, compiled on the device for all others and under jit."""
 
-import os
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import jax
@@ -18,7 +16,11 @@ from gsnn_edges.backends.jax_arrays import columns_as_rows, find_device, own_cop
 from gsnn_edges.backends.jax_products import long_product
 from gsnn_edges.backends.numpy_backend import NumpyBackend
 from gsnn_edges.backends.paths import device_path_forced
-from gsnn_edges.backends.preallocation import preallocated, sentence
+from gsnn_edges.backends.preallocation import (
+    bytes_to_be_had,
+    card_bytes,
+    warn_of_preallocation,
+)
 from gsnn_edges.backends.transfers import Feed, PatientFeed
 
 
@@ -124,16 +126,9 @@ class JaxBackend(GenericBackend):
     def free_bytes(self) -> int | None:
         if self.device is None or self.device.platform == "cpu":
             return NumpyBackend().free_bytes()
-        stats = self.device.memory_stats() or {}
-        return stats["bytes_limit"] - stats["bytes_in_use"] if "bytes_limit" in stats else None
-
-
-@lru_cache(maxsize=1)
-def warn_of_preallocation(device: Any) -> None:
-    """Say once that JAX has taken memory that torch will miss."""
-    stats = device.memory_stats()
-    if preallocated(os.environ, stats):
-        warnings.warn(sentence(stats), stacklevel=2)
+        on_gpu = self.device.platform == "gpu"
+        card = card_bytes(self.device.local_hardware_id) if on_gpu else None
+        return bytes_to_be_had(self.device.memory_stats() or {}, card)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))

@@ -12,6 +12,7 @@ from gsnn_edges._typing import Array
 from gsnn_edges.backends.generic_backend import GenericBackend
 from gsnn_edges.backends.numpy_backend import NumpyBackend
 from gsnn_edges.backends.paths import device_path_forced
+from gsnn_edges.backends.preallocation import warn_of_preallocation
 from gsnn_edges.backends.splits import Split
 from gsnn_edges.backends.torch_products import (
     full_precision,
@@ -118,6 +119,7 @@ class TorchBackend(GenericBackend):
     def adopt_from(self, owner: GenericBackend, x: Array) -> Array:
         if owner.name != "jax" or not self.is_cuda() or owner.ranker().name == "numpy":
             return super().adopt_from(owner, x)
+        warn_of_preallocation(owner.device)
         return own_copy(x).to(self.device)
 
     def take_over(self, x: np.ndarray) -> Array:

@@ -1,5 +1,7 @@
 """What the JAX backend adds to the laws."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from libraries import require
@@ -89,17 +91,37 @@ def test_nothing_is_compiled_again_for_a_second_call_or_a_last_chunk(path, monke
         jax.monitoring.unregister_event_duration_listener(count)
 
 
-def test_memory_taken_ahead_is_told_once():
-    class Card:
-        def memory_stats(self):
-            return {"bytes_limit": 100, "pool_bytes": 100, "bytes_in_use": 1}
+class Gpu:
+    """A device of JAX, by its account."""
 
-    card = Card()
-    jax_backend.warn_of_preallocation.cache_clear()
-    with pytest.warns(UserWarning, match="JAX has set 100 bytes .* XLA_PYTHON_CLIENT_PREALLOCATE"):
-        jax_backend.warn_of_preallocation(card)
-    jax_backend.warn_of_preallocation(card)
-    jax_backend.warn_of_preallocation.cache_clear()
+    platform = "gpu"
+    local_hardware_id = 3
+
+    def __init__(self, **stats):
+        self.stats = stats
+
+    def memory_stats(self):
+        return self.stats
+
+
+def test_free_bytes_of_a_gpu_are_those_that_others_leave(monkeypatch):
+    ops = JaxBackend(device=Gpu(bytes_limit=75, pool_bytes=10, bytes_in_use=4))
+    monkeypatch.setattr(jax_backend, "card_bytes", {3: 20}.get)
+    assert ops.free_bytes() == 26
+    monkeypatch.setattr(jax_backend, "card_bytes", lambda number: None)
+    assert ops.free_bytes() == 71
+    assert JaxBackend(device=Gpu()).free_bytes() is None
+
+
+def test_tensors_that_come_to_a_gpu_are_told_what_jax_holds(monkeypatch):
+    told = []
+    monkeypatch.setattr(jax_backend, "warn_of_preallocation", told.append)
+    monkeypatch.setattr(jax_backend, "own_copy", lambda x: x)
+    monkeypatch.setattr(jax_backend.jax, "device_put", lambda x, device: x)
+    owner = SimpleNamespace(name="torch", device=torch.device("cuda", 0))
+    gpu = Gpu()
+    assert JaxBackend(device=gpu).adopt_from(owner, "tensor") == "tensor"
+    assert told == [gpu]
 
 
 def test_a_device_feeds_patiently_and_traced_values_not_at_all():

@@ -1,5 +1,7 @@
 """What the torch backend adds to the laws."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from libraries import require
@@ -80,6 +82,17 @@ def test_an_owned_copy_of_a_jax_array_is_nobody_elses():
     copy = torch_backend.own_copy(x)
     assert copy.data_ptr() != x.unsafe_buffer_pointer()
     np.testing.assert_array_equal(copy.numpy(), np.arange(12.0).reshape(3, 4))
+
+
+def test_jax_arrays_that_come_to_cuda_are_told_what_jax_holds(monkeypatch):
+    told, gpu = [], object()
+    monkeypatch.setattr(torch_backend, "warn_of_preallocation", told.append)
+    monkeypatch.setattr(torch_backend, "own_copy", lambda x: x)
+    monkeypatch.setattr(torch_backend.TorchBackend, "is_cuda", lambda self: True)
+    owner = SimpleNamespace(name="jax", device=gpu, ranker=lambda: SimpleNamespace(name="jax"))
+    x = torch.ones(2)
+    assert backends.load("torch").adopt_from(owner, x) is x
+    assert told == [gpu]
 
 
 def test_the_host_of_a_device_is_the_cpu():
