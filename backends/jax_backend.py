@@ -95,7 +95,7 @@ class JaxBackend(GenericBackend):
     def feed(self, move: Callable[[Array], Array]) -> Feed:
         return Feed(move) if self.device is None else PatientFeed(move, jax.block_until_ready)
 
-    def host(self) -> GenericBackend:
+    def host(self) -> Self:
         return self if self.device is None else replace(self, device=jax.devices("cpu")[0])
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:

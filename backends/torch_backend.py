@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from gsnn_edges._typing import Array
+from gsnn_edges.backends.drains import Drain, StagedDrain
 from gsnn_edges.backends.generic_backend import GenericBackend
 from gsnn_edges.backends.numpy_backend import NumpyBackend
 from gsnn_edges.backends.paths import device_path_forced
@@ -21,7 +22,7 @@ from gsnn_edges.backends.torch_products import (
     short_tensor,
     tensor_core_product,
 )
-from gsnn_edges.backends.torch_streams import CudaLanes, host_tensor
+from gsnn_edges.backends.torch_streams import CudaLanes, host_tensor, read_tensor
 from gsnn_edges.backends.transfers import Feed, StagedFeed
 
 
@@ -106,15 +107,21 @@ class TorchBackend(GenericBackend):
     def feed(self, move: Callable[[Array], Array]) -> Feed:
         return StagedFeed(move, CudaLanes(self.device)) if self.is_cuda() else Feed(move)
 
-    def host(self) -> GenericBackend:
+    def host(self) -> Self:
         return replace(self, device=torch.device("cpu"))
+
+    def drain(self, home: Any, move: Callable[[Array], Array]) -> Drain:
+        if self.is_cuda() and home is not self:
+            return StagedDrain(home.write, CudaLanes(self.device))
+        return super().drain(home, move)
 
     def is_cuda(self) -> bool:
         """Whether the device computes while the host goes on."""
         return bool(self.device.type == "cuda")
 
     def adopt(self, x: Array) -> Array:
-        return host_tensor(x).to(self.device)
+        # What is copied may be read from memory that nobody may write to.
+        return (read_tensor(x) if self.is_cuda() else host_tensor(x)).to(self.device)
 
     def adopt_from(self, owner: GenericBackend, x: Array) -> Array:
         if owner.name != "jax" or not self.is_cuda() or owner.ranker().name == "numpy":

@@ -316,12 +316,13 @@ class Kernel:
         shape = (sources.count, targets.count)
         home = self.ops.host() if chunks.leaves else self.ops
         out = home.empty(shape, getattr(home.xp, self.precision))
-        for left, right in windows(targets.count, chunks.targets):
-            blocks = self.column_blocks(left, right, sources, targets, chunks.sources)
-            for top, block in one_behind(blocks) if chunks.leaves else blocks:
-                out = home.write(out, backends.move(block, home), top, left)
-                del block
-        return out
+        with self.ops.drain(home, lambda block: backends.move(block, home)) as drain:
+            for left, right in windows(targets.count, chunks.targets):
+                blocks = self.column_blocks(left, right, sources, targets, chunks.sources)
+                for top, block in blocks:
+                    out = drain.put(out, block, top, left)
+                    del block
+            return drain.finish(out)
 
     # The standardized targets belong to a call of the next method, a chunk of sources to a step of
     # its loop: one is gone before the next is made.
@@ -352,14 +353,3 @@ class Kernel:
     def reduced(self, products: Array, sources: Columns, targets: Columns) -> Array:
         """Give one number for each pair of nodes; the rounding of a product may leave [-1, 1]."""
         return self.ops.xp.clip(products, -1, 1)
-
-
-def one_behind(blocks: Iterable[tuple[int, Array]]) -> Iterator[tuple[int, Array]]:
-    """Give each block when the next has been asked for: to wait for it leaves no device idle."""
-    last = None
-    for block in blocks:
-        if last is not None:
-            yield last
-        last = block
-    if last is not None:
-        yield last
