@@ -123,6 +123,11 @@ class JaxBackend(GenericBackend):
     def to_numpy(self, x: Array) -> np.ndarray:
         return np.asarray(x.astype(jnp.float32) if x.dtype == jnp.bfloat16 else x)
 
+    def multiprocessors(self) -> int | None:
+        # A TPU counts cores by this name.
+        on_gpu = self.device is not None and self.device.platform == "gpu"
+        return getattr(self.device, "core_count", None) if on_gpu else None
+
     def free_bytes(self) -> int | None:
         if self.device is None or self.device.platform == "cpu":
             return NumpyBackend().free_bytes()

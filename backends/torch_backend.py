@@ -137,6 +137,12 @@ class TorchBackend(GenericBackend):
         x = x.float() if x.dtype == torch.bfloat16 else x
         return np.asarray(x.detach().cpu())
 
+    def multiprocessors(self) -> int | None:
+        if not self.is_cuda():
+            return None
+        count: int = torch.cuda.get_device_properties(self.device).multi_processor_count
+        return count
+
     def free_bytes(self) -> int | None:
         if self.is_cuda():
             reserved = torch.cuda.memory_reserved(self.device)

@@ -78,3 +78,7 @@ class Traffic:
     def free_bytes(self) -> int | None:
         """Memory to be had on the device, or None where the library does not tell."""
         return None
+
+    def multiprocessors(self) -> int | None:
+        """How many parts of a product a GPU makes at a time, or None where nobody tells."""
+        return None

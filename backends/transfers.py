@@ -131,7 +131,7 @@ class StagedFeed(Feed):
         # Columns of a C-ordered matrix lie row by row, and are copied so.
         turned = self.lanes.turned(x)
         whole = x.T if turned else x
-        block, free = self.room(whole)
+        block, free = self.block_for(whole)
         for start, stop in parts(0, len(whole), rows_in_stage(whole)):
             self.sent = self.send(block[start:stop], whole[start:stop], free)
         self.lanes.join(self.sent)
@@ -155,8 +155,8 @@ class StagedFeed(Feed):
         self.stages.clear()
         self.blocks.clear()
 
-    def room(self, x: Array) -> tuple[Array, Any]:
-        """Give the room of the block before last, and the mark behind which it may be used."""
+    def block_for(self, x: Array) -> tuple[Array, Any]:
+        """Give the block before last to be filled anew, and the mark behind which it may be."""
         if len(self.blocks) == BLOCKS and fits(self.blocks[0][0], x):
             block, free = self.blocks.popleft()
         else:

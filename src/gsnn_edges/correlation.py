@@ -93,10 +93,10 @@ def cross_correlation(
 
     Peak memory on a CPU, inputs included: 2.2 times the bytes of ``a`` and ``g`` and 1.1 times
     those of the result. On another device, beyond inputs that lie there: the bytes of ``g`` in
-    float32, those of the result, 0.5 GB for ranking, and for sources 4% of the inputs (with short
-    products 25%), or 0.3 GB if that is more. Inputs on the host are copied there while it computes,
-    block by block. A result that would take more than a fifth of the memory that is free comes
-    back on the host, in the same library.
+    float32, those of the result, 0.5 GB for ranking, and for sources 4.2% of the inputs (of inputs
+    on the host 10%, with short products 25%), or 0.3 GB if that is more. Inputs on the host are
+    copied there while it computes, block by block. A result that would take more than a fifth of
+    the memory that is free comes back on the host, in the same library.
 
     On D devices each holds M Na / D and 3 M Ng / D standardized values, and Na Ng / D of W.
 

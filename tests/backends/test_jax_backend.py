@@ -113,6 +113,15 @@ def test_free_bytes_of_a_gpu_are_those_that_others_leave(monkeypatch):
     assert JaxBackend(device=Gpu()).free_bytes() is None
 
 
+def test_multiprocessors_are_those_of_a_gpu():
+    gpu, tpu = Gpu(), Gpu()
+    gpu.core_count = tpu.core_count = 132
+    tpu.platform = "tpu"
+    found = [JaxBackend(device=d).multiprocessors() for d in (gpu, tpu, Gpu(), None)]
+    assert found == [132, None, None, None]
+    assert OPS.multiprocessors() is None
+
+
 def test_tensors_that_come_to_a_gpu_are_told_what_jax_holds(monkeypatch):
     told = []
     monkeypatch.setattr(jax_backend, "warn_of_preallocation", told.append)

@@ -109,6 +109,15 @@ def test_cuda_stands_for_the_current_device():
     assert backends.load("torch", "cuda") == backends.of(torch.zeros(1, device="cuda"))
 
 
+def test_a_cpu_has_no_multiprocessors():
+    assert backends.load("torch").multiprocessors() is None
+
+
+@pytest.mark.gpu
+def test_a_card_has_multiprocessors():
+    assert backends.load("torch", "cuda").multiprocessors() > 0
+
+
 @pytest.mark.gpu
 def test_free_bytes_of_a_cuda_device():
     free, total = backends.load("torch", "cuda").free_bytes(), torch.cuda.mem_get_info()[1]
