@@ -13,7 +13,7 @@ from jax import lax
 from gsnn_edges._typing import Array
 from gsnn_edges.backends.generic_backend import GenericBackend
 from gsnn_edges.backends.jax_arrays import columns_as_rows, find_device, own_copy, write_in_place
-from gsnn_edges.backends.jax_products import long_product
+from gsnn_edges.backends.jax_products import CPU_LENGTH, DEVICE_LENGTH, long_product
 from gsnn_edges.backends.numpy_backend import NumpyBackend
 from gsnn_edges.backends.paths import device_path_forced
 from gsnn_edges.backends.preallocation import (
@@ -21,6 +21,7 @@ from gsnn_edges.backends.preallocation import (
     card_bytes,
     warn_of_preallocation,
 )
+from gsnn_edges.backends.splits import SPLITS
 from gsnn_edges.backends.transfers import Feed, PatientFeed
 
 
@@ -84,7 +85,14 @@ class JaxBackend(GenericBackend):
         return jnp.zeros((keys.shape[0], length), weights.dtype).at[row, keys].add(weights)
 
     def matmul(self, a: Array, b: Array) -> Array:
-        return long_product(a, b, self.product)
+        return long_product(a, b, self.product, self.product_length())
+
+    def product_length(self) -> int:
+        # Traced values lie, as a rule, on the default device.
+        platform = jax.default_backend() if self.device is None else self.device.platform
+        if platform == "cpu":
+            return CPU_LENGTH
+        return SPLITS[self.product].length if self.product in SPLITS else DEVICE_LENGTH
 
     def call(self, fn: Callable[..., Array], *arrays: Array, **options: Any) -> Array:
         return compiled(fn, self, tuple(sorted(options.items())), *arrays)

@@ -14,7 +14,7 @@ from gsnn_edges.backends.generic_backend import GenericBackend
 from gsnn_edges.backends.numpy_backend import NumpyBackend
 from gsnn_edges.backends.paths import device_path_forced
 from gsnn_edges.backends.preallocation import warn_of_preallocation
-from gsnn_edges.backends.splits import Split
+from gsnn_edges.backends.splits import SPLITS, Split
 from gsnn_edges.backends.torch_products import (
     full_precision,
     has_onednn,
@@ -94,6 +94,8 @@ class TorchBackend(GenericBackend):
         return short_tensor(x, split)
 
     def product_length(self) -> int:
+        if self.is_cuda() and self.product in SPLITS:
+            return SPLITS[self.product].length
         return 256 if self.uses_onednn() else super().product_length()
 
     def uses_onednn(self) -> bool:

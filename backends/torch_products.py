@@ -28,10 +28,10 @@ def short_tensor(x: Tensor, split: Split) -> Tensor:
 def tensor_core_product(total: Tensor | None, a: Tensor, b: Tensor, split: Split) -> Tensor:
     """Give ``total + a @ b.T`` in float32, of operands that `short_tensor` gave, on CUDA."""
     if split.kind == "bf16":
-        # bfloat16 operands, but sums and result in float32.
-        if total is None:
-            return torch.mm(a, b.T, out_dtype=torch.float32)
-        return torch.addmm(total, a, b.T, out_dtype=torch.float32, out=total)
+        # bfloat16 operands, but sums and result in float32. `addmm` would spare the sum, but not
+        # every torch that is supported gives it both `out` and `out_dtype`.
+        product = torch.mm(a, b.T, out_dtype=torch.float32)
+        return product if total is None else total.add_(product)
     with products_in(a.device.type, "tf32"):
         return a @ b.T if total is None else total.addmm_(a, b.T)
 

@@ -122,6 +122,21 @@ def test_multiprocessors_are_those_of_a_gpu():
     assert OPS.multiprocessors() is None
 
 
+@pytest.mark.parametrize(
+    ("platform", "product", "length"),
+    [
+        ("cpu", "float32", 256),
+        ("gpu", "float32", 2048),
+        ("gpu", "tf32x3", 256),
+        ("cpu", "tf32", 256),
+    ],
+)
+def test_stretches_are_longer_where_a_device_rounds(platform, product, length):
+    device = Gpu()
+    device.platform = platform
+    assert JaxBackend(device=device, product=product).product_length() == length
+
+
 def test_tensors_that_come_to_a_gpu_are_told_what_jax_holds(monkeypatch):
     told = []
     monkeypatch.setattr(jax_backend, "warn_of_preallocation", told.append)

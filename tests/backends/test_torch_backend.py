@@ -1,5 +1,6 @@
 """What the torch backend adds to the laws."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -107,6 +108,13 @@ def test_a_cpu_feeds_without_stages():
 @pytest.mark.gpu
 def test_cuda_stands_for_the_current_device():
     assert backends.load("torch", "cuda") == backends.of(torch.zeros(1, device="cuda"))
+
+
+@pytest.mark.parametrize(("product", "length"), [("float32", 2048), ("tf32x3", 256), ("tf32", 512)])
+def test_stretches_of_short_products_are_short_on_cuda(product, length, monkeypatch):
+    monkeypatch.setattr(torch_backend.TorchBackend, "is_cuda", lambda self: True)
+    monkeypatch.setattr(torch_backend.TorchBackend, "uses_onednn", lambda self: False)
+    assert replace(backends.load("torch"), product=product).product_length() == length
 
 
 def test_a_cpu_has_no_multiprocessors():
