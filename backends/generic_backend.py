@@ -63,12 +63,12 @@ class GenericBackend(Traffic):
         order = self.xp.argsort(x, axis=1, stable=True)
         return self.xp.take_along_axis(x, order, axis=1), order
 
-    def run_bounds(self, first: Array) -> tuple[Array, Array]:
-        """Bounds ``(start, stop)``, half-open, of the run that each element of a row is in.
+    def run_bounds(self, keys: Array) -> tuple[Array, Array]:
+        """Bounds ``(start, stop)``, half-open, of the run of equal keys that each element is in.
 
-        ``first`` is true where a run begins; ``first[:, 0]`` is true.
+        The keys of a row rise, as `sort_rows` gives them.
         """
-        return run_bounds(first, self.xp, self.device)
+        return run_bounds(keys, self.xp, self.device)
 
     def scatter_rows(self, order: Array, values: Array) -> Array:
         """``out[r, order[r, k]] = values[r, k]``, where each ``order[r]`` is a permutation."""

@@ -14,6 +14,7 @@ from gsnn_edges._typing import Array
 from gsnn_edges.backends.generic_backend import GenericBackend
 from gsnn_edges.backends.jax_arrays import columns_as_rows, find_device, own_copy, write_in_place
 from gsnn_edges.backends.jax_products import CPU_LENGTH, DEVICE_LENGTH, long_product
+from gsnn_edges.backends.keys import first_of_runs
 from gsnn_edges.backends.numpy_backend import NumpyBackend
 from gsnn_edges.backends.paths import device_path_forced
 from gsnn_edges.backends.preallocation import (
@@ -68,8 +69,8 @@ class JaxBackend(GenericBackend):
         keys, order = lax.sort((x, position), dimension=1, is_stable=True, num_keys=1)
         return keys, order
 
-    def run_bounds(self, first: Array) -> tuple[Array, Array]:
-        length = first.shape[1]
+    def run_bounds(self, keys: Array) -> tuple[Array, Array]:
+        first, length = first_of_runs(keys, jnp), keys.shape[1]
         position = lax.broadcasted_iota(jnp.int32, first.shape, 1)
         start = lax.cummax(jnp.where(first, position, 0), axis=1)
         last = jnp.pad(first[:, 1:], ((0, 0), (0, 1)), constant_values=True)

@@ -46,7 +46,10 @@ class NumpyBackend(GenericBackend):
     def sort_rows(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return sort_rows(x)
 
-    def run_bounds(self, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def run_bounds(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        first: Any = np.empty(keys.shape, bool)
+        first[:, :1] = True
+        np.not_equal(keys[:, 1:], keys[:, :-1], out=first[:, 1:])
         starts = np.flatnonzero(first)
         stops = np.append(starts[1:], first.size)
         # Both bounds in one int64: spreading runs over their members is what costs here.

@@ -11,6 +11,7 @@ import torch
 from gsnn_edges._typing import Array
 from gsnn_edges.backends.drains import Drain, StagedDrain
 from gsnn_edges.backends.generic_backend import GenericBackend
+from gsnn_edges.backends.keys import first_of_runs
 from gsnn_edges.backends.numpy_backend import NumpyBackend
 from gsnn_edges.backends.paths import device_path_forced
 from gsnn_edges.backends.preallocation import warn_of_preallocation
@@ -24,6 +25,9 @@ from gsnn_edges.backends.torch_products import (
 )
 from gsnn_edges.backends.torch_streams import CudaLanes, host_tensor, read_tensor
 from gsnn_edges.backends.transfers import Feed, StagedFeed
+
+# What torch sorts, and does not search in.
+UNSEARCHED = (torch.bool, torch.uint16, torch.uint32, torch.uint64)
 
 
 @dataclass(frozen=True)
@@ -58,15 +62,14 @@ class TorchBackend(GenericBackend):
         return NumpyBackend() if on_host else self
 
     def sort_rows(self, x: Array) -> tuple[Array, Array]:
-        return torch.sort(x, dim=1, stable=True)
+        # Columns of a C-ordered array would be sorted, and left, in their order.
+        return torch.sort(x.contiguous(), dim=1, stable=True)
 
-    def run_bounds(self, first: Array) -> tuple[Array, Array]:
-        length = first.shape[1]
-        position = torch.arange(length, dtype=torch.int32, device=first.device)
-        start = torch.cummax(torch.where(first, position, 0), dim=1).values
-        last = torch.cat([first[:, 1:], first.new_ones((len(first), 1))], dim=1)
-        stop = torch.where(last, position + 1, length).flip(1)
-        return start, torch.cummin(stop, dim=1).values.flip(1)
+    def run_bounds(self, keys: Array) -> tuple[Array, Array]:
+        if keys.dtype in UNSEARCHED:
+            keys = first_of_runs(keys, self.xp).cumsum(1, dtype=torch.int32)
+        start = torch.searchsorted(keys, keys, out_int32=True)
+        return start, torch.searchsorted(keys, keys, out_int32=True, right=True)
 
     def scatter_rows(self, order: Array, values: Array) -> Array:
         return torch.empty_like(values).scatter_(1, order, values)

@@ -32,18 +32,33 @@ def test_sort_rows_is_the_stable_argsort(ops, library, length):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.9, 1.0])
-def test_run_bounds_hold_each_element(ops, library, share):
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+def test_run_bounds_hold_each_element(ops, library, share, dtype):
     first = np.random.default_rng(0).random((4, 300)) < share
-    first[:, 0] = True
-    start, stop = (ops.to_numpy(bound) for bound in ops.run_bounds(library.array(first)))
-    expected = GENERIC.run_bounds(first)
+    keys = (np.cumsum(first, axis=1) - 7).astype(dtype)
+    keys[:, :2] = keys[:, 1:2]
+    start, stop = (ops.to_numpy(bound) for bound in ops.run_bounds(library.array(keys)))
+    expected = GENERIC.run_bounds(keys)
     np.testing.assert_array_equal(start, expected[0])
     np.testing.assert_array_equal(stop, expected[1])
 
 
+@pytest.mark.parametrize("length", [1, 2, 500])
+def test_run_bounds_of_sorted_values_are_those_of_numpy(ops, library, length):
+    x = block(length)
+    keys, _ = ops.sort_rows(library.array(x))
+    start, stop = (ops.to_numpy(bound) for bound in ops.run_bounds(keys))
+    ordered = np.sort(x, axis=1)
+    for row in range(len(x)):
+        np.testing.assert_array_equal(start[row], np.searchsorted(ordered[row], ordered[row]))
+        np.testing.assert_array_equal(
+            stop[row], np.searchsorted(ordered[row], ordered[row], side="right")
+        )
+
+
 def test_generic_run_bounds_equal_a_loop():
-    first = np.array([[True, False, True, True, False, False]])
-    start, stop = GENERIC.run_bounds(first)
+    keys = np.array([[1, 1, 2, 5, 5, 5]])
+    start, stop = GENERIC.run_bounds(keys)
     np.testing.assert_array_equal(start, [[0, 0, 2, 3, 3, 3]])
     np.testing.assert_array_equal(stop, [[2, 2, 3, 6, 6, 6]])
 

@@ -13,6 +13,9 @@ from gsnn_edges.bench.report import Row
 # Rows and lengths: blocks of 2**23 values, as they are ranked.
 SHAPES = ((27, 300_000), (83, 100_000), (838, 10_000))
 
+# The sort that ranks use may take 1.5 times as long as the other.
+OTHER_AT_LEAST = 0.67
+
 SORT, PACKED = "torch.sort with places", "torch.sort of keys packed with places, int64"
 JAX_SORT, JAX_KEYS = "lax.sort with places", "lax.sort of uint32 keys with places"
 
@@ -36,7 +39,7 @@ def sorts(bench: Bench, rows: int, length: int) -> list[Row]:
     paper = H200.moved(rows * length, SORT_BYTES)
     return [
         bench.moved(group.row(names[0]), paper),
-        bench.moved(group.versus(names[1], names[0]), paper),
+        bench.moved(group.versus(names[1], names[0], at_least=OTHER_AT_LEAST), paper),
     ]
 
 
