@@ -1,5 +1,6 @@
 """Every primitive in nothing but the Array API standard: the laws, and the oracle of the rest.
 
+What is no maths, how arrays come and go, is in `traffic`.
 Any compliant array runs on it (array-api-strict, CuPy, ...). A backend of its own is worth a
 file where the library does one of these faster, or not at all as the standard says it.
 """
@@ -11,13 +12,13 @@ from typing import Any, ClassVar, Self
 
 import array_api_compat
 import array_api_compat.numpy
-import numpy as np
 
 from gsnn_edges._typing import Array
 from gsnn_edges.backends.keys import run_bounds, sum_by_key
+from gsnn_edges.backends.paths import host_only
 from gsnn_edges.backends.splits import Split, add_stretch, shortened
 from gsnn_edges.backends.summation import sum_of_sums
-from gsnn_edges.backends.transfers import Feed
+from gsnn_edges.backends.traffic import Traffic
 from gsnn_edges.backends.windows import windows
 
 # A device holds about 64 bytes for each value that it ranks: 2**23 keep that to half a gigabyte.
@@ -25,7 +26,7 @@ BLOCK_ELEMENTS = 1 << 23
 
 
 @dataclass(frozen=True)
-class GenericBackend:
+class GenericBackend(Traffic):
     """The primitives over arrays of one namespace on one device.
 
     All matrices are (rows, length): sorted, ranked and multiplied along ``length``. What a
@@ -53,14 +54,6 @@ class GenericBackend:
         """Give the backend whose `map_rows` ranks fastest: NumPy's for arrays on a CPU."""
         return self
 
-    def concrete(self, x: Array) -> bool:
-        """Whether values can be looked at: false under ``jax.jit`` alone."""
-        return True
-
-    def spread(self, x: Array) -> bool:
-        """Whether an array lies on several devices, which is for JAX to say."""
-        return False
-
     def sort_rows(self, x: Array) -> tuple[Array, Array]:
         """Sort each row: ``(keys, order)``.
 
@@ -70,12 +63,12 @@ class GenericBackend:
         order = self.xp.argsort(x, axis=1, stable=True)
         return self.xp.take_along_axis(x, order, axis=1), order
 
-    def run_bounds(self, first: Array) -> tuple[Array, Array]:
-        """Bounds ``(start, stop)``, half-open, of the run that each element of a row is in.
+    def run_bounds(self, keys: Array) -> tuple[Array, Array]:
+        """Bounds ``(start, stop)``, half-open, of the run of equal keys that each element is in.
 
-        ``first`` is true where a run begins; ``first[:, 0]`` is true.
+        The keys of a row rise, as `sort_rows` gives them.
         """
-        return run_bounds(first, self.xp, self.device)
+        return run_bounds(keys, self.xp, self.device)
 
     def scatter_rows(self, order: Array, values: Array) -> Array:
         """``out[r, order[r, k]] = values[r, k]``, where each ``order[r]`` is a permutation."""
@@ -146,49 +139,3 @@ class GenericBackend:
         Products inside it have the dtype's full precision.
         """
         return fn(*arrays, ops=self, **options)
-
-    def feed(self, move: Callable[[Array], Array]) -> Feed:
-        """Give what brings blocks of another array here by ``move``, one ahead where it can."""
-        return Feed(move)
-
-    def host(self) -> "GenericBackend":
-        """Give this library's backend on the host, or this one where it knows no other."""
-        return self
-
-    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """Room for `write`."""
-        return self.xp.empty(shape, dtype=dtype, device=self.device)
-
-    def write(self, out: Array, block: Array, row: int, column: int) -> Array:
-        """``out`` with ``block`` at (row, column), in the same memory; ``out`` is used up."""
-        out[row : row + block.shape[0], column : column + block.shape[1]] = block
-        return out
-
-    def adopt(self, x: Array) -> Array:
-        """``x``, of NumPy or of this library, on this device.
-
-        A later write to ``x`` must not change a result that is still being computed.
-        """
-        return self.xp.asarray(x, device=self.device)
-
-    def adopt_from(self, owner: "GenericBackend", x: Array) -> Array:
-        """`adopt` for an array of another library, whose backend is ``owner``."""
-        return self.adopt(owner.to_numpy(x))
-
-    def take_over(self, x: np.ndarray) -> Array:
-        """`adopt` for a NumPy array that nobody else will write to: shared if it can be."""
-        return self.adopt(x)
-
-    def to_numpy(self, x: Array) -> np.ndarray:
-        """``x`` as a NumPy array, without a copy where it lies on the host."""
-        return np.from_dlpack(x)
-
-    def free_bytes(self) -> int | None:
-        """Memory to be had on the device, or None where the library does not tell."""
-        return None
-
-
-def host_only(device: Any) -> None:
-    """Reject any device but the host."""
-    if device is not None and str(device) not in ("cpu", "host"):
-        raise ValueError(f"device must be None or 'cpu' for this backend; got {device!r}")

@@ -1,10 +1,8 @@
 """JAX: ranks on the host for CPU arrays, compiled on the device for all others and under jit."""
 
-import os
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import jax
@@ -14,10 +12,17 @@ from jax import lax
 
 from gsnn_edges._typing import Array
 from gsnn_edges.backends.generic_backend import GenericBackend
-from gsnn_edges.backends.jax_products import long_product
+from gsnn_edges.backends.jax_arrays import columns_as_rows, find_device, own_copy, write_in_place
+from gsnn_edges.backends.jax_products import CPU_LENGTH, DEVICE_LENGTH, long_product
+from gsnn_edges.backends.keys import first_of_runs
 from gsnn_edges.backends.numpy_backend import NumpyBackend
 from gsnn_edges.backends.paths import device_path_forced
-from gsnn_edges.backends.preallocation import preallocated, sentence
+from gsnn_edges.backends.preallocation import (
+    bytes_to_be_had,
+    card_bytes,
+    warn_of_preallocation,
+)
+from gsnn_edges.backends.splits import SPLITS
 from gsnn_edges.backends.transfers import Feed, PatientFeed
 
 
@@ -49,13 +54,23 @@ class JaxBackend(GenericBackend):
     def spread(self, x: Array) -> bool:
         return self.concrete(x) and len(x.sharding.device_set) > 1
 
+    def views(self) -> bool:
+        return self.device is None  # traced, XLA decides what becomes of parts
+
+    def columns_as_rows(self, x: Array, low: int, high: int) -> Array:
+        if self.views() or self.spread(x):
+            return super().columns_as_rows(x, low, high)
+        if self.ranker() is not self and x.dtype != jnp.bfloat16:
+            return self.to_numpy(x)[:, low:high].T
+        return columns_as_rows(x, low, high - low)
+
     def sort_rows(self, x: Array) -> tuple[Array, Array]:
         position = lax.broadcasted_iota(jnp.int32, x.shape, 1)
         keys, order = lax.sort((x, position), dimension=1, is_stable=True, num_keys=1)
         return keys, order
 
-    def run_bounds(self, first: Array) -> tuple[Array, Array]:
-        length = first.shape[1]
+    def run_bounds(self, keys: Array) -> tuple[Array, Array]:
+        first, length = first_of_runs(keys, jnp), keys.shape[1]
         position = lax.broadcasted_iota(jnp.int32, first.shape, 1)
         start = lax.cummax(jnp.where(first, position, 0), axis=1)
         last = jnp.pad(first[:, 1:], ((0, 0), (0, 1)), constant_values=True)
@@ -71,7 +86,14 @@ class JaxBackend(GenericBackend):
         return jnp.zeros((keys.shape[0], length), weights.dtype).at[row, keys].add(weights)
 
     def matmul(self, a: Array, b: Array) -> Array:
-        return long_product(a, b, self.product)
+        return long_product(a, b, self.product, self.product_length())
+
+    def product_length(self) -> int:
+        # Traced values lie, as a rule, on the default device.
+        platform = jax.default_backend() if self.device is None else self.device.platform
+        if platform == "cpu":
+            return CPU_LENGTH
+        return SPLITS[self.product].length if self.product in SPLITS else DEVICE_LENGTH
 
     def call(self, fn: Callable[..., Array], *arrays: Array, **options: Any) -> Array:
         return compiled(fn, self, tuple(sorted(options.items())), *arrays)
@@ -82,7 +104,7 @@ class JaxBackend(GenericBackend):
     def feed(self, move: Callable[[Array], Array]) -> Feed:
         return Feed(move) if self.device is None else PatientFeed(move, jax.block_until_ready)
 
-    def host(self) -> GenericBackend:
+    def host(self) -> Self:
         return self if self.device is None else replace(self, device=jax.devices("cpu")[0])
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
@@ -110,38 +132,17 @@ class JaxBackend(GenericBackend):
     def to_numpy(self, x: Array) -> np.ndarray:
         return np.asarray(x.astype(jnp.float32) if x.dtype == jnp.bfloat16 else x)
 
+    def multiprocessors(self) -> int | None:
+        # A TPU counts cores by this name.
+        on_gpu = self.device is not None and self.device.platform == "gpu"
+        return getattr(self.device, "core_count", None) if on_gpu else None
+
     def free_bytes(self) -> int | None:
         if self.device is None or self.device.platform == "cpu":
             return NumpyBackend().free_bytes()
-        stats = self.device.memory_stats() or {}
-        return stats["bytes_limit"] - stats["bytes_in_use"] if "bytes_limit" in stats else None
-
-
-def find_device(name: str) -> Any:
-    """Find a JAX device by platform and number, as "cpu" or "cuda:1"."""
-    platform, _, number = name.replace("cuda", "gpu").partition(":")
-    try:
-        return jax.devices(platform)[int(number or 0)]
-    except (RuntimeError, IndexError, ValueError):
-        there = ", ".join(f"{d.platform}:{d.id}" for d in jax.devices())
-        raise ValueError(f"device={name!r}: JAX finds {there}; use one of these") from None
-
-
-def own_copy(x: Any) -> Array:
-    """Copy what torch lends through dlpack, on its device.
-
-    The copy has been made when this returns: torch may then use the memory again. dlpack shares
-    memory, and ``from_dlpack(copy=True)`` does so too.
-    """
-    return jnp.array(jnp.from_dlpack(x.detach().contiguous()), copy=True).block_until_ready()
-
-
-@lru_cache(maxsize=1)
-def warn_of_preallocation(device: Any) -> None:
-    """Say once that JAX has taken memory that torch will miss."""
-    stats = device.memory_stats()
-    if preallocated(os.environ, stats):
-        warnings.warn(sentence(stats), stacklevel=2)
+        on_gpu = self.device.platform == "gpu"
+        card = card_bytes(self.device.local_hardware_id) if on_gpu else None
+        return bytes_to_be_had(self.device.memory_stats() or {}, card)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
@@ -151,9 +152,3 @@ def compiled(
     """One compilation for each function, options and shape; jit itself keeps them."""
     with jax.default_matmul_precision("highest"):
         return fn(*arrays, ops=ops, **dict(options))
-
-
-@partial(jax.jit, donate_argnums=0)
-def write_in_place(out: Array, block: Array, row: int, column: int) -> Array:
-    """Give ``out`` with ``block`` at (row, column), in the memory of ``out``."""
-    return lax.dynamic_update_slice(out, block, (row, column))

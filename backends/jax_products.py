@@ -10,28 +10,35 @@ from gsnn_edges._typing import Array
 from gsnn_edges.backends.splits import SPLITS, Split, factors
 from gsnn_edges.backends.summation import GROUP
 
-# Products that XLA may add up in one go; see `GenericBackend.matmul`.
-PRODUCT_LENGTH = 256
+# Products that XLA may add up in one go, on a CPU and elsewhere; see `GenericBackend.matmul`.
+CPU_LENGTH, DEVICE_LENGTH = 256, 2048
 FLOAT32_EXPONENT = 8
 
 
-@partial(jax.jit, static_argnames="product")
-def long_product(a: Array, b: Array, product: str = "float32") -> Array:
-    """Give ``a @ b.T`` as a sum of sums, by loops: unrolled, it would be compiled for minutes."""
+@partial(jax.jit, static_argnames=("product", "limit"))
+def long_product(a: Array, b: Array, product: str = "float32", limit: int = CPU_LENGTH) -> Array:
+    """Give ``a @ b.T`` as a sum of sums, by loops: unrolled, it would be compiled for minutes.
+
+    All bounds are known when it is compiled: else XLA asks a GPU before each stretch whether it is
+    the last.
+    """
     length = a.shape[1]
-    count = max(1, -(-length // PRODUCT_LENGTH))
-    size = length // count
+    size = max(1, min(limit, length))
+    count = length // size
 
     def add(place: Array, total: Array) -> Array:
         stretches = (lax.dynamic_slice_in_dim(x, place * size, size, axis=1) for x in (a, b))
         return total + stretch_product(*stretches, product=product)
 
-    def add_group(place: Array, total: Array) -> Array:
-        stop = jnp.minimum((place + 1) * GROUP, count)
-        return total + lax.fori_loop(place * GROUP, stop, add, jnp.zeros_like(total))
+    def add_group(number: Array, total: Array) -> Array:
+        first, none = number * GROUP, jnp.zeros_like(total)
+        return total + lax.fori_loop(0, GROUP, lambda k, group: add(first + k, group), none)
 
-    rest = stretch_product(a[:, count * size :], b[:, count * size :], product=product)
-    return lax.fori_loop(0, -(-count // GROUP), add_group, rest)
+    # What is left of a stretch, then of a group, then whole groups.
+    total = stretch_product(a[:, count * size :], b[:, count * size :], product=product)
+    whole = count // GROUP
+    total = lax.fori_loop(0, count % GROUP, lambda k, sums: add(whole * GROUP + k, sums), total)
+    return lax.fori_loop(0, whole, add_group, total)
 
 
 def stretch_product(a: Array, b: Array, *, product: str) -> Array:

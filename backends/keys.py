@@ -5,9 +5,14 @@ from typing import Any
 from gsnn_edges._typing import Array
 
 
-def run_bounds(first: Array, xp: Any, device: Any) -> tuple[Array, Array]:
-    """Find the runs that begin where ``first`` (rows, length) is true: `Backend.run_bounds`."""
-    length = first.shape[1]
+def first_of_runs(keys: Array, xp: Any) -> Array:
+    """Mark where runs of equal keys begin in each row, (rows, length)."""
+    return xp.concat([keys[:, :1] == keys[:, :1], keys[:, 1:] != keys[:, :-1]], axis=1)
+
+
+def run_bounds(keys: Array, xp: Any, device: Any) -> tuple[Array, Array]:
+    """Find the runs of equal keys in each row, (rows, length): `Backend.run_bounds`."""
+    first, length = first_of_runs(keys, xp), keys.shape[1]
     position = xp.arange(length, device=device)[None, :]
     starts = xp.sort(xp.where(first, position, length), axis=1)
     end = xp.full((first.shape[0], 1), length, dtype=starts.dtype, device=device)

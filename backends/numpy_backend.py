@@ -14,8 +14,9 @@ import array_api_compat.numpy
 import numpy as np
 
 from gsnn_edges._typing import Array
-from gsnn_edges.backends.generic_backend import GenericBackend, host_only
+from gsnn_edges.backends.generic_backend import GenericBackend
 from gsnn_edges.backends.layout import aligned, contiguous, keep_freed_memory
+from gsnn_edges.backends.paths import host_only
 from gsnn_edges.backends.sorting import sort_rows
 from gsnn_edges.backends.threads import fair_share, spread
 from gsnn_edges.backends.windows import windows
@@ -45,7 +46,10 @@ class NumpyBackend(GenericBackend):
     def sort_rows(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return sort_rows(x)
 
-    def run_bounds(self, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def run_bounds(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        first: Any = np.empty(keys.shape, bool)
+        first[:, :1] = True
+        np.not_equal(keys[:, 1:], keys[:, :-1], out=first[:, 1:])
         starts = np.flatnonzero(first)
         stops = np.append(starts[1:], first.size)
         # Both bounds in one int64: spreading runs over their members is what costs here.

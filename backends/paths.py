@@ -1,6 +1,7 @@
-"""Which way arrays of a CPU are ranked."""
+"""Which way arrays of a CPU are ranked, and which device they are asked for on."""
 
 import os
+from typing import Any
 
 VARIABLE = "GSNN_EDGES_PATH"
 
@@ -14,3 +15,9 @@ def device_path_forced() -> bool:
     if value not in ("auto", "device"):
         raise ValueError(f"{VARIABLE} must be 'auto' or 'device'; got {value!r}")
     return value == "device"
+
+
+def host_only(device: Any) -> None:
+    """Reject any device but the host."""
+    if device is not None and str(device) not in ("cpu", "host"):
+        raise ValueError(f"device must be None or 'cpu' for this backend; got {device!r}")

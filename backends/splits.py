@@ -25,17 +25,21 @@ class Split:
         Of its mantissa, the leading one included.
     parts : {1, 2}
         The high part alone, or both.
+    length : int
+        How many products tensor cores may add up in one go. They cut their running sums off where
+        others round them, which adds up where all products have one sign: beside a row itself.
     """
 
     kind: str
     bits: int
     parts: int
+    length: int
 
 
 SPLITS = {
-    "tf32x3": Split("tf32", 11, 2),
-    "bf16x3": Split("bf16", 8, 2),
-    "tf32": Split("tf32", 11, 1),
+    "tf32x3": Split("tf32", 11, 2, 256),
+    "bf16x3": Split("bf16", 8, 2, 512),
+    "tf32": Split("tf32", 11, 1, 512),
 }
 
 Shorten = Callable[[Array, Split], Array]

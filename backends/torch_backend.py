@@ -9,10 +9,13 @@ import numpy as np
 import torch
 
 from gsnn_edges._typing import Array
+from gsnn_edges.backends.drains import Drain, StagedDrain
 from gsnn_edges.backends.generic_backend import GenericBackend
+from gsnn_edges.backends.keys import first_of_runs
 from gsnn_edges.backends.numpy_backend import NumpyBackend
 from gsnn_edges.backends.paths import device_path_forced
-from gsnn_edges.backends.splits import Split
+from gsnn_edges.backends.preallocation import warn_of_preallocation
+from gsnn_edges.backends.splits import SPLITS, Split
 from gsnn_edges.backends.torch_products import (
     full_precision,
     has_onednn,
@@ -20,8 +23,11 @@ from gsnn_edges.backends.torch_products import (
     short_tensor,
     tensor_core_product,
 )
-from gsnn_edges.backends.torch_streams import CudaLanes, host_tensor
+from gsnn_edges.backends.torch_streams import CudaLanes, host_tensor, read_tensor
 from gsnn_edges.backends.transfers import Feed, StagedFeed
+
+# What torch sorts, and does not search in.
+UNSEARCHED = (torch.bool, torch.uint16, torch.uint32, torch.uint64)
 
 
 @dataclass(frozen=True)
@@ -56,15 +62,14 @@ class TorchBackend(GenericBackend):
         return NumpyBackend() if on_host else self
 
     def sort_rows(self, x: Array) -> tuple[Array, Array]:
-        return torch.sort(x, dim=1, stable=True)
+        # Columns of a C-ordered array would be sorted, and left, in their order.
+        return torch.sort(x.contiguous(), dim=1, stable=True)
 
-    def run_bounds(self, first: Array) -> tuple[Array, Array]:
-        length = first.shape[1]
-        position = torch.arange(length, dtype=torch.int32, device=first.device)
-        start = torch.cummax(torch.where(first, position, 0), dim=1).values
-        last = torch.cat([first[:, 1:], first.new_ones((len(first), 1))], dim=1)
-        stop = torch.where(last, position + 1, length).flip(1)
-        return start, torch.cummin(stop, dim=1).values.flip(1)
+    def run_bounds(self, keys: Array) -> tuple[Array, Array]:
+        if keys.dtype in UNSEARCHED:
+            keys = first_of_runs(keys, self.xp).cumsum(1, dtype=torch.int32)
+        start = torch.searchsorted(keys, keys, out_int32=True)
+        return start, torch.searchsorted(keys, keys, out_int32=True, right=True)
 
     def scatter_rows(self, order: Array, values: Array) -> Array:
         return torch.empty_like(values).scatter_(1, order, values)
@@ -96,6 +101,8 @@ class TorchBackend(GenericBackend):
         return short_tensor(x, split)
 
     def product_length(self) -> int:
+        if self.is_cuda() and self.product in SPLITS:
+            return SPLITS[self.product].length
         return 256 if self.uses_onednn() else super().product_length()
 
     def uses_onednn(self) -> bool:
@@ -109,19 +116,26 @@ class TorchBackend(GenericBackend):
     def feed(self, move: Callable[[Array], Array]) -> Feed:
         return StagedFeed(move, CudaLanes(self.device)) if self.is_cuda() else Feed(move)
 
-    def host(self) -> GenericBackend:
+    def host(self) -> Self:
         return replace(self, device=torch.device("cpu"))
+
+    def drain(self, home: Any, move: Callable[[Array], Array]) -> Drain:
+        if self.is_cuda() and home is not self:
+            return StagedDrain(home.write, CudaLanes(self.device))
+        return super().drain(home, move)
 
     def is_cuda(self) -> bool:
         """Whether the device computes while the host goes on."""
         return bool(self.device.type == "cuda")
 
     def adopt(self, x: Array) -> Array:
-        return host_tensor(x).to(self.device)
+        # What is copied may be read from memory that nobody may write to.
+        return (read_tensor(x) if self.is_cuda() else host_tensor(x)).to(self.device)
 
     def adopt_from(self, owner: GenericBackend, x: Array) -> Array:
         if owner.name != "jax" or not self.is_cuda() or owner.ranker().name == "numpy":
             return super().adopt_from(owner, x)
+        warn_of_preallocation(owner.device)
         return own_copy(x).to(self.device)
 
     def take_over(self, x: np.ndarray) -> Array:
@@ -131,6 +145,12 @@ class TorchBackend(GenericBackend):
         # NumPy has no bfloat16; float32 holds its values.
         x = x.float() if x.dtype == torch.bfloat16 else x
         return np.asarray(x.detach().cpu())
+
+    def multiprocessors(self) -> int | None:
+        if not self.is_cuda():
+            return None
+        count: int = torch.cuda.get_device_properties(self.device).multi_processor_count
+        return count
 
     def free_bytes(self) -> int | None:
         if self.is_cuda():

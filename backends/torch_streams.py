@@ -1,4 +1,4 @@
-"""Copies to a CUDA device beside its work, by a stream of their own."""
+"""Copies to and from a CUDA device beside its work, by streams of their own."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,13 +10,15 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class CudaLanes:
-    """The lanes of a CUDA device: the current stream computes, another one copies."""
+    """The lanes of a CUDA device: the current stream computes, others copy, there and back."""
 
     device: torch.device
     copying: Any = field(init=False)
+    leaving: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "copying", torch.cuda.Stream(self.device))  # type: ignore[no-untyped-call]
+        for lane in ("copying", "leaving"):
+            object.__setattr__(self, lane, torch.cuda.Stream(self.device))  # type: ignore[no-untyped-call]
 
     def on_host(self, x: Any) -> bool:
         """Whether torch can read an array in host memory."""
@@ -24,7 +26,7 @@ class CudaLanes:
 
     def host_view(self, x: Any) -> Tensor:
         """Give a tensor over the same memory."""
-        return host_tensor(x)
+        return read_tensor(x)
 
     def turned(self, x: Tensor) -> bool:
         """Whether columns lie nearer together than rows."""
@@ -53,6 +55,14 @@ class CudaLanes:
             target.copy_(source, non_blocking=True)
         return self.copying.record_event()
 
+    def fetch(self, stage: Tensor, x: Tensor, after: Any) -> tuple[Tensor, Any]:
+        """Copy to a buffer of the host behind a mark, on the stream for what leaves."""
+        part = stage[: x.numel()].view(x.shape)
+        self.leaving.wait_event(after)
+        with torch.cuda.stream(self.leaving):
+            part.copy_(x, non_blocking=True)
+        return part, self.leaving.record_event()
+
     def join(self, mark: Any) -> None:
         """Let the current stream wait."""
         torch.cuda.current_stream(self.device).wait_event(mark)
@@ -78,6 +88,25 @@ def host_tensor(x: Any) -> Tensor:
     # torch has neither read-only nor backwards views: such an array is copied.
     shared = x.flags.writeable and min(x.strides, default=0) >= 0
     return torch.from_numpy(x if shared else x.copy())
+
+
+def read_tensor(x: Any) -> Tensor:
+    """Give an array of the host as a tensor that is only read, over its memory if it is locked too.
+
+    A copy of a read-only matrix would turn it besides.
+    """
+    if isinstance(x, Tensor) or x.flags.writeable:
+        return host_tensor(x)
+    return host_tensor(np.asarray(Unlocked(x)))
+
+
+class Unlocked:
+    """An array that NumPy takes for one that may be written to."""
+
+    def __init__(self, x: np.ndarray) -> None:
+        self.x = x  # its memory must stay
+        facts = x.__array_interface__
+        self.__array_interface__ = {**facts, "data": (facts["data"][0], False)}
 
 
 def staged(stage: Tensor, x: Tensor) -> Tensor:

@@ -71,7 +71,7 @@ class PatientFeed(Feed):
 class Lanes(Protocol):
     """A device that copies in one lane and computes in another.
 
-    A mark is a place in a lane: all that was asked for there before.
+    A mark is a place in a lane: all that was asked for there before. Each lane keeps its order.
     """
 
     def on_host(self, x: Array) -> bool:
@@ -121,6 +121,7 @@ class StagedFeed(Feed):
         self.stages: deque[tuple[Array, Any]] = deque()
         self.blocks: deque[tuple[Array, Any]] = deque()
         self.reading: Any = None  # the end of the last copy straight from the caller's memory
+        self.sent: Any = None  # the end of the last copy of all
 
     def take(self, x: Array) -> Array:
         """Give a block on the device, which work asked for from now on will find there."""
@@ -130,10 +131,10 @@ class StagedFeed(Feed):
         # Columns of a C-ordered matrix lie row by row, and are copied so.
         turned = self.lanes.turned(x)
         whole = x.T if turned else x
-        block, free = self.room(whole)
+        block, free = self.block_for(whole)
         for start, stop in parts(0, len(whole), rows_in_stage(whole)):
-            done = self.send(block[start:stop], whole[start:stop], free)
-        self.lanes.join(done)
+            self.sent = self.send(block[start:stop], whole[start:stop], free)
+        self.lanes.join(self.sent)
         return block.T if turned else block
 
     def release(self, made: Array) -> None:
@@ -142,14 +143,20 @@ class StagedFeed(Feed):
             self.blocks[-1] = (self.blocks[-1][0], self.lanes.mark())
 
     def finish(self) -> None:
-        """Wait for copies straight from the caller's memory, and let all room go."""
+        """Wait for copies straight from the caller's memory, and let all room go.
+
+        Work asked for from now on, which may be given that room, begins behind the last copy: an
+        error may have come between a copy and the work that would have waited for it.
+        """
+        if self.sent is not None:
+            self.lanes.join(self.sent)
         if self.reading is not None:
             self.lanes.wait(self.reading)
         self.stages.clear()
         self.blocks.clear()
 
-    def room(self, x: Array) -> tuple[Array, Any]:
-        """Give the room of the block before last, and the mark behind which it may be used."""
+    def block_for(self, x: Array) -> tuple[Array, Any]:
+        """Give the block before last to be filled anew, and the mark behind which it may be."""
         if len(self.blocks) == BLOCKS and fits(self.blocks[0][0], x):
             block, free = self.blocks.popleft()
         else:

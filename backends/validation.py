@@ -39,11 +39,11 @@ def findings(ops: GenericBackend, seed: int = 0) -> Iterator[Finding]:
     x = rng.standard_normal((16, 5000)).astype(np.float32)
     x[:, rng.random(5000) < 0.4] = 0
     x[:, ::7] *= -1
-    first = np.concatenate([np.ones((16, 1), bool), rng.random((16, 4999)) < 0.3], axis=1)
+    keys = np.cumsum(rng.random((16, 5000)) < 0.3, axis=1).astype(np.float32)
     primitives: dict[str, Callable[[GenericBackend], Any]] = {
         "sort_rows is the stable argsort": lambda b: b.sort_rows(b.adopt(x))[1],
-        "run_bounds gives the start of each run": lambda b: b.run_bounds(b.adopt(first))[0],
-        "run_bounds gives the stop of each run": lambda b: b.run_bounds(b.adopt(first))[1],
+        "run_bounds gives the start of each run": lambda b: b.run_bounds(b.adopt(keys))[0],
+        "run_bounds gives the stop of each run": lambda b: b.run_bounds(b.adopt(keys))[1],
         "scatter_rows undoes the sort": lambda b: b.scatter_rows(
             b.sort_rows(b.adopt(x))[1], b.xp.sort(b.adopt(x), axis=1)
         ),

@@ -12,9 +12,11 @@ class LateLanes:
     for comes last of all, so that a wait that is missing gives wrong values.
     """
 
+    LANES = ("compute", "copy", "leave")
+
     def __init__(self, pinned=False):
-        self.steps = {"copy": [], "compute": []}
-        self.done = {"copy": 0, "compute": 0}
+        self.steps = {lane: [] for lane in self.LANES}
+        self.done = dict.fromkeys(self.LANES, 0)
         self.pinned = pinned
         self.stages = self.blocks = 0
 
@@ -58,6 +60,15 @@ class LateLanes:
 
         return self.put("copy", step)
 
+    def fetch(self, stage, x, after):
+        part = stage[: x.numel()].view(x.shape)
+
+        def step():
+            self.run(*after)
+            part.copy_(x)
+
+        return part, self.put("leave", step)
+
     def join(self, mark):
         self.put("compute", lambda: self.run(*mark))
 
@@ -68,7 +79,7 @@ class LateLanes:
         self.run(*mark)
 
     def finish(self):
-        for lane in ("compute", "copy"):
+        for lane in self.LANES:
             self.run(lane, len(self.steps[lane]))
 
 
@@ -79,3 +90,8 @@ class EagerLanes(LateLanes):
         mark = super().copy(target, source, after)
         self.run(*mark)
         return mark
+
+    def fetch(self, stage, x, after):
+        part, mark = super().fetch(stage, x, after)
+        self.run(*mark)
+        return part, mark

@@ -1,5 +1,7 @@
 """Chunks fit the memory that is free, and the caller's wish comes first."""
 
+import math
+import weakref
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -9,7 +11,8 @@ import pytest
 from gsnn_edges import backends, correlation, cross_correlation
 from gsnn_edges.backends.generic_backend import BLOCK_ELEMENTS
 from gsnn_edges.backends.numpy_backend import NumpyBackend
-from gsnn_edges.chunks import RANKING_BYTES, TILE, chunk_sizes, explain_memory
+from gsnn_edges.backends.windows import windows
+from gsnn_edges.chunks import RANKING_BYTES, TILE, Chunks, chunk_sizes, explain_memory, way_out
 
 
 @dataclass(frozen=True)
@@ -62,43 +65,81 @@ def test_targets_that_do_not_fit_come_in_chunks_and_change_nothing(monkeypatch):
 
 @dataclass(frozen=True)
 class Card(Small):
-    """A device of its own, that ranks by itself."""
+    """A device of its own, that ranks by itself; or one of a library whose parts are copies."""
 
     name: ClassVar[str] = "card"
+    processors: int | None = None
+    copies: bool = False
+
+    def multiprocessors(self):
+        return self.processors
+
+    def views(self):
+        return not self.copies
 
 
 GB = 10**9
 
 
-def held(chunks, shape):
+def held(chunks, shape, copies):
     """Bytes of standardized targets, chunk and ranking, and of the result if it stays."""
     observations, sources, targets = shape
     result = 0 if chunks.leaves else 4 * sources * targets
-    ranking = RANKING_BYTES * BLOCK_ELEMENTS
-    chunk = chunks.sources * chunks.source_bytes
-    return 4 * chunks.targets * observations + chunk + result + ranking
+    beside = 4 * chunks.targets * observations + result + RANKING_BYTES * BLOCK_ELEMENTS
+    assert chunks.beside == beside
+    # Rows, and three products with all targets: of a group, of all groups, clipped.
+    assert chunks.source_bytes == 4 * copies * observations + 3 * 4 * chunks.targets
+    return beside + chunks.sources * chunks.source_bytes
+
+
+# By library and place of the inputs: blocks on the way, parts that are copies, standardized rows.
+COPIES = {(False, False): 1, (False, True): 3, (True, False): 2, (True, True): 4}
 
 
 @pytest.mark.parametrize("free", [6 * GB, 23 * GB, 75 * GB, 135 * GB])
-@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize(("copies", "moved"), COPIES)
+@pytest.mark.parametrize("processors", [None, 132])
 @pytest.mark.parametrize(
     "shape", [(300_000, 10_000, 10_000), (100_000, 10_000, 10_000), (1000, 100_000, 100_000)]
 )
-def test_all_that_is_held_fits_a_device(free, moved, shape):
-    card = Card(free=free)
+def test_all_that_is_held_fits_a_device(free, copies, moved, processors, shape):
+    card = Card(free=free, copies=copies, processors=processors)
+    each = COPIES[copies, moved]
     chunks = chunk_sizes(card, shape, 4, None, moved=moved, may_leave=True)
-    assert held(chunks, shape) <= 0.95 * free
+    assert held(chunks, shape, each) <= 0.95 * free
     card = replace(card, product="bf16x3")
     short = chunk_sizes(card, shape, 4, None, moved=moved, may_leave=True)
-    assert held(short, shape) <= 0.95 * free
-    assert short.sources >= chunks.sources
+    assert held(short, shape, each) <= 0.95 * free
 
 
-def test_the_largest_goal_takes_14_gb_beyond_its_inputs():
-    shape = 300_000, 10_000, 10_000
-    chunks = chunk_sizes(Card(free=110 * GB), shape, 4, None, may_leave=True)
+LARGEST = 300_000, 10_000, 10_000
+
+
+@pytest.mark.parametrize(("copies", "sources"), [(False, 640), (True, 384)])
+@pytest.mark.parametrize(("moved", "most"), [(False, 14), (True, 24)])
+def test_the_largest_goal_keeps_to_its_memory(copies, moved, sources, most):
+    card = Card(free=110 * GB, processors=132, copies=copies)
+    chunks = chunk_sizes(card, LARGEST, 4, None, moved=moved, may_leave=True)
     assert (chunks.targets, chunks.leaves) == (10_000, False)
-    assert held(chunks, shape) <= 14 * GB
+    assert chunks.sources == sources
+    assert held(chunks, LARGEST, COPIES[copies, moved]) <= most * GB
+
+
+@pytest.mark.parametrize("processors", [78, 114, 132, 144])
+def test_no_chunk_that_fits_takes_fewer_waves(processors):
+    card = Card(free=110 * GB, processors=processors)
+    chosen = chunk_sizes(card, LARGEST, 4, None).sources
+    largest = chunk_sizes(replace(card, processors=None), LARGEST, 4, None).sources
+    assert chosen <= largest
+
+    def slow(sources):
+        total = 0
+        for low, high in windows(10_000, sources):
+            tiles = math.ceil((high - low) / TILE) * math.ceil(10_000 / TILE)
+            total += math.ceil(tiles / processors)
+        return total
+
+    assert slow(chosen) == min(map(slow, range(TILE, largest + 1, TILE)))
 
 
 def test_a_device_gets_whole_tiles_unless_it_is_told_otherwise():
@@ -106,6 +147,14 @@ def test_a_device_gets_whole_tiles_unless_it_is_told_otherwise():
     assert chunk_sizes(card, shape, 4, None).sources % TILE == 0
     assert chunk_sizes(card, shape, 4, 200).sources == 200
     assert 0 < chunk_sizes(Card(free=2 * GB), (900_000, 5000, 100), 4, None).sources < TILE
+
+
+def test_nodes_of_several_channels_fill_tiles_together():
+    card = Card(free=100 * GB, processors=132)
+    chunks = chunk_sizes(card, (8000, 5000, 5000), 4, None, (4, 4))
+    assert chunks.sources * 4 % TILE == 0
+    few = chunk_sizes(card, (8000, 3, 5000), 4, None, (4, 4))
+    assert few.sources == 3
 
 
 def test_a_result_leaves_where_it_would_not_fit_beside_the_rest():
@@ -123,6 +172,7 @@ OUT_OF_MEMORY = [
     RuntimeError("CUDA out of memory. Tried to allocate"),
     RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
     RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"),
 ]
 
 
@@ -170,8 +220,51 @@ def test_running_out_again_names_the_chunk_that_fits(error, x):
 
 
 def test_one_source_that_does_not_fit_is_the_end(x):
-    with pytest.raises(MemoryError, match=r"row_chunk=1 .* largest row_chunk that fits now: 0"):
+    with pytest.raises(MemoryError, match=r"row_chunk=1 .* no row_chunk fits now: targets and"):
         correlate_on(Narrow(), x, row_chunk=1)
+
+
+@dataclass(frozen=True)
+class Holding(Narrow):
+    """A library whose memory is free when nobody holds its blocks any more."""
+
+    blocks: list = field(default_factory=list, compare=False)
+    free: int = 1 << 20
+
+    def matmul(self, a, b):
+        self.blocks.append(weakref.ref(a))
+        return super().matmul(a, b)
+
+    def free_bytes(self):
+        held = any(block() is not None for block in self.blocks)
+        return 0 if held else self.free
+
+
+def test_what_fits_is_asked_when_nothing_is_held(x):
+    message = r"row_chunk=4 .* largest row_chunk that fits now: 3$"
+    with pytest.warns(UserWarning, match="going on"), pytest.raises(MemoryError, match=message):
+        correlate_on(Holding(), x, row_chunk=8)
+
+
+def test_targets_that_fill_all_are_said_to(x):
+    with pytest.warns(UserWarning, match="going on"), pytest.raises(MemoryError) as caught:
+        correlate_on(Holding(free=500), x, row_chunk=8)
+    assert "no row_chunk fits now: targets and result take about" in str(caught.value)
+    assert "correlate some columns of g at a time" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("free", "expected"),
+    [
+        (None, "unknown"),
+        (2000, "fits now: 8"),
+        (10**6, "fits now: 99"),
+        (1112, "no row_chunk fits now"),
+        (1300, "fits now: 1"),
+    ],
+)
+def test_the_way_out_is_what_is_left_beside_the_rest(free, expected):
+    assert expected in way_out(Chunks(100, 50, 100, beside=1000), free)
 
 
 def test_any_other_error_comes_at_once(x):

@@ -21,7 +21,7 @@ from gsnn_edges import (
     layer_parts,
     partial_correlation,
 )
-from gsnn_edges.backends import transfers
+from gsnn_edges.backends import drains, transfers
 from gsnn_edges.bench.measure import peak_resident, reset_peak
 
 # Law 3: continuous columns and one large tied value, columns of few distinct values, float64.
@@ -273,6 +273,12 @@ def card(monkeypatch):
     monkeypatch.setattr(TorchBackend, "free_bytes", lambda self: free[0])
     monkeypatch.setattr(TorchBackend, "feed", lambda self, move: transfers.StagedFeed(move, lanes))
     monkeypatch.setattr(transfers, "STAGE_BYTES", 5000)
+    drain = TorchBackend.drain
+
+    def leaving(self, home, move):
+        return drain(self, home, move) if home is self else drains.StagedDrain(home.write, lanes)
+
+    monkeypatch.setattr(TorchBackend, "drain", leaving)
     lanes.free = free
     lanes.on_host = lambda x: isinstance(x, np.ndarray)
     return lanes
@@ -309,14 +315,14 @@ def test_what_lies_on_the_device_is_not_copied(card):
 def test_a_result_that_does_not_fit_leaves_block_by_block(card, free, leaves, monkeypatch):
     a, g = pair(300)
     homes = []
-    host = backends.Backend.host
-    monkeypatch.setattr(
-        type(backends.load("torch")), "host", lambda self: homes.append(self) or host(self)
-    )
+    kind = type(backends.load("torch"))
+    host = kind.host
+    monkeypatch.setattr(kind, "host", lambda self: homes.append(self) or host(self))
     card.free[0] = free
     found = cross_correlation(a, g, backend="torch", row_chunk=4)
     assert_within_bounds(found.numpy(), oracles.correlation(a, g))
     assert len(homes) == leaves
+    assert (len(card.steps["leave"]) > 0) == leaves
 
 
 def peak_bytes(a, g, row_chunk):

@@ -74,6 +74,7 @@ IMPORTERS = {
         "training",
     },
     "jax": {
+        "backends.jax_arrays",
         "backends.jax_backend",
         "backends.jax_products",
         "bench",

@@ -161,7 +161,7 @@ def test_peak_of_a_card_is_what_the_docstring_says():
     before = torch.cuda.memory_allocated()
     found = cross_correlation(a, g)
     peak = torch.cuda.max_memory_allocated() - before
-    chunk = max(1 << 28, 0.04 * (a.nbytes + g.nbytes))
+    chunk = max(1 << 28, 0.042 * (a.nbytes + g.nbytes))
     assert peak <= g.nbytes + found.nbytes + 10**9 + chunk
 
 

@@ -170,7 +170,7 @@ class NodeColumns(Columns):
     def rows(self, low: int, high: int) -> Array:
         """Standardized rows, or their leading directions, of the nodes ``low`` to ``high``."""
         members = self.members[low:high].reshape(-1)
-        rows = self.standardized(columns_of(self.x, members).T)
+        rows = self.standardized(rows_of(self.x, members))
         if (members < 0).any():
             there = self.ops.adopt((members >= 0)[:, None])
             rows = self.ops.xp.where(there, rows, self.ops.xp.zeros_like(rows))
@@ -181,13 +181,12 @@ class NodeColumns(Columns):
         return self.ops.call(leading, rows, width=self.members.shape[1], directions=self.width)
 
 
-def columns_of(x: Array, members: np.ndarray) -> Array:
-    """Columns of an array by their numbers; a view where they lie side by side."""
-    first = members[0]
+def rows_of(x: Array, members: np.ndarray) -> Array:
+    """Columns of an array by their numbers, as rows; a view where they lie side by side."""
+    first, owner = int(members[0]), backends.of(x)
     if np.array_equal(members, np.arange(first, first + len(members))):
-        return x[:, first : first + len(members)]
-    owner = backends.of(x)
-    return owner.xp.take(x, owner.adopt(np.maximum(members, 0)), axis=1)
+        return owner.columns_as_rows(x, first, first + len(members))
+    return owner.xp.take(x, owner.adopt(np.maximum(members, 0)), axis=1).T
 
 
 def leading(rows: Array, *, ops: Backend, width: int, directions: int) -> Array:

@@ -1,11 +1,13 @@
 """How much of a correlation is on the device at a time."""
 
 from dataclasses import dataclass, replace
+from traceback import clear_frames
 from typing import NoReturn
 
 from gsnn_edges.backends import Backend
 from gsnn_edges.backends.generic_backend import BLOCK_ELEMENTS
 from gsnn_edges.backends.splits import SPLITS
+from gsnn_edges.backends.transfers import BLOCKS
 
 # What the kernel may hold beyond inputs, standardized targets and result, as shares of them. Few
 # chunks are better than many: a product leaves the threads of its library spinning for a while.
@@ -13,29 +15,39 @@ INPUT_SHARE = 0.5
 RESULT_SHARE = 0.1
 # Small problems are not worth splitting.
 LEAST_BUDGET = 1 << 26
-# A device needs no large chunks to be busy. Only short operands do: those of the targets are made
-# anew for each chunk of sources.
-DEVICE_SHARE = 0.04
+# A device needs no large chunks to be busy. More helps where the targets' short operands are made
+# anew for each chunk of sources; and where blocks of inputs wait beside, which themselves are not
+# on the device.
+DEVICE_SHARE = 0.042
+MOVED_SHARE = 0.1
 SHORT_SHARE = 0.25
 LEAST_DEVICE_BUDGET = 1 << 28
-# Sources that a device multiplies together: a part of a tile takes the time of a whole one.
+# Sources and targets that a device multiplies together: a part of a tile takes the time of a whole.
 TILE = 128
 # Of the free memory: the rest is left to the allocator and to others.
 TARGET_SHARE = 0.6
 SOURCE_SHARE = 0.25
+FREE_SHARE = 0.9
 # A result that takes more of the free memory of a device than this leaves it block by block.
 RESULT_STAYS = 0.2
 # Bytes that a device holds for each value while it ranks a block: keys and order with the copies
 # that its sort makes of them, the bounds of tied runs with their indices, ranks and their squares.
 RANKING_BYTES = 64
+# Products of a source with all targets that there are at once: the sum of a group of stretches, the
+# sum of groups, and what becomes of it.
+SUMS_HELD = 3
 
 
 @dataclass(frozen=True)
 class Chunks:
-    """Sources and targets at a time, and bytes for each source.
+    """Sources and targets at a time, and what they hold at their peak.
 
     Attributes
     ----------
+    source_bytes : int
+        Of each source: its rows, and its products with the targets.
+    beside : int
+        Of all else: standardized targets, the result where it stays, the ranking of a block.
     leaves : bool
         Whether blocks of the result are to leave the device as they are made.
     """
@@ -43,6 +55,7 @@ class Chunks:
     sources: int
     targets: int
     source_bytes: int
+    beside: int = 0
     leaves: bool = False
 
 
@@ -64,49 +77,77 @@ def chunk_sizes(
     observations, sources, targets = shape
     on_host = ops.ranker().name == "numpy"
     source, target = (max(1, observations * itemsize * width) for width in widths)
-    result = sources * targets * itemsize
-    free = room(ops, observations, source * sources + target * targets, itemsize)
+    inputs, result = source * sources + target * targets, sources * targets * itemsize
+    ranking = 0 if on_host else ranking_bytes(observations, inputs // itemsize)
+    free = ops.free_bytes()
+    free = None if free is None else max(0, free - ranking)
     leaves = may_leave and not on_host and free is not None and result > RESULT_STAYS * free
     if free is not None:
         free = free if on_host or leaves else max(free // 2, free - result)
         targets = min(targets, max(1, int(TARGET_SHARE * free) // target))
-    # A source is looked at where it lies, or moved, one ahead; then ranked, multiplied and added
-    # to the sums so far.
-    copies = 1 if on_host else 4 if moved else 2
-    source_bytes = copies * source + 3 * targets * itemsize * widths[0] * widths[1]
+    products = SUMS_HELD * targets * itemsize * widths[0] * widths[1]
+    source_bytes = copies_of_rows(ops, moved=moved) * source + products
     if row_chunk is None:
-        inputs = source * sources + target * shape[2]
-        wanted = budget(ops, inputs, result, on_host=on_host)
-        fit = (wanted if free is None else min(wanted, share(free))) // source_bytes
-        row_chunk = max(1, fit if on_host else whole_tiles(fit))
-    return Chunks(min(row_chunk, max(1, sources)), max(1, targets), source_bytes, leaves)
+        wanted = budget(ops, inputs, result, on_host=on_host, moved=moved)
+        fit = (wanted if free is None else min(wanted, int(SOURCE_SHARE * free))) // source_bytes
+        columns = widths[0] * sources, widths[1] * targets
+        row_chunk = max(1, fit if on_host else busy_chunk(ops, fit, columns, widths[0]))
+    beside = target * targets + ranking + (0 if leaves else result)
+    return Chunks(min(row_chunk, max(1, sources)), max(1, targets), source_bytes, beside, leaves)
 
 
-def room(ops: Backend, observations: int, inputs: int, itemsize: int) -> int | None:
-    """Give the free bytes of a device, less those that ranking a block of the inputs takes."""
-    free = ops.free_bytes()
-    if free is None or ops.ranker().name == "numpy":
-        return free
-    block = min(max(BLOCK_ELEMENTS, observations), inputs // itemsize)
-    return max(0, free - RANKING_BYTES * block)
+def ranking_bytes(observations: int, values: int) -> int:
+    """Give what a device holds while it ranks a block of so many values in all."""
+    return RANKING_BYTES * min(max(BLOCK_ELEMENTS, observations), values)
 
 
-def budget(ops: Backend, inputs: int, result: int, *, on_host: bool) -> int:
+def copies_of_rows(ops: Backend, *, moved: bool) -> int:
+    """Count the copies of a source's rows at the peak, beside the input itself.
+
+    Standardized; as parts of an array, where these are copies; and as blocks that are on their way.
+    """
+    engine = ops.ranker()
+    if engine.name == "numpy":
+        return 1
+    return 1 + (not engine.views()) + (BLOCKS if moved else 0)
+
+
+def budget(ops: Backend, inputs: int, result: int, *, on_host: bool, moved: bool) -> int:
     """Give the bytes that chunks of sources may take where memory is no question."""
     if on_host:
         return max(LEAST_BUDGET, int(INPUT_SHARE * inputs + RESULT_SHARE * result))
-    wanted = (SHORT_SHARE if ops.product in SPLITS else DEVICE_SHARE) * inputs
+    beside = MOVED_SHARE if moved else DEVICE_SHARE
+    wanted = (SHORT_SHARE if ops.product in SPLITS else beside) * inputs
     return max(LEAST_DEVICE_BUDGET, int(wanted))
 
 
-def whole_tiles(sources: int) -> int:
-    """Give as many sources as fill whole tiles, or fewer than one tile as they are."""
-    return sources - sources % TILE if sources > TILE else sources
+def busy_chunk(ops: Backend, fit: int, columns: tuple[int, int], width: int) -> int:
+    """Give as many sources, of those that fit, as keep a device busiest.
+
+    Its multiprocessors take a tile of the product each, so many at a time: a wave, which takes as
+    long when it is not full. Where their number is not known, whole tiles are all that is asked.
+    """
+    fit = min(fit, -(-columns[0] // width))
+    processors, tiles = ops.multiprocessors(), fit * width // TILE
+    if tiles < 1:
+        return fit
+    if not processors:
+        return max(1, tiles * TILE // width)
+    choices = (max(1, number * TILE // width) for number in range(tiles, 0, -1))
+    return min(choices, key=lambda chunk: waves(chunk * width, columns, processors))
 
 
-def share(free: int) -> int:
-    """Give the part of the free bytes that is for chunks of sources."""
-    return int(SOURCE_SHARE * free)
+def waves(chunk: int, columns: tuple[int, int], processors: int) -> int:
+    """Count the waves of all products, of so many columns of the sources at a time.
+
+    >>> waves(256, (10_000, 10_000), 132), waves(640, (10_000, 10_000), 132)
+    (80, 48)
+    """
+    sources, targets = columns
+    rounds = -(-sources // chunk)
+    # Windows are made equal: see `windows`.
+    tiles = -(-sources // rounds // TILE) * -(-targets // TILE)
+    return rounds * -(-tiles // processors)
 
 
 def halved(chunks: Chunks) -> Chunks | None:
@@ -118,7 +159,14 @@ def halved(chunks: Chunks) -> Chunks | None:
 def out_of_memory(error: Exception) -> bool:
     """Tell a library's own out-of-memory error from all others."""
     text = f"{type(error).__name__} {error}".lower()
-    signs = ("memoryerror", "outofmemory", "out of memory", "resource_exhausted", "can't allocate")
+    signs = (
+        "memoryerror",
+        "outofmemory",
+        "out of memory",
+        "resource_exhausted",
+        "can't allocate",
+        "alloc_failed",
+    )
     return any(sign in text for sign in signs)
 
 
@@ -126,13 +174,33 @@ def explain_memory(error: Exception, chunks: Chunks, ops: Backend) -> MemoryErro
     """Turn a library's own out-of-memory error into one that says which row_chunk would fit."""
     if not out_of_memory(error):
         return None
+    let_go(error)
     free = ops.free_bytes()
-    fits = None if free is None else min(share(free) // chunks.source_bytes, chunks.sources - 1)
     return MemoryError(
         f"row_chunk={chunks.sources} needs about {chunks.sources * chunks.source_bytes:,} bytes "
         f"beside {chunks.targets} targets and the result, which do not fit on {ops.name} "
-        f"{ops.device or 'cpu'}; the largest row_chunk that fits now: "
-        f"{'unknown' if fits is None else fits}"
+        f"{ops.device or 'cpu'}; {way_out(chunks, free)}"
+    )
+
+
+def let_go(error: BaseException | None) -> None:
+    """Let go of what the functions held that an error came through: it fills the memory still."""
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
+def way_out(chunks: Chunks, free: int | None) -> str:
+    """Say which row_chunk fits where so many bytes are free, if any does."""
+    if free is None:
+        return "the largest row_chunk that fits now: unknown"
+    fits = (int(FREE_SHARE * free) - chunks.beside) // chunks.source_bytes
+    fits = min(fits, chunks.sources - 1)
+    if fits >= 1:
+        return f"the largest row_chunk that fits now: {fits}"
+    return (
+        f"no row_chunk fits now: targets and result take about {chunks.beside:,} of the {free:,} "
+        "bytes that are free: free some, or correlate some columns of g at a time"
     )
 
 

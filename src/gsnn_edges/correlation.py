@@ -93,10 +93,10 @@ def cross_correlation(
 
     Peak memory on a CPU, inputs included: 2.2 times the bytes of ``a`` and ``g`` and 1.1 times
     those of the result. On another device, beyond inputs that lie there: the bytes of ``g`` in
-    float32, those of the result, 0.5 GB for ranking, and for sources 4% of the inputs (with short
-    products 25%), or 0.3 GB if that is more. Inputs on the host are copied there while it computes,
-    block by block. A result that would take more than a fifth of the memory that is free comes
-    back on the host, in the same library.
+    float32, those of the result, 0.5 GB for ranking, and for sources 4.2% of the inputs (of inputs
+    on the host 10%, with short products 25%), or 0.3 GB if that is more. Inputs on the host are
+    copied there while it computes, block by block. A result that would take more than a fifth of
+    the memory that is free comes back on the host, in the same library.
 
     On D devices each holds M Na / D and 3 M Ng / D standardized values, and Na Ng / D of W.
 
@@ -227,9 +227,14 @@ class Columns:
         engine, owner = self.ops.ranker(), backends.of(self.x)
         return engine.name != "numpy" and (engine.name, engine.device) != (owner.name, owner.device)
 
+    @property
+    def by_blocks(self) -> bool:
+        """Whether many columns at once would be copies beside those of the array."""
+        return self.moved or not self.ops.ranker().views()
+
     def rows(self, low: int, high: int) -> Array:
         """Standardized rows of the nodes ``low`` to ``high``."""
-        return self.standardized(self.x[:, low:high].T)
+        return self.standardized(backends.of(self.x).columns_as_rows(self.x, low, high))
 
     def standardized(self, columns: Array) -> Array:
         """Standardized rows of some columns, which are moved if need be."""
@@ -311,12 +316,13 @@ class Kernel:
         shape = (sources.count, targets.count)
         home = self.ops.host() if chunks.leaves else self.ops
         out = home.empty(shape, getattr(home.xp, self.precision))
-        for left, right in windows(targets.count, chunks.targets):
-            blocks = self.column_blocks(left, right, sources, targets, chunks.sources)
-            for top, block in one_behind(blocks) if chunks.leaves else blocks:
-                out = home.write(out, backends.move(block, home), top, left)
-                del block
-        return out
+        with self.ops.drain(home, lambda block: backends.move(block, home)) as drain:
+            for left, right in windows(targets.count, chunks.targets):
+                blocks = self.column_blocks(left, right, sources, targets, chunks.sources)
+                for top, block in blocks:
+                    out = drain.put(out, block, top, left)
+                    del block
+            return drain.finish(out)
 
     # The standardized targets belong to a call of the next method, a chunk of sources to a step of
     # its loop: one is gone before the next is made.
@@ -333,8 +339,8 @@ class Kernel:
             del products
 
     def resident(self, targets: Columns, left: int, right: int, row_chunk: int) -> Array:
-        """Standardized rows of some targets; from elsewhere they come by blocks, as sources do."""
-        if not targets.moved:
+        """Standardized rows of some targets; what is copied comes by blocks, as sources do."""
+        if not targets.by_blocks:
             return targets.rows(left, right)
         shape = (right - left) * targets.width, targets.observations
         rows = self.ops.empty(shape, getattr(self.ops.xp, self.precision))
@@ -347,14 +353,3 @@ class Kernel:
     def reduced(self, products: Array, sources: Columns, targets: Columns) -> Array:
         """Give one number for each pair of nodes; the rounding of a product may leave [-1, 1]."""
         return self.ops.xp.clip(products, -1, 1)
-
-
-def one_behind(blocks: Iterable[tuple[int, Array]]) -> Iterator[tuple[int, Array]]:
-    """Give each block when the next has been asked for: to wait for it leaves no device idle."""
-    last = None
-    for block in blocks:
-        if last is not None:
-            yield last
-        last = block
-    if last is not None:
-        yield last

@@ -32,18 +32,33 @@ def test_sort_rows_is_the_stable_argsort(ops, library, length):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.9, 1.0])
-def test_run_bounds_hold_each_element(ops, library, share):
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+def test_run_bounds_hold_each_element(ops, library, share, dtype):
     first = np.random.default_rng(0).random((4, 300)) < share
-    first[:, 0] = True
-    start, stop = (ops.to_numpy(bound) for bound in ops.run_bounds(library.array(first)))
-    expected = GENERIC.run_bounds(first)
+    keys = (np.cumsum(first, axis=1) - 7).astype(dtype)
+    keys[:, :2] = keys[:, 1:2]
+    start, stop = (ops.to_numpy(bound) for bound in ops.run_bounds(library.array(keys)))
+    expected = GENERIC.run_bounds(keys)
     np.testing.assert_array_equal(start, expected[0])
     np.testing.assert_array_equal(stop, expected[1])
 
 
+@pytest.mark.parametrize("length", [1, 2, 500])
+def test_run_bounds_of_sorted_values_are_those_of_numpy(ops, library, length):
+    x = block(length)
+    keys, _ = ops.sort_rows(library.array(x))
+    start, stop = (ops.to_numpy(bound) for bound in ops.run_bounds(keys))
+    ordered = np.sort(x, axis=1)
+    for row in range(len(x)):
+        np.testing.assert_array_equal(start[row], np.searchsorted(ordered[row], ordered[row]))
+        np.testing.assert_array_equal(
+            stop[row], np.searchsorted(ordered[row], ordered[row], side="right")
+        )
+
+
 def test_generic_run_bounds_equal_a_loop():
-    first = np.array([[True, False, True, True, False, False]])
-    start, stop = GENERIC.run_bounds(first)
+    keys = np.array([[1, 1, 2, 5, 5, 5]])
+    start, stop = GENERIC.run_bounds(keys)
     np.testing.assert_array_equal(start, [[0, 0, 2, 3, 3, 3]])
     np.testing.assert_array_equal(stop, [[2, 2, 3, 6, 6, 6]])
 
@@ -106,42 +121,6 @@ def test_map_rows_hands_shared_arrays_to_every_block(ops, library):
     rows, shared = block(), np.arange(500, dtype=np.float32)
     found = ops.map_rows(plus, library.array(rows), "float32", library.array(shared))
     np.testing.assert_array_equal(ops.to_numpy(found), rows + shared)
-
-
-def test_write_puts_blocks_in_place(ops, library):
-    out = ops.empty((4, 5), ops.xp.float32)
-    for row in (0, 2):
-        for column in (0, 2):
-            value = np.full((2, 3), 10 * row + column, np.float32)
-            out = ops.write(out, library.array(value), row, column)
-    expected = np.array([[0, 0, 2, 2, 2]] * 2 + [[20, 20, 22, 22, 22]] * 2)
-    np.testing.assert_array_equal(ops.to_numpy(out), expected)
-
-
-def test_take_over_and_to_numpy_keep_values(ops):
-    x = block()
-    np.testing.assert_array_equal(ops.to_numpy(ops.take_over(x.copy())), x)
-
-
-def test_free_bytes_are_a_number_or_unknown(ops):
-    free = ops.free_bytes()
-    assert free is None or free > 0
-
-
-def test_a_feed_gives_what_the_backend_would_move(ops):
-    blocks = [block(), block(30)]
-    with ops.feed(lambda x: backends.move(x, ops)) as feed:
-        for x in blocks:
-            taken = feed.take(x)
-            np.testing.assert_array_equal(ops.to_numpy(taken), x)
-            feed.release(taken)
-
-
-def test_the_host_is_of_the_same_library(ops):
-    x = block()
-    home = ops.host()
-    assert home.name == ops.name
-    np.testing.assert_array_equal(home.to_numpy(backends.move(ops.adopt(x), home)), x)
 
 
 @pytest.mark.parametrize("device", ["cuda", "tpu", 3])

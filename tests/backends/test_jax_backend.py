@@ -1,5 +1,7 @@
 """What the JAX backend adds to the laws."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from libraries import require
@@ -89,24 +91,61 @@ def test_nothing_is_compiled_again_for_a_second_call_or_a_last_chunk(path, monke
         jax.monitoring.unregister_event_duration_listener(count)
 
 
-@pytest.mark.parametrize("x", [torch.randn(20, 30), torch.randn(20, 30)[:, 5:9]])
-def test_an_owned_copy_of_a_tensor_is_nobody_elses(x):
-    copy = jax_backend.own_copy(x)
-    assert copy.unsafe_buffer_pointer() != x.data_ptr()
-    np.testing.assert_array_equal(copy, x.numpy())
+class Gpu:
+    """A device of JAX, by its account."""
+
+    platform = "gpu"
+    local_hardware_id = 3
+
+    def __init__(self, **stats):
+        self.stats = stats
+
+    def memory_stats(self):
+        return self.stats
 
 
-def test_memory_taken_ahead_is_told_once():
-    class Card:
-        def memory_stats(self):
-            return {"bytes_limit": 100, "pool_bytes": 100, "bytes_in_use": 1}
+def test_free_bytes_of_a_gpu_are_those_that_others_leave(monkeypatch):
+    ops = JaxBackend(device=Gpu(bytes_limit=75, pool_bytes=10, bytes_in_use=4))
+    monkeypatch.setattr(jax_backend, "card_bytes", {3: 20}.get)
+    assert ops.free_bytes() == 26
+    monkeypatch.setattr(jax_backend, "card_bytes", lambda number: None)
+    assert ops.free_bytes() == 71
+    assert JaxBackend(device=Gpu()).free_bytes() is None
 
-    card = Card()
-    jax_backend.warn_of_preallocation.cache_clear()
-    with pytest.warns(UserWarning, match="JAX has set 100 bytes .* XLA_PYTHON_CLIENT_PREALLOCATE"):
-        jax_backend.warn_of_preallocation(card)
-    jax_backend.warn_of_preallocation(card)
-    jax_backend.warn_of_preallocation.cache_clear()
+
+def test_multiprocessors_are_those_of_a_gpu():
+    gpu, tpu = Gpu(), Gpu()
+    gpu.core_count = tpu.core_count = 132
+    tpu.platform = "tpu"
+    found = [JaxBackend(device=d).multiprocessors() for d in (gpu, tpu, Gpu(), None)]
+    assert found == [132, None, None, None]
+    assert OPS.multiprocessors() is None
+
+
+@pytest.mark.parametrize(
+    ("platform", "product", "length"),
+    [
+        ("cpu", "float32", 256),
+        ("gpu", "float32", 2048),
+        ("gpu", "tf32x3", 256),
+        ("cpu", "tf32", 256),
+    ],
+)
+def test_stretches_are_longer_where_a_device_rounds(platform, product, length):
+    device = Gpu()
+    device.platform = platform
+    assert JaxBackend(device=device, product=product).product_length() == length
+
+
+def test_tensors_that_come_to_a_gpu_are_told_what_jax_holds(monkeypatch):
+    told = []
+    monkeypatch.setattr(jax_backend, "warn_of_preallocation", told.append)
+    monkeypatch.setattr(jax_backend, "own_copy", lambda x: x)
+    monkeypatch.setattr(jax_backend.jax, "device_put", lambda x, device: x)
+    owner = SimpleNamespace(name="torch", device=torch.device("cuda", 0))
+    gpu = Gpu()
+    assert JaxBackend(device=gpu).adopt_from(owner, "tensor") == "tensor"
+    assert told == [gpu]
 
 
 def test_a_device_feeds_patiently_and_traced_values_not_at_all():
@@ -118,6 +157,54 @@ def test_a_device_feeds_patiently_and_traced_values_not_at_all():
 def test_the_host_of_a_device_is_the_cpu():
     assert OPS.host().device == jax.devices("cpu")[0]
     assert JaxBackend(device=None).host().device is None
+
+
+def test_parts_of_an_array_are_views_of_the_host_or_one_copy(monkeypatch):
+    x = jnp.arange(12.0).reshape(3, 4)
+    rows = OPS.columns_as_rows(x, 1, 3)
+    assert rows.base is not None
+    assert not rows.flags.writeable
+    assert not OPS.views()
+    assert JaxBackend(device=None).views()
+    half = OPS.columns_as_rows(x.astype(jnp.bfloat16), 1, 3)
+    assert half.dtype == jnp.bfloat16
+    monkeypatch.setenv("GSNN_EDGES_PATH", "device")
+    for found in (rows, half, OPS.columns_as_rows(x, 1, 3)):
+        np.testing.assert_array_equal(np.asarray(found).astype(float), [[1, 5, 9], [2, 6, 10]])
+
+
+def held(monkeypatch):
+    """Bytes of all arrays that JAX holds, whenever a compiled step begins or has ended."""
+    seen = []
+    run = jax_backend.compiled
+
+    def look():
+        seen.append(sum(x.nbytes for x in jax.live_arrays()))
+
+    def watched(*given):
+        look()
+        made = run(*given)
+        look()
+        return made
+
+    monkeypatch.setattr(jax_backend, "compiled", watched)
+    return seen
+
+
+@pytest.mark.parametrize("method", ["spearman", "pearson"])
+def test_inputs_on_a_device_are_copied_by_blocks_alone(method, monkeypatch):
+    monkeypatch.setenv("GSNN_EDGES_PATH", "device")
+    # The second holds as many targets as the first, and no copy of them all.
+    a, g = (
+        jnp.asarray(np.random.default_rng(s).standard_normal((4000, n), np.float32))
+        for s, n in ((0, 20), (1, 400))
+    )
+    before, chunk = sum(x.nbytes for x in jax.live_arrays()), 20
+    seen = held(monkeypatch)
+    found = cross_correlation(a, g, method=method, row_chunk=chunk)
+    block = 4 * 4000 * chunk
+    # The standardized targets, and some blocks: as they were, as rows, ranked, and written.
+    assert max(seen) - before <= g.nbytes + found.nbytes + 6 * block
 
 
 def test_bfloat16_goes_to_numpy():

@@ -18,12 +18,21 @@ def rows(count, length, seed):
     return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("length", [1, 255, 256, 257, 9000])
+@pytest.mark.parametrize("length", [1, 255, 256, 257, 9000, 256 * 32, 256 * 64 + 300])
+@pytest.mark.parametrize("limit", [100, jax_products.CPU_LENGTH, jax_products.DEVICE_LENGTH])
 @pytest.mark.parametrize(("product", "bound"), [("float32", 1e-6), ("tf32x3", 1e-6)])
-def test_long_products_equal_those_of_float64(length, product, bound):
+def test_long_products_equal_those_of_float64(length, limit, product, bound):
     a, b = rows(4, length, 0), rows(5, length, 1)
-    found = jax_products.long_product(jnp.asarray(a), jnp.asarray(b), product)
+    found = jax_products.long_product(jnp.asarray(a), jnp.asarray(b), product, limit)
     np.testing.assert_allclose(found, a.astype(float) @ b.T.astype(float), rtol=0, atol=bound)
+
+
+@pytest.mark.parametrize("length", [600, 8192, 70_000])
+def test_no_bound_of_a_loop_is_found_out_as_it_runs(length):
+    program = jax_products.long_product.lower(rows(2, length, 0), rows(3, length, 1)).compile()
+    loops = [line for line in program.as_text().splitlines() if " while(" in line]
+    assert len(loops) > 0
+    assert [loop for loop in loops if "known_trip_count" not in loop] == []
 
 
 @pytest.mark.parametrize("name", SPLITS)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from libraries import require
 
-from gsnn_edges.backends.keys import run_bounds, sum_by_key
+from gsnn_edges.backends.keys import first_of_runs, run_bounds, sum_by_key
 
 
 @pytest.fixture
@@ -26,7 +26,9 @@ def loop_bounds(row):
 def test_run_bounds_equal_a_loop(xp, share):
     first = np.random.default_rng(0).random((5, 60)) < share
     first[:, 0] = True
-    start, stop = run_bounds(xp.asarray(first), xp, None)
+    keys = np.cumsum(first, axis=1) * 0.5
+    np.testing.assert_array_equal(np.from_dlpack(first_of_runs(xp.asarray(keys), xp)), first)
+    start, stop = run_bounds(xp.asarray(keys), xp, None)
     expected = [loop_bounds(row) for row in first]
     np.testing.assert_array_equal(np.from_dlpack(start), [bounds[0] for bounds in expected])
     np.testing.assert_array_equal(np.from_dlpack(stop), [bounds[1] for bounds in expected])

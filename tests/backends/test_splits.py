@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.stats
 from libraries import require
 
 from gsnn_edges import backends
 from gsnn_edges.backends.splits import SPLITS, factors, parts, shortened
+from gsnn_edges.backends.summation import GROUP
 
 # Of the sum of |x * y|: the three parts that are dropped, each of the square of a rounding.
 WORST = {"tf32": 2.0**-10, "tf32x3": 3 * 2.0**-22 + 2.0**-23, "bf16x3": 3 * 2.0**-16}
@@ -87,3 +89,76 @@ def test_float64_is_multiplied_as_it_is(name):
     x = np.random.default_rng(0).standard_normal((3, 500))
     found = ops.to_numpy(ops.matmul(ops.adopt(x), ops.adopt(x)))
     np.testing.assert_allclose(found, x @ x.T, rtol=0, atol=1e-10)
+
+
+def cut(x):
+    """Cut float64 off to the mantissa of float32, as tensor cores do with what they have summed."""
+    mantissa, exponent = np.frexp(x)
+    return np.ldexp(np.trunc(mantissa * 2.0**24) / 2.0**24, exponent)
+
+
+def cut_sum(x, y, length, together):
+    """Sum products of each stretch, so many together, and cut the running sum off after each."""
+    products = x.astype(float) * y.astype(float)
+    products = np.pad(products, (0, -len(products) % length)).reshape(-1, length)
+    steps = products.reshape(len(products), -1, together).sum(2)
+    total = np.zeros(len(products))
+    for step in steps.T:
+        total = cut(total + step)
+    return total
+
+
+def on_tensor_cores(x, y, split, length):
+    """A product of two rows by a model of tensor cores: stretches are rounded, sums cut off."""
+    together = {"tf32": 8, "bf16": 16}[split.kind]
+    pairs = factors(x, y, split, shortened)
+    stretches = zip(*(cut_sum(*pair, length, together) for pair in pairs), strict=True)
+    groups, total = [], np.float32(0)
+    for number, stretch in enumerate(stretches):
+        if number % GROUP == 0:
+            groups.append(np.float32(0))
+        for part in stretch:
+            groups[-1] = np.float32(groups[-1] + np.float32(part))
+    for group in groups:
+        total = np.float32(total + group)
+    return float(total)
+
+
+def unit_ranks(length, kind):
+    values = np.random.default_rng(0).standard_normal(length)
+    if kind == "zeros":
+        values[values < 0.3] = 0
+    ranks = scipy.stats.rankdata(values)
+    ranks -= ranks.mean()
+    return (ranks / np.linalg.norm(ranks)).astype(np.float32)
+
+
+# What docs/backends.md promises.
+BOUND = {"tf32x3": 1e-6, "bf16x3": 2e-5, "tf32": 1e-3}
+
+
+@pytest.mark.parametrize("name", SPLITS)
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("kind", ["continuous", "zeros"])
+@pytest.mark.parametrize("length", [2000, 100_000])
+def test_sums_that_are_cut_off_keep_the_bounds(name, sign, kind, length):
+    x, split = unit_ranks(length, kind), SPLITS[name]
+    found = on_tensor_cores(x, sign * x, split, split.length)
+    np.testing.assert_allclose(found, sign, rtol=0, atol=BOUND[name])
+
+
+def test_longer_stretches_would_not_keep_them():
+    x, split = unit_ranks(20_000, "continuous"), SPLITS["tf32x3"]
+    assert abs(on_tensor_cores(x, x, split, 2048) - 1) > 4e-6
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("library", ["torch", "jax"])
+@pytest.mark.parametrize("name", SPLITS)
+@pytest.mark.parametrize("kind", ["continuous", "zeros"])
+def test_a_row_beside_itself_on_tensor_cores(library, name, kind):
+    ops = replace(backends.load(library, "cuda"), product=name)
+    x = np.stack([unit_ranks(length, kind) for length in [100_000] * 2] * 64)
+    found = ops.to_numpy(ops.matmul(ops.adopt(x), ops.adopt(np.concatenate([x, -x]))))
+    expected = np.concatenate([np.ones((128, 128)), -np.ones((128, 128))], axis=1)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=BOUND[name])

@@ -1,5 +1,8 @@
 """What the torch backend adds to the laws."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from libraries import require
@@ -82,6 +85,17 @@ def test_an_owned_copy_of_a_jax_array_is_nobody_elses():
     np.testing.assert_array_equal(copy.numpy(), np.arange(12.0).reshape(3, 4))
 
 
+def test_jax_arrays_that_come_to_cuda_are_told_what_jax_holds(monkeypatch):
+    told, gpu = [], object()
+    monkeypatch.setattr(torch_backend, "warn_of_preallocation", told.append)
+    monkeypatch.setattr(torch_backend, "own_copy", lambda x: x)
+    monkeypatch.setattr(torch_backend.TorchBackend, "is_cuda", lambda self: True)
+    owner = SimpleNamespace(name="jax", device=gpu, ranker=lambda: SimpleNamespace(name="jax"))
+    x = torch.ones(2)
+    assert backends.load("torch").adopt_from(owner, x) is x
+    assert told == [gpu]
+
+
 def test_the_host_of_a_device_is_the_cpu():
     assert backends.load("torch").host().device == torch.device("cpu")
 
@@ -94,6 +108,22 @@ def test_a_cpu_feeds_without_stages():
 @pytest.mark.gpu
 def test_cuda_stands_for_the_current_device():
     assert backends.load("torch", "cuda") == backends.of(torch.zeros(1, device="cuda"))
+
+
+@pytest.mark.parametrize(("product", "length"), [("float32", 2048), ("tf32x3", 256), ("tf32", 512)])
+def test_stretches_of_short_products_are_short_on_cuda(product, length, monkeypatch):
+    monkeypatch.setattr(torch_backend.TorchBackend, "is_cuda", lambda self: True)
+    monkeypatch.setattr(torch_backend.TorchBackend, "uses_onednn", lambda self: False)
+    assert replace(backends.load("torch"), product=product).product_length() == length
+
+
+def test_a_cpu_has_no_multiprocessors():
+    assert backends.load("torch").multiprocessors() is None
+
+
+@pytest.mark.gpu
+def test_a_card_has_multiprocessors():
+    assert backends.load("torch", "cuda").multiprocessors() > 0
 
 
 @pytest.mark.gpu

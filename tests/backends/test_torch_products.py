@@ -22,6 +22,89 @@ def test_the_setting_comes_back_after_an_error():
     assert torch.backends.mkldnn.matmul.fp32_precision == before
 
 
+SCOPES = [(scope, op) for scope in ("cuda", "mkldnn") for op in ("all", "matmul")]
+
+
+@pytest.fixture
+def settings():
+    """The settings of torch, which come back."""
+    scopes = [("generic", "all"), *SCOPES]
+    yield
+    for scope in scopes:
+        torch_products.set_precision(*scope, "none")
+    torch.set_float32_matmul_precision("highest")
+
+
+def at_work():
+    return [torch_products.precision_of(*scope) for scope in SCOPES]
+
+
+def legacy_at_work():
+    return [torch.get_float32_matmul_precision(), torch.backends.cuda.matmul.allow_tf32]
+
+
+def multiply():
+    """Two products of ours in each library's setting; CUDA itself is not needed for that."""
+    x = torch.randn(30, 40)
+    backends.of(x).matmul(x, x)
+    for device in ("cpu", "cuda"):
+        with torch_products.full_precision(device), torch_products.products_in(device, "tf32"):
+            pass
+
+
+@pytest.mark.parametrize("later", ["ieee", "tf32", "none"])
+@pytest.mark.parametrize("everywhere", ["none", "ieee", "tf32"])
+@pytest.mark.parametrize("library", ["none", "ieee", "tf32"])
+@pytest.mark.parametrize("products", ["none", "ieee", "tf32"])
+@pytest.mark.usefixtures("settings")
+def test_what_was_inherited_is_inherited_still(everywhere, library, products, later):
+    def set_all():
+        torch.backends.fp32_precision = everywhere
+        for name in ("cuda", "mkldnn"):
+            torch_products.set_precision(name, "all", library)
+            torch_products.set_precision(name, "matmul", products)
+
+    def afterwards():
+        found = [at_work()]
+        torch.backends.fp32_precision = later
+        found.append(at_work())
+        for name in ("cuda", "mkldnn"):
+            torch_products.set_precision(name, "all", later)
+        return [*found, at_work()]
+
+    set_all()
+    expected = afterwards()
+    set_all()
+    multiply()
+    assert afterwards() == expected
+
+
+@pytest.mark.parametrize("legacy", ["highest", "high", "medium"])
+@pytest.mark.parametrize("later", ["highest", "high"])
+@pytest.mark.usefixtures("settings")
+def test_legacy_settings_stay(legacy, later):
+    def afterwards():
+        found = [at_work(), legacy_at_work()]
+        torch.set_float32_matmul_precision(later)
+        return [*found, at_work(), legacy_at_work()]
+
+    torch.set_float32_matmul_precision(legacy)
+    expected = afterwards()
+    torch.set_float32_matmul_precision(legacy)
+    multiply()
+    assert afterwards() == expected
+
+
+@pytest.mark.parametrize("everywhere", ["tf32", "bf16"])
+@pytest.mark.usefixtures("settings")
+def test_a_setting_for_everything_does_not_reach_our_products(everywhere):
+    torch.backends.fp32_precision = everywhere
+    x = torch.rand(30, 2000, generator=torch.Generator().manual_seed(0))
+    exact = x.double() @ x.double().T
+    found = backends.of(x).matmul(x, x)
+    np.testing.assert_allclose(found, exact, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("cpuinfo", "expected"),
     [

@@ -9,7 +9,13 @@ import torch  # noqa: E402
 
 from gsnn_edges import backends  # noqa: E402
 from gsnn_edges.backends import transfers  # noqa: E402
-from gsnn_edges.backends.torch_streams import CudaLanes, host_tensor, on_host, staged  # noqa: E402
+from gsnn_edges.backends.torch_streams import (  # noqa: E402
+    CudaLanes,
+    host_tensor,
+    on_host,
+    read_tensor,
+    staged,
+)
 
 
 @pytest.mark.parametrize("x", [np.arange(6.0)[::-1], np.broadcast_to(np.ones(3), (2, 3))])
@@ -22,6 +28,37 @@ def test_other_arrays_and_tensors_share_their_memory():
     assert host_tensor(x).data_ptr() == x.ctypes.data
     assert host_tensor(t).data_ptr() == t.data_ptr()
     assert not host_tensor(t).requires_grad
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_is_only_read_is_shared_though_it_is_locked(turned):
+    x = np.random.default_rng(0).standard_normal((3, 5))
+    x = x.T if turned else x
+    x.flags.writeable = False
+    tensor = read_tensor(x)
+    assert tensor.data_ptr() == x.ctypes.data
+    np.testing.assert_array_equal(tensor, x)
+    assert not x.flags.writeable
+    y = read_tensor(np.broadcast_to(np.ones(3), (2, 3)))
+    np.testing.assert_array_equal(y, np.ones((2, 3)))
+
+
+def test_memory_that_is_only_read_stays():
+    def made():
+        x = np.full(1000, 7.0)
+        x.flags.writeable = False
+        return read_tensor(x)
+
+    tensor, other = made(), [np.zeros(1000) for _ in range(20)]
+    assert float(tensor.sum()) == 7000
+    assert len(other) == 20
+
+
+def test_tensors_and_backwards_arrays_are_read_as_they_were():
+    t, x = torch.zeros(3), np.arange(6.0)[::-1]
+    x.flags.writeable = False
+    assert read_tensor(t).data_ptr() == t.data_ptr()
+    np.testing.assert_array_equal(read_tensor(x), x)
 
 
 def test_arrays_of_other_libraries_are_left_to_the_backend():

@@ -89,6 +89,26 @@ def test_pinned_memory_needs_no_buffer_and_is_waited_for():
     np.testing.assert_array_equal(block.numpy(), matrix("F")[:, :10].T)
 
 
+@pytest.mark.parametrize("pinned", [False, True])
+def test_after_an_error_no_copy_reaches_what_its_room_is_given_to(pinned, monkeypatch):
+    monkeypatch.setattr(transfers, "STAGE_BYTES", 400)
+    lanes, x = LateLanes(pinned), matrix("F")
+    send, asked = StagedFeed.send, []
+
+    def fails(self, target, source, free):
+        if asked:
+            raise RuntimeError("stop")
+        asked.append(target)
+        return send(self, target, source, free)
+
+    monkeypatch.setattr(StagedFeed, "send", fails)
+    with pytest.raises(RuntimeError, match="stop"), StagedFeed(lambda x: x, lanes) as feed:
+        feed.take(x[:, :30].T)
+    lanes.put("compute", lambda: asked[0].fill_(5))
+    lanes.finish()
+    np.testing.assert_array_equal(asked[0], np.full(asked[0].shape, 5))
+
+
 def test_what_lies_on_the_device_is_moved_by_the_backend():
     moved = []
     feed = StagedFeed(lambda x: moved.append(x) or x, LateLanes())

@@ -1,4 +1,6 @@
-"""Ceilings at a small size on a CPU: the arithmetic of rates, and the sorts that are compared."""
+"""Ceilings at a small size on a CPU: the arithmetic of rates, and that numbers are random."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,44 +12,51 @@ import torch  # noqa: E402
 
 from gsnn_edges import backends  # noqa: E402
 from gsnn_edges.bench import ceilings as module  # noqa: E402
-from gsnn_edges.bench.ceilings import ceilings, large_product, packed_sort, sorts  # noqa: E402
+from gsnn_edges.bench.ceilings import copies, copy_calls, large_product, learned, product  # noqa: E402
+from gsnn_edges.bench.device_bench import Bench  # noqa: E402
 from gsnn_edges.bench.group import Settings  # noqa: E402
 from gsnn_edges.bench.paper import H200  # noqa: E402
+from gsnn_edges.bench.report import Row  # noqa: E402
 
-FAST = Settings("cpu", repeats=1, budget=0.5)
 OPS = backends.load("torch")
+BENCH = Bench(OPS, H200, Settings("cpu", repeats=1, budget=0.5))
 
 
-def test_rates_are_work_over_time():
-    card, rows = ceilings(OPS, FAST, 1e-5)
-    size, side = int(module.VALUES * 1e-5), int(module.SIDE * 1e-5**0.5)
-    assert [row.what for row in rows] == [module.COPY, module.BUS, *module.PRODUCTS.values()]
-    work = [8 * size, 4 * size, *3 * [2 * side**3]]
-    # One timed round: its least and its median are the same.
-    assert_allclose([row.rate * row.milliseconds / 1e3 for row in rows], work)
-    rates = [card.copy, card.bus, card.float32, card.tf32, card.bf16]
-    assert_allclose([row.rate for row in rows], rates)
-    assert_allclose(rows[0].paper_ms, 1e3 * 8 * size / H200.copy)
-
-
-def test_the_packed_sort_is_the_stable_argsort():
-    x = np.random.default_rng(0).standard_normal((6, 500)).astype(np.float32)
-    x[:, ::3] = 0
-    x[:, ::9] = -0.0
-    x[:, 1::5] *= 1e-30
-    keys, order = packed_sort(torch.from_numpy(x))
-    expected = np.argsort(x, axis=1, stable=True)
-    np.testing.assert_array_equal(order, expected)
-    ties = np.diff(np.take_along_axis(x, expected, axis=1), axis=1) == 0
-    np.testing.assert_array_equal(np.diff(keys.numpy(), axis=1) == 0, ties)
-
-
-def test_sorts_stand_side_by_side():
-    first, second = sorts(OPS, FAST, 0.002)
-    assert (first.what, second.what) == (module.SORT, module.PACKED)
-    assert_allclose(second.ratio, second.milliseconds / first.milliseconds)
+def test_copies_count_what_is_read_and_written():
+    within, bus = copies(BENCH, 2000)
+    assert (within.what, bus.what) == (module.COPY, module.BUS)
+    assert_allclose([row.rate * row.milliseconds / 1e3 for row in (within, bus)], [16e3, 8e3])
+    assert_allclose(within.paper_ms, 1e3 * 16e3 / H200.copy)
 
 
 @pytest.mark.parametrize("kind", module.PRODUCTS)
-def test_a_large_product_multiplies_ones(kind):
-    np.testing.assert_array_equal(large_product(OPS, 20, kind).call(), np.full((20, 20), 20.0))
+def test_products_count_operations(kind):
+    (row,) = product(BENCH, kind, 30)
+    assert row.what == module.PRODUCTS[kind]
+    assert_allclose(row.rate * row.milliseconds / 1e3, 2 * 30**3)
+    assert_allclose(row.paper_ms, 1e3 * 2 * 30**3 / getattr(H200, kind))
+
+
+@pytest.mark.parametrize("what", module.CEILINGS)
+def test_a_card_learns_from_its_rows(what):
+    card = learned(H200, Row(what, "", 1.0, rate=5.0))
+    assert card == replace(H200, **{module.CEILINGS[what]: 5.0})
+
+
+def test_a_card_learns_nothing_from_others():
+    assert learned(H200, Row("Spearman, torch", "", 1.0, rate=5.0)) == H200
+    assert learned(H200, Row(module.COPY, "", note="failed")) == H200
+
+
+@pytest.mark.parametrize("kind", module.PRODUCTS)
+def test_products_are_of_random_numbers(kind):
+    torch.manual_seed(0)
+    found = large_product(OPS, 200, kind)()
+    assert_allclose([float(found.mean()), float(found.std())], [0, 200**0.5], rtol=0.1, atol=0.2)
+
+
+def test_copies_are_of_random_numbers():
+    calls = copy_calls(OPS, 5000)
+    for call in calls.values():
+        copied = call()
+        np.testing.assert_allclose(float(copied.std()), 1, rtol=0.1)

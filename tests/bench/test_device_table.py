@@ -1,8 +1,9 @@
 """How the rows of both libraries become one table; a GPU is not needed."""
 
-import json
-import subprocess
+import sys
+import time
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,115 +13,135 @@ require("torch")
 require("jax")
 
 from gsnn_edges import backends  # noqa: E402
-from gsnn_edges.bench import device_table as table  # noqa: E402
-from gsnn_edges.bench.device_cases import Bench, ranking  # noqa: E402
-from gsnn_edges.bench.group import Settings  # noqa: E402
-from gsnn_edges.bench.paper import H200  # noqa: E402
+from gsnn_edges.bench import device_table as module  # noqa: E402
+from gsnn_edges.bench.ceilings import COPY  # noqa: E402
+from gsnn_edges.bench.device_table import device_table, over_torch  # noqa: E402
 from gsnn_edges.bench.report import Row  # noqa: E402
+from gsnn_edges.bench.reporting import Case  # noqa: E402
+from gsnn_edges.bench.supervision import supervised  # noqa: E402
 
-FAST = Settings("cpu", repeats=1, budget=0.5)
-
-
-def own(bench):
-    return [Row(f"Spearman, {bench.framework}", "N=1", 2.0 if bench.framework == "jax" else 1.0)]
+SCRIPT = Path(__file__).with_name("odd_cases.py")
 
 
-def fails(bench):
-    raise MemoryError("too large\nby far")
+def ours(library, milliseconds):
+    return Row(f"Spearman, {library}", "N=1", milliseconds)
 
 
 @pytest.fixture
-def few_cases(monkeypatch):
-    cases = [own, partial(table.scaled, fails, ())]
-    monkeypatch.setattr(table, "device_cases", lambda scale: cases)
-    monkeypatch.setattr(table, "REPEATS", 1)
-    monkeypatch.setattr(table, "BUDGET", 0.5)
+def said(monkeypatch):
+    """What children say, in place of children: reports of each library."""
+    asked, reports = [], {}
+
+    def give(command, cases, limits, environment):
+        order = command(0)[-1]
+        asked.append((order, environment, limits.end - time.monotonic()))
+        library = "torch" if '"library": "torch"' in order else "jax"
+        yield from reports.get(library, [])
+
+    monkeypatch.setattr(module, "supervised", give)
+    return SimpleNamespace(asked=asked, reports=reports)
 
 
-def here(command, **options):
-    """Run what another Python would, in this one."""
-    assert options["env"]["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
-    table.measure_jax(command[-1])
+def report(row, case=0):
+    return {"case": case, "row": vars(row)}
 
 
-def test_sizes_are_scaled_and_not_below_20():
+def test_jax_stands_over_torch_and_lost_cases_say_why(said):
+    said.reports["torch"] = [report(ours("torch", 1.0))]
+    said.reports["jax"] = [report(ours("jax", 2.0)), {"case": 1, "lost": "not reached"}]
     seen = []
-    case = table.device_cases(0.01)[0]
-    sizes = case.args[1]
-    assert sizes == (100, 3000)
-    table.scaled(lambda bench, *given: seen.append(given), sizes, None)
-    assert seen == [(100, 3000)]
-    assert table.device_cases(1e-9)[0].args[1] == (20, 20)
-
-
-def test_every_row_of_the_goals_has_its_size():
-    sizes = [case.args[1] for case in table.device_cases(1.0) if hasattr(case, "args")]
-    assert (10_000, 300_000) in sizes
-    assert {(10_000, 100_000), (5000, 50_000), (10_000, 10_000)} <= set(sizes)
-    assert {(10_000, 200_000), (5000, 1000)} <= set(sizes)
-
-
-def test_a_case_that_does_not_fit_leaves_the_rest(few_cases):
-    bench = Bench(backends.load("torch"), H200, FAST)
-    first, second = table.measured(bench, 1.0, verbose=False)
-    assert (first.what, first.milliseconds) == ("Spearman, torch", 1.0)
-    assert (second.what, second.note) == ("fails, torch", "failed: too large")
-
-
-def test_jax_runs_in_a_python_of_its_own_and_stands_over_torch(few_cases, monkeypatch):
-    monkeypatch.setattr(subprocess, "run", here)
-    rows = table.device_table("cpu", 1e-5, verbose=False)
-    names = [row.what for row in rows]
-    assert names[-5:] == [
-        "Spearman, torch",
-        "fails, torch",
-        "Spearman, jax",
-        "fails, jax",
+    rows = device_table("cpu", 1.0, verbose=False, each=lambda rows: seen.append(len(rows)))
+    first, second, over, lost = rows
+    assert (first, second) == (ours("torch", 1.0), ours("jax", 2.0))
+    assert (over.what, over.ratio, over.reference, over.at_most) == (
         "Spearman, jax, over torch",
-    ]
-    last = rows[-1]
-    assert (last.ratio, last.reference, last.at_most) == (2.0, "Spearman, torch", 1.5)
-
-
-def test_another_python_runs_the_module():
-    order = {"device": "nowhere", "scale": 1.0, "card": vars(H200), "file": ""}
-    run = subprocess.run(
-        [table.sys.executable, "-m", "gsnn_edges.bench.device_table", json.dumps(order)],
-        capture_output=True,
-        text=True,
+        2.0,
+        "Spearman, torch",
+        1.5,
     )
-    assert "device='nowhere': JAX finds" in run.stderr
+    assert (lost.what, lost.size, lost.note) == (
+        "spearman, jax",
+        "10000 x 300000",
+        "not reached",
+    )
+    assert seen == [1, 2, 3, 4]
+
+
+def test_ceilings_of_torch_are_handed_to_jax(said):
+    said.reports["torch"] = [report(Row(COPY, "", 1.0, rate=7.0))]
+    device_table("cpu", 1.0, verbose=False)
+    assert '"copy": 7.0' in said.asked[1][0]
+    assert {environment["XLA_PYTHON_CLIENT_PREALLOCATE"] for _, environment, _ in said.asked} == {
+        "false"
+    }
+
+
+def test_torch_leaves_time_for_jax(said):
+    device_table("cpu", 1.0, verbose=False)
+    ends = [end for _, _, end in said.asked]
+    assert ends == pytest.approx([0.6 * module.SECONDS, module.SECONDS], abs=1)
+
+
+def test_rows_are_shown_as_they_come(said, capsys):
+    said.reports["torch"] = [report(ours("torch", 1.0)), {"case": 1, "lost": "failed: hard"}]
+    device_table("cpu", 1.0, verbose=True)
+    assert capsys.readouterr().err.splitlines()[0].startswith("Spearman, torch | N=1 | 1.0")
+    device_table("cpu", 1.0, verbose=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_without_jax_a_row_says_so(said, monkeypatch):
+    without = SimpleNamespace(load=backends.load, available=lambda: ("torch",))
+    monkeypatch.setattr(module, "backends", without)
+    rows = device_table("cpu", 1.0, verbose=False)
+    assert [(row.what, row.note) for row in rows] == [("all rows, jax", "not installed")]
+
+
+def test_a_table_outlives_what_goes_wrong_in_its_children(monkeypatch):
+    names = "raising", "killing", "hanging", "good"
+    cases = [Case(name, "", None) for name in names]
+    monkeypatch.setattr(module, "device_cases", lambda library, scale: cases)
+    monkeypatch.setattr(module, "CASE_SECONDS", 1.0)
+
+    def odd(command, *given):
+        def other(first):
+            command(first)
+            return [sys.executable, str(SCRIPT), str(first), ",".join(names)]
+
+        return supervised(other, *given)
+
+    monkeypatch.setattr(module, "supervised", odd)
+    monkeypatch.setattr(module, "LIBRARIES", ("torch", "none"))
+    rows = device_table("cpu", 1.0, verbose=False)
+    assert [(row.what, row.note) for row in rows] == [
+        ("before an error", ""),
+        ("raising", "failed: ValueError: too bad"),
+        ("before a crash", ""),
+        ("killing", "failed: killed by SIGKILL: a last word"),
+        ("before a hang", ""),
+        ("hanging", "stopped: not done in 1 s"),
+        ("good", ""),
+        ("good again", ""),
+        ("all rows, none", "not installed"),
+    ]
 
 
 @pytest.mark.parametrize(
-    ("error", "note"),
+    ("row", "others"),
     [
-        (subprocess.TimeoutExpired("python", 1), f"not done in {table.JAX_SECONDS} s"),
-        (subprocess.CalledProcessError(1, "python", stderr="Trace\nBad: news\n"), "failed: Bad: n"),
+        (ours("torch", 1.0), [ours("torch", 1.0)]),
+        (ours("jax", 1.0), []),
+        (Row("Spearman, jax", "N=2", 1.0), [ours("torch", 1.0)]),
+        (Row("Spearman, jax", "N=1", note="failed"), [ours("torch", 1.0)]),
+        (ours("jax", 1.0), [Row("Spearman, torch", "N=1", note="failed")]),
+        (Row("bare product, jax", "", 1.0), [Row("bare product, torch", "", 1.0)]),
     ],
 )
-def test_a_python_that_fails_is_a_row(error, note, monkeypatch):
-    def fail(*args, **options):
-        raise error
-
-    monkeypatch.setattr(subprocess, "run", fail)
-    (row,) = table.jax_rows("cpu", 1.0, H200)
-    assert row.note.startswith(note)
-
-
-def test_without_jax_a_row_says_so(few_cases, monkeypatch):
-    without = SimpleNamespace(load=backends.load, available=lambda: ("torch",))
-    monkeypatch.setattr(table, "backends", without)
-    rows = table.device_table("cpu", 1e-5, verbose=False)
-    assert (rows[-1].what, rows[-1].note) == ("all rows, jax", "not installed")
-
-
-def test_a_row_survives_the_way_through_json():
-    rows = ranking(Bench(backends.load("jax"), H200, FAST), 20, 50)
-    assert [Row(**row) for row in json.loads(json.dumps([vars(row) for row in rows]))] == rows
+def test_only_what_both_measured_and_is_ours_is_compared(row, others):
+    assert over_torch(row, others) is None
 
 
 @pytest.mark.gpu
 def test_the_table_of_a_small_card():
-    rows = table.device_table("cuda", 0.01, verbose=False)
+    rows = partial(device_table, "cuda", 0.01)(verbose=False)
     assert [row.what for row in rows if row.note] == []

@@ -29,6 +29,22 @@ def test_missing_library_is_said_to_be_missing():
     assert installed_version("no-such-library") == "not installed"
 
 
+def test_a_card_is_named_by_another_process(monkeypatch):
+    asked = []
+
+    def run(command, **options):
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, "Card 9000\n", "")
+
+    monkeypatch.setattr(module.subprocess, "run", run)
+    assert module.accelerator("cuda") == "Card 9000"
+    assert "get_device_name('cuda')" in asked[0][-1]
+
+
+def test_a_card_that_does_not_answer_is_unknown():
+    assert module.accelerator("nowhere") == "unknown"
+
+
 def checkout(tmp_path, monkeypatch):
     package = tmp_path / "src" / "gsnn_edges"
     package.mkdir(parents=True)

@@ -2,7 +2,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from gsnn_edges.bench.group import MISSING, Group, Settings
-from gsnn_edges.bench.measure import Contestant, Measurement, Resident
+from gsnn_edges.bench.measure import MOST_CALLS, Contestant, Measurement, Resident
 from gsnn_edges.bench.report import Row
 
 FOUND = {
@@ -44,8 +44,17 @@ def test_goal_is_for_the_fastest_library(group):
 
 
 def test_goals_are_left_out_where_they_were_not_set_for():
-    row = Group("N=1", FOUND, goals=False).row("naive", over=1.0, at_most=2.0, at_least=1.0)
-    assert (row.at_most, row.at_least) == (None, None)
+    bounds = {"at_most": 2.0, "at_least": 1.0, "at_most_ms": 3.0, "at_most_mb": 4.0}
+    row = Group("N=1", FOUND, goals=False).row("naive", over=1.0, **bounds)
+    assert row.goals == []
+    assert len(Group("N=1", FOUND).row("naive", over=1.0, **bounds).goals) == 4
+
+
+def test_settings_say_how_many_rounds_and_calls():
+    log = []
+    settings = Settings(repeats=3, budget=0.0, least=2, short=1e9)
+    settings.group("N=1", {"a": Contestant(lambda: log.append("a"))})
+    assert len(log) == 1 + 2 * MOST_CALLS
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])

@@ -2,7 +2,15 @@ import json
 
 import pytest
 
-from gsnn_edges.bench.report import NOT_MEASURED, Row, cells, counted_cells, render, write_json
+from gsnn_edges.bench.report import (
+    NOT_MEASURED,
+    Row,
+    cells,
+    counted_cells,
+    line,
+    render,
+    write_json,
+)
 
 ENVIRONMENT = {"date": "today", "processor": "abacus"}
 ROWS = [
@@ -21,6 +29,13 @@ ROWS = [
         (Row("", "", 1.0, ratio=2.1, at_most=2.0), False),
         (Row("", "", 1.0, ratio=7.0, at_least=7.0), True),
         (Row("", "", 1.0, ratio=6.9, at_least=7.0), False),
+        (Row("", "", 9.0, at_most_ms=9.0), True),
+        (Row("", "", 9.1, at_most_ms=9.0), False),
+        (Row("", "", 1.0, peak_mb=7.0, at_most_mb=8.0), True),
+        (Row("", "", 1.0, peak_mb=9.0, at_most_mb=8.0), False),
+        (Row("", "", 1.0, at_most_ms=9.0, at_most_mb=8.0), None),
+        (Row("", "", 9.1, at_most_ms=9.0, at_most_mb=8.0), False),
+        (Row("", "", 1.0, ratio=2.0, at_most=2.0, peak_mb=9.0, at_most_mb=8.0), False),
     ],
 )
 def test_goal_is_met_or_not(row, met):
@@ -31,14 +46,27 @@ def test_cells():
     assert [cells(row) for row in ROWS] == [
         ("ours", "N=2", "1,234", "1.25", "limit", "<= 2", "7"),
         ("theirs", "N=2", "9.9", "3.00", "ours", ">= 4, missed", NOT_MEASURED),
-        ("others", "N=2", "not installed", "", "", "", ""),
+        ("others", "N=2", "", "", "not installed", "", ""),
     ]
+
+
+def test_each_goal_is_judged():
+    row = Row("a", "", 3500.0, ratio=2.0, at_most=3.0, at_most_ms=3000.0, at_most_mb=14_000.0)
+    assert cells(row)[5] == "<= 3; <= 3,000 ms, missed; <= 14,000 MB, not measured"
+
+
+def test_a_line_has_what_there_is():
+    row = Row("a", "N=1", 2.0, ratio=1.5, reference="b", rate=7.1e9, unit="flop/s", peak_mb=3.0)
+    assert line(row) == "a | N=1 | 2.0 | 1.50 | b | 3 | 7.1 Gflop/s"
+    assert line(Row("a", "N=1", note="not reached")) == "a | N=1 | not reached"
 
 
 COUNTED = [
     Row("a", "", 1.0, rate=4.56e12, unit="B/s", share=0.957, paper_ms=1234.5),
     Row("b", "", 1.0, rate=7.1e9, unit="flop/s", paper_ms=0.123),
     Row("c", "", 1.0),
+    Row("d", "", 1.0, rate=1234.0, unit="B/s"),
+    Row("e", "", 1.0, rate=0.5, unit="B/s"),
 ]
 
 
@@ -47,6 +75,8 @@ def test_counted_cells():
         ("4.56 TB/s", "0.96", "1,234"),
         ("7.1 Gflop/s", "", "0.12"),
         ("", "", ""),
+        ("1.23 kB/s", "", ""),
+        ("0.5 B/s", "", ""),
     ]
 
 

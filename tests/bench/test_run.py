@@ -41,8 +41,9 @@ def test_device_that_is_not_there():
     torch = pytest.importorskip("torch")
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
-    with pytest.raises(ValueError, match="finds no CUDA device"):
-        run_bench(device="cuda")
+    for full in (False, True):
+        with pytest.raises(ValueError, match="finds no CUDA device"):
+            run_bench(device="cuda", full=full)
 
 
 def test_fit_without_torch_says_so(monkeypatch):
@@ -83,17 +84,30 @@ def test_full_makes_the_table_of_a_gpu(monkeypatch, capsys):
     row = Row("ours", "N=1", 1.0, rate=2e12, unit="flop/s", share=0.5, paper_ms=0.25)
     asked = []
 
-    def table(device, scale, *, verbose):
+    def table(device, scale, *, verbose, each):
         asked.append((device, scale, verbose))
+        each([row])
         return [row]
 
     monkeypatch.setattr("gsnn_edges.bench.device_table.device_table", table)
-    assert run_bench(full=True, scale=0.1) == [row]
+    kept = []
+    made = run_bench(full=True, scale=0.1, each=lambda *given: kept.append(given))
+    assert made == [row]
     assert asked == [("cpu", 0.1, True)]
+    ((environment, rows),) = kept
+    assert (rows, "processor" in environment) == ([row], True)
     assert "2 Tflop/s" in capsys.readouterr().out
 
 
 def test_full_needs_torch(monkeypatch):
-    monkeypatch.setattr(run, "installed", lambda device: {})
-    with pytest.raises(ImportError, match="full=True needs torch"):
-        run_bench(full=True)
+    monkeypatch.setattr(run.backends, "available", lambda: ("numpy",))
+    for device in ("cpu", "cuda"):
+        with pytest.raises(ImportError, match="full=True needs torch"):
+            run_bench(device=device, full=True)
+
+
+def test_rows_are_handed_on_at_the_end():
+    kept = []
+    rows = run_bench(verbose=False, each=lambda made, rows: kept.append((list(made), rows)))
+    assert [found for _, found in kept] == [rows]
+    assert "date" in kept[0][0]

@@ -13,8 +13,9 @@ ROWS = [Row("what", "size", 1.0, 2.0, "reference", at_most=3.0), Row("other", "s
 def no_run(monkeypatch):
     """Give rows without measuring: what is measured has its own tests."""
 
-    def give(*, quick, device, verbose, full, scale):
+    def give(quick, device, verbose, *, full, scale, each):
         assert (device, verbose, full) == ("cpu", False, scale < 1)
+        each({"processor": "abacus"}, ROWS)
         return ROWS
 
     monkeypatch.setattr("gsnn_edges.bench.run_bench", give)

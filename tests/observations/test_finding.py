@@ -13,6 +13,7 @@ from gsnn_edges.observations.finding import (
     finite_at_nodes,
     modules_of,
     node_names,
+    on_the_host,
 )
 
 
@@ -318,3 +319,10 @@ def test_large_sums_of_finite_values_are_finite(names):
     values = torch.full((4, 6), 3e38)
     finite_at_nodes("g", values, names)
     assert bool(values.isfinite().all())
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_groups_come_to_the_host_together(device):
+    given = [torch.tensor([0, 1], device=device), [2, 3], torch.tensor([[4], [5], [6]]).to(device)]
+    found = on_the_host(given)
+    assert [np.ravel(group).tolist() for group in found] == [[0, 1], [2, 3], [4, 5, 6]]

@@ -5,7 +5,14 @@ import pytest
 import torch
 from torch.autograd.graph import get_gradient_edge
 
-from gsnn_edges.observations.gradients import SCALES, full, gradients, gradients_on, is_half
+from gsnn_edges.observations.gradients import (
+    SCALES,
+    all_finite,
+    full,
+    gradients,
+    gradients_on,
+    is_half,
+)
 
 HALF = torch.float16
 
@@ -103,3 +110,11 @@ def test_autocast_keeps_no_casts_of_inside():
             weight.data.fill_(2)
         assert torch.is_autocast_cache_enabled()
         np.testing.assert_array_equal((x @ weight).detach().float(), np.full((2, 3), 6))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([], True), ([[1.0], [2.0]], True), ([[1.0], [np.inf]], False), ([[np.nan, 1.0]], False)],
+)
+def test_all_gradients_are_looked_at_together(values, expected):
+    assert all_finite([torch.tensor(each) for each in values]) is expected

@@ -22,7 +22,7 @@ from gsnn_models import (
 from model_state import assert_unchanged, global_state
 from torch import nn
 
-from gsnn_edges.observations.guard import generators_unchanged, unchanged
+from gsnn_edges.observations.guard import can_be_compared, generators_unchanged, unchanged
 from gsnn_edges.observations.wrappers import without_compiler
 
 
@@ -280,3 +280,41 @@ def test_blocks_of_a_model_may_be_guarded_alone():
     block = Block([0, 1], norm="batch")
     with assert_unchanged(block), unchanged(block):
         block(torch.ones(3, 5))
+
+
+DTYPES = (torch.bool, torch.int64, torch.bfloat16, torch.complex64, torch.float8_e4m3fn)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_tensors_of_every_dtype_come_back(dtype):
+    model = nn.Module()
+    model.register_buffer("values", torch.tensor([0.0, 1.0, 1.0]).to(dtype))
+    expected = model.values.clone()
+    with unchanged(model):
+        model.values.zero_()
+    np.testing.assert_array_equal(
+        model.values.view(torch.uint8).numpy(), expected.view(torch.uint8).numpy()
+    )
+
+
+def test_sparse_tensors_come_back():
+    model = nn.Module()
+    model.register_buffer("values", torch.eye(3).to_sparse())
+    with unchanged(model):
+        model.values.mul_(2)
+    np.testing.assert_array_equal(model.values.to_dense(), np.eye(3))
+
+
+def test_a_tensor_that_was_not_written_sees_no_write():
+    model = nn.Linear(3, 2)
+    version = model.weight._version
+    with unchanged(model):
+        model(torch.ones(1, 3))
+    assert model.weight._version == version
+
+
+def test_a_tensor_of_another_form_cannot_be_compared():
+    x = torch.zeros(2, 3)
+    others = [torch.zeros(3, 2), x.double(), x.to_sparse(), x.to("meta")]
+    assert can_be_compared(x, x.clone())
+    assert [can_be_compared(other, x) for other in others] == [False] * 4

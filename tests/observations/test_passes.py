@@ -1,5 +1,6 @@
 """capture equals a slow loop over samples, nodes and channels, and leaves no trace."""
 
+from collections import Counter
 from contextlib import nullcontext
 from functools import partial
 
@@ -30,11 +31,13 @@ from gsnn_models import (
 )
 from model_state import assert_unchanged, global_state
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, TensorDataset
 
 from gsnn_edges import capture
 from gsnn_edges.observations.inputs import take
 from gsnn_edges.observations.nodes import AGGS, NORMS
+from gsnn_edges.observations.passes import Pass, shared_reducers
 
 MSE = nn.MSELoss()
 SUM = nn.MSELoss(reduction="sum")
@@ -687,3 +690,63 @@ def test_a_gpu_gives_what_the_cpu_gives(agg, use_prenorm):
 def test_blocks_without_a_dropout_or_norm_are_enough():
     model = TinyGSNN([[0, 1], [1, 0]], block=Block)
     assert [t.shape for t in capture(model, MSE, *data())] == [(5, 2), (5, 2)]
+
+
+# What a device is waited for: each of these brings an answer to the host.
+ANSWERS = ("equal", "_local_scalar_dense", "is_nonzero", "nonzero", "bincount", "masked_select")
+
+
+class Answers(TorchDispatchMode):
+    """Counts the calls that a device would be waited for."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        if name in ANSWERS:
+            self.found[name] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def answers(layers, agg, groups):
+    model = nn.Sequential(*(nn.Linear(6, 6) for _ in range(layers)))
+    x = torch.randn(8, 6)
+    with Answers() as mode:
+        capture(model, MSE, x, x, blocks=list(model), groups=groups, agg=agg)
+    return mode.found
+
+
+@pytest.mark.parametrize("agg", AGGS)
+@pytest.mark.parametrize("groups", [[0, 0, 1, 1, 2, 2], [0, 1, 1, 2, 2, 2]], ids=["even", "uneven"])
+def test_a_device_is_asked_as_often_for_many_layers_as_for_few(agg, groups):
+    assert answers(3, agg, groups) == answers(9, agg, groups)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("agg", AGGS)
+def test_a_pass_never_waits_for_a_device(agg, monkeypatch):
+    """torch itself raises where a call would wait, in all of a forward and a backward pass."""
+    model = TinyGSNN().cuda()
+    x, y = (part.cuda() for part in data())
+    one_part = Pass.one_part
+
+    def strictly(self, *given):
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            one_part(self, *given)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    monkeypatch.setattr(Pass, "one_part", strictly)
+    capture(model, MSE, x, y, agg=agg, device="cuda")
+
+
+def test_blocks_of_the_same_groups_share_a_reducer():
+    groups = [torch.tensor(nodes) for nodes in ([0, 1], [0, 2], [0, 1])]
+    asked = []
+    first, second, third = shared_reducers(groups, lambda group: asked.append(group) or object())
+    assert first is third
+    assert first is not second
+    assert len(asked) == 2

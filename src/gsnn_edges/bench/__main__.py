@@ -4,9 +4,8 @@ from pathlib import Path
 
 import click
 
-from gsnn_edges.bench.environment import environment
 from gsnn_edges.bench.libraries import ON_DEVICE
-from gsnn_edges.bench.report import write_json
+from gsnn_edges.bench.report import Row, write_json
 from gsnn_edges.bench.run import run_bench
 
 
@@ -19,11 +18,17 @@ from gsnn_edges.bench.run import run_bench
 )
 @click.option("--json", "file", type=click.Path(dir_okay=False, path_type=Path))
 def main(quick: bool, full: bool, device: str, scale: float, file: Path | None) -> None:
-    """Measure, print one table, and write it as JSON if a file is given."""
-    try:
-        rows = run_bench(quick, device, full=full, scale=scale)
+    """Measure, print one table, and write it as JSON if a file is given.
+
+    With --full the file is written whole after each row, so that it holds what there is.
+    """
+
+    def keep(made: dict[str, str], rows: list[Row]) -> None:
         if file is not None:
-            write_json(file, environment(device), rows)
+            write_json(file, made, rows)
+
+    try:
+        run_bench(quick, device, full=full, scale=scale, each=keep)
     except (ImportError, MemoryError, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
 

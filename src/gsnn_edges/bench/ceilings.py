@@ -1,4 +1,4 @@
-"""What a card does at its best: a large copy, large products, the sorts to choose from."""
+"""What a card does at its best: a large copy, large products."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,9 +9,6 @@ from gsnn_edges._typing import Array
 from gsnn_edges.backends import Backend
 from gsnn_edges.backends.splits import SPLITS
 from gsnn_edges.backends.torch_products import full_precision, short_tensor, tensor_core_product
-from gsnn_edges.bench.device_data import observations_on
-from gsnn_edges.bench.group import Group, Settings
-from gsnn_edges.bench.measure import Contestant
 from gsnn_edges.bench.paper import H200, Card, flop
 from gsnn_edges.bench.report import Row
 
@@ -21,110 +18,66 @@ PRODUCTS = {
     "tf32": "large product, TF32",
     "bf16": "large product, bf16",
 }
-SORT, PACKED = "torch.sort with places", "torch.sort of keys packed with places, int64"
+# What each call says of a card.
+CEILINGS = {COPY: "copy", BUS: "bus", **{name: kind for kind, name in PRODUCTS.items()}}
 
 VALUES = 1 << 28
 SIDE = 16_384
-KEYS = (1 << 7, 1 << 16)
 
 
-def ceilings(ops: Backend, settings: Settings, scale: float) -> tuple[Card, list[Row]]:
-    """Measure what torch's device can do.
-
-    Returns
-    -------
-    card, rows
-        The card as measured, and a row for each call, with its rate.
-    """
-    size = max(1, int(VALUES * scale))
-    side = max(16, int(SIDE * scale**0.5))
-    group = settings.group(
-        f"{size} values, {side} x {side}",
-        {
-            **copies(ops, size),
-            **{name: large_product(ops, side, kind) for kind, name in PRODUCTS.items()},
-        },
-    )
-    copied = 8 * size / group.found[COPY].least
-    card = Card(
-        copy=copied,
-        bus=4 * size / group.found[BUS].least,
-        **{
-            kind: flop(side, side, side) / group.found[name].least
-            for kind, name in PRODUCTS.items()
-        },
-    )
-    return card, ceiling_rows(group, card)
+def copies(bench: Any, size: int) -> list[Row]:
+    """Time copies of so many values, within a card and from memory that it reads by itself."""
+    group = bench.group(f"{size} values", copy_calls(bench.ops, size))
+    work = {COPY: 8 * size, BUS: 4 * size}
+    return [ceiling_row(group.row(name), work[name], "B/s") for name in work]
 
 
-def ceiling_rows(group: Group, card: Card) -> list[Row]:
-    """Give the rate of each call, and what the data sheet of an H200 says."""
-    rates = [(COPY, card.copy, H200.copy, "B/s"), (BUS, card.bus, H200.bus, "B/s")]
-    rates += [
-        (name, float(getattr(card, kind)), float(getattr(H200, kind)), "flop/s")
-        for kind, name in PRODUCTS.items()
-    ]
-    return [
-        replace(
-            group.row(name),
-            rate=rate,
-            unit=unit,
-            paper_ms=1e3 * group.found[name].least * rate / sheet,
-        )
-        for name, rate, sheet, unit in rates
-    ]
+def product(bench: Any, kind: str, side: int) -> list[Row]:
+    """Time one product of square matrices."""
+    what = PRODUCTS[kind]
+    group = bench.group(f"{side} x {side}", {what: large_product(bench.ops, side, kind)})
+    return [ceiling_row(group.row(what), flop(side, side, side), "flop/s")]
 
 
-def sorts(ops: Backend, settings: Settings, scale: float) -> list[Row]:
-    """Compare torch's sort with one of float32 keys that carry their places in one number."""
-    rows, length = KEYS[0], max(2, int(KEYS[1] * scale))
-    x, _ = observations_on(ops, rows, length)
-    contestants = {
-        SORT: Contestant(partial(ops.sort_rows, x)),
-        PACKED: Contestant(partial(packed_sort, x)),
-    }
-    group = settings.group(f"{rows} rows of {length}", contestants)
-    return [group.row(SORT), group.versus(PACKED, SORT)]
+def ceiling_row(row: Row, work: float, unit: str) -> Row:
+    """Add to a row its rate, and the time by the data sheet of an H200."""
+    sheet = float(getattr(H200, CEILINGS[row.what]))
+    assert row.milliseconds is not None
+    return replace(row, rate=1e3 * work / row.milliseconds, unit=unit, paper_ms=1e3 * work / sheet)
 
 
-def packed_sort(x: Array) -> tuple[Array, Array]:
-    """Sort each row of float32 values: keys and order, by one sort of 64-bit numbers.
-
-    The bits of a float rise with it where it is positive, and fall with it where it is negative.
-    """
-    import torch
-
-    bits = (x + 0.0).view(torch.int32)
-    keys = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits).long()
-    place = torch.arange(x.shape[1], device=x.device)
-    packed = ((keys << 32) | place).sort(dim=1).values
-    return packed >> 32, packed & 0xFFFFFFFF
+def learned(card: Card, row: Row) -> Card:
+    """Give the card with the ceiling that a row measured, if it is one's row."""
+    field = CEILINGS.get(row.what)
+    return card if field is None or row.rate is None else replace(card, **{field: row.rate})
 
 
-def copies(ops: Backend, size: int) -> dict[str, Contestant]:
+def copy_calls(ops: Backend, size: int) -> dict[str, Callable[[], object]]:
     """Copy within a device, and to it from memory that it reads by itself."""
     import torch
 
-    on_host = torch.zeros(size, pin_memory=ops.device.type == "cuda")
-    source, target = (torch.zeros(size, device=ops.device) for _ in range(2))
+    source, target = torch.randn(size, device=ops.device), torch.empty(size, device=ops.device)
+    on_host = source.cpu()
+    on_host = on_host.pin_memory() if ops.device.type == "cuda" else on_host
     return {
-        COPY: Contestant(partial(target.copy_, source)),
-        BUS: Contestant(partial(target.copy_, on_host, non_blocking=True)),
+        COPY: partial(target.copy_, source),
+        BUS: partial(target.copy_, on_host, non_blocking=True),
     }
 
 
-def large_product(ops: Backend, side: int, kind: str) -> Contestant:
-    """Multiply square matrices, in float32 or by tensor cores."""
+def large_product(ops: Backend, side: int, kind: str) -> Callable[[], Array]:
+    """Multiply random square matrices, in float32 or by tensor cores."""
     import torch
 
-    a, b = (torch.ones((side, side), device=ops.device) for _ in range(2))
+    # Products of ones, or of zeros, run faster than those of any numbers.
+    a, b = (torch.randn((side, side), device=ops.device) for _ in range(2))
     if kind == "float32":
-        return Contestant(partial(exact_product, a, b))
+        return partial(exact_product, a, b)
     split = next(split for split in SPLITS.values() if split.kind == kind)
     if ops.device.type != "cuda":
-        return Contestant(partial(ops.add_short_product, None, a, b, split))
+        return partial(ops.add_short_product, None, a, b, split)
     short: Callable[[Any], Any] = partial(short_tensor, split=split)
-    return Contestant(partial(tensor_core_product, None, short(a), short(b), split))
+    return partial(tensor_core_product, None, short(a), short(b), split)
 
 
 def exact_product(a: Array, b: Array) -> Array:

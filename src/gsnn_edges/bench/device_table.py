@@ -1,146 +1,118 @@
-"""The table of a GPU: every row for torch, then for JAX, and JAX over torch."""
+"""The table of a GPU: every row for torch, then for JAX, and JAX over torch.
+
+Each library runs in a process of its own, which is begun anew behind a case that fails, crashes or
+hangs: what was measured before it stays. This process keeps off the card.
+"""
 
 import json
 import os
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from gsnn_edges import backends
-from gsnn_edges.bench.ceilings import ceilings, sorts
-from gsnn_edges.bench.device_cases import (
-    Bench,
-    beside_the_naive,
-    channels,
-    fit,
-    from_host,
-    ranking,
-    short_products,
-    spearman,
-)
-from gsnn_edges.bench.group import Settings
-from gsnn_edges.bench.paper import Card
-from gsnn_edges.bench.report import Row
-from gsnn_edges.progress import track
+from gsnn_edges.bench.ceilings import learned
+from gsnn_edges.bench.device_child import device_cases
+from gsnn_edges.bench.paper import H200, Card
+from gsnn_edges.bench.report import Row, line
+from gsnn_edges.bench.supervision import Limits, Report, supervised
 
-Case = Callable[[Bench], list[Row]]
-
-REPEATS = 3
-BUDGET = 5.0
+LIBRARIES = ("torch", "jax")
+CHILD = "gsnn_edges.bench.device_child"
+# All of it takes this many seconds at most, torch no more than a share of them.
+SECONDS = 480.0
+TORCH_SHARE = 0.6
+# A case, and what a Python takes to import and to find its device.
+CASE_SECONDS = 80.0
+BEGIN_SECONDS = 60.0
 JAX_AT_MOST = 1.5
-# JAX alone takes this many seconds at most, so that the table is made in eight minutes.
-JAX_SECONDS = 240
 # JAX would take most of a card before it needs it.
-JAX_SETTINGS = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+SETTINGS = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 OURS = ("Spearman", "Pearson", "mrr", "fit", "channel score")
 
 
-def device_cases(scale: float) -> list[Case]:
-    """List the cases, with all numbers of nodes, observations, edges and samples scaled."""
+@dataclass
+class DeviceTable:
+    """The rows so far, and what they say of the card.
 
-    def sized(case: Callable[..., list[Row]], *sizes: int) -> Case:
-        return partial(scaled, case, tuple(max(20, int(scale * size)) for size in sizes))
-
-    return [
-        sized(spearman, 10_000, 300_000),
-        sized(short_products, 10_000, 300_000),
-        sized(from_host, 10_000, 300_000),
-        *(sized(spearman, *s) for s in ((10_000, 100_000), (5000, 50_000), (10_000, 10_000))),
-        sized(beside_the_naive, 10_000, 100_000),
-        sized(ranking, 10_000, 200_000),
-        sized(fit, 5000, 1000),
-        lambda bench: channels(bench, max(20, int(scale * 5000)), 4, max(20, int(scale * 2000))),
-    ]
-
-
-def scaled(case: Callable[..., list[Row]], sizes: tuple[int, ...], bench: Bench) -> list[Row]:
-    """Run a case on its sizes."""
-    return case(bench, *sizes)
-
-
-def device_table(device: str, scale: float, *, verbose: bool) -> list[Row]:
-    """Measure torch here, and JAX in a process of its own.
-
-    JAX holds the memory of a card that it has once taken, so that both do not fit on one.
+    Attributes
+    ----------
+    each : callable
+        Called with all rows so far, whenever there is one more.
     """
-    settings = Settings(device, REPEATS, BUDGET, goals=device != "cpu")
-    ops = backends.load("torch", device)
-    card, rows = ceilings(ops, settings, scale)
-    rows += sorts(ops, settings, scale)
-    rows += list(measured(Bench(ops, card, settings), scale, verbose))
-    if "jax" not in backends.available():
-        return [*rows, Row("all rows, jax", "", note="not installed")]
-    return rows + over_torch(jax_rows(device, scale, card), rows)
+
+    device: str
+    scale: float
+    verbose: bool
+    each: Callable[[list[Row]], object]
+    rows: list[Row] = field(default_factory=list)
+    card: Card = H200
+
+    def measure(self, library: str, end: float) -> None:
+        """Add the rows of one library, as they come; no case runs beyond the end."""
+        cases = device_cases(library, self.scale)
+        limits = Limits(BEGIN_SECONDS, CASE_SECONDS, end)
+
+        def command(first: int) -> list[str]:
+            order = {"library": library, "device": self.device, "scale": self.scale}
+            order |= {"card": vars(self.card), "first": first}
+            return [sys.executable, "-m", CHILD, json.dumps(order)]
+
+        for report in supervised(command, len(cases), limits, {**os.environ, **SETTINGS}):
+            case = cases[report["case"]]
+            self.add(row_of(report, case.name, case.size))
+
+    def add(self, row: Row) -> None:
+        """Add a row, and for JAX one over the same of torch; show both."""
+        self.card = learned(self.card, row)
+        for made in (row, over_torch(row, self.rows)):
+            if made is None:
+                continue
+            self.rows.append(made)
+            if self.verbose:
+                print(line(made), file=sys.stderr, flush=True)
+            self.each(self.rows)
 
 
-def measured(bench: Bench, scale: float, verbose: bool) -> Iterator[Row]:
-    """Run all cases on one library; a case that does not fit says so, and the next one runs."""
-    cases = device_cases(scale)
-    for case in track(cases, len(cases), f"benchmark, {bench.framework}", verbose=verbose):
-        try:
-            yield from case(bench)
-        except (MemoryError, RuntimeError) as error:
-            reason = str(error).partition("\n")[0]
-            name = getattr(case, "args", [channels])[0].__name__
-            yield Row(f"{name}, {bench.framework}", "", note=f"failed: {reason}"[:120])
+def device_table(
+    device: str,
+    scale: float,
+    *,
+    verbose: bool,
+    each: Callable[[list[Row]], object] = lambda rows: None,
+) -> list[Row]:
+    """Measure torch, then JAX, each in processes of its own; a row that fails says why."""
+    begin = time.monotonic()
+    table = DeviceTable(device, scale, verbose, each)
+    there = backends.available()
+    for library, share in zip(LIBRARIES, (TORCH_SHARE, 1.0), strict=True):
+        if library in there:
+            table.measure(library, begin + share * SECONDS)
+        else:
+            table.add(Row(f"all rows, {library}", "", note="not installed"))
+    return table.rows
 
 
-def jax_rows(device: str, scale: float, card: Card) -> list[Row]:
-    """Run this module for JAX in another Python, which begins with a free card."""
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "rows.json"
-        order = {"device": device, "scale": scale, "card": vars(card), "file": str(file)}
-        command = [sys.executable, "-m", __name__, json.dumps(order)]
-        try:
-            subprocess.run(
-                command,
-                env={**os.environ, **JAX_SETTINGS},
-                check=True,
-                timeout=JAX_SECONDS,
-                capture_output=True,
-                text=True,
-            )
-        except subprocess.TimeoutExpired:
-            return [Row("all rows, jax", "", note=f"not done in {JAX_SECONDS} s")]
-        except subprocess.CalledProcessError as error:
-            last = error.stderr.strip().rpartition("\n")[2]
-            return [Row("all rows, jax", "", note=f"failed: {last}"[:120])]
-        return [Row(**row) for row in json.loads(file.read_text())]
+def row_of(report: Report, name: str, size: str) -> Row:
+    """Give the row of a report; that of a case without an end says why."""
+    return Row(**report["row"]) if "row" in report else Row(name, size, note=report["lost"])
 
 
-def measure_jax(order: str) -> None:
-    """Measure JAX, as another process has asked for it."""
-    given = json.loads(order)
-    device = given["device"]
-    settings = Settings(device, REPEATS, BUDGET, goals=device != "cpu")
-    bench = Bench(backends.load("jax", device), Card(**given["card"]), settings)
-    rows = [vars(row) for row in measured(bench, given["scale"], verbose=False)]
-    Path(given["file"]).write_text(json.dumps(rows))
-
-
-def over_torch(rows: list[Row], others: list[Row]) -> list[Row]:
-    """Add to rows of JAX one over the same of torch, for what is ours."""
-    found = {(row.what, row.size): row.milliseconds for row in others}
-    added = []
-    for row in rows:
-        other = row.what.replace(", jax", ", torch")
-        taken = found.get((other, row.size))
-        if taken and row.milliseconds and row.what.startswith(OURS):
-            ratio = row.milliseconds / taken
-            added.append(
-                replace(
-                    Row(f"{row.what}, over torch", row.size, row.milliseconds),
-                    ratio=ratio,
-                    reference=other,
-                    at_most=JAX_AT_MOST,
-                )
-            )
-    return rows + added
-
-
-if __name__ == "__main__":
-    measure_jax(sys.argv[1])
+def over_torch(row: Row, others: list[Row]) -> Row | None:
+    """Compare a row of JAX with the same of torch, if it is ours and both were measured."""
+    other = row.what.replace(", jax", ", torch")
+    if other == row.what or not row.what.startswith(OURS) or row.milliseconds is None:
+        return None
+    found = {(o.what, o.size): o.milliseconds for o in others}
+    taken = found.get((other, row.size))
+    if not taken:
+        return None
+    return Row(
+        f"{row.what}, over torch",
+        row.size,
+        row.milliseconds,
+        ratio=row.milliseconds / taken,
+        reference=other,
+        at_most=JAX_AT_MOST,
+    )

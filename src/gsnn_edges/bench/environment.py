@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+import sys
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -42,10 +43,15 @@ def processor() -> str:
 
 
 def accelerator(device: str) -> str:
-    """Name the model of torch's device."""
-    import torch
-
-    return torch.cuda.get_device_name(device)
+    """Name the model of torch's device, by a process that ends: to ask takes memory of the card."""
+    ask = f"import torch; print(torch.cuda.get_device_name({device!r}))"
+    try:
+        run = subprocess.run(
+            [sys.executable, "-c", ask], capture_output=True, text=True, check=True, timeout=60
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return run.stdout.strip()
 
 
 def installed_version(library: str) -> str:

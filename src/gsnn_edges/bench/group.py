@@ -36,6 +36,8 @@ class Group:
         reference: str = "",
         at_most: float | None = None,
         at_least: float | None = None,
+        at_most_ms: float | None = None,
+        at_most_mb: float | None = None,
     ) -> Row:
         """Give the row of one contestant; ``over`` are the seconds that it is divided by."""
         if what not in self.found:
@@ -49,6 +51,8 @@ class Group:
             reference=reference,
             at_most=at_most if self.goals else None,
             at_least=at_least if self.goals else None,
+            at_most_ms=at_most_ms if self.goals else None,
+            at_most_mb=at_most_mb if self.goals else None,
             peak_mb=taken.peak_mb,
         )
 
@@ -99,10 +103,18 @@ class Settings:
     repeats: int = 5
     budget: float = 15.0
     goals: bool | None = None
+    least: int = 0
+    short: float = 0.0
 
     def time(self, contestants: Mapping[Name, Contestant]) -> dict[Name, Measurement]:
         """Time contestants; memory of the host tells nothing of another device's."""
-        found = interleaved(contestants, repeats=self.repeats, budget=self.budget)
+        found = interleaved(
+            contestants,
+            repeats=self.repeats,
+            budget=self.budget,
+            least=self.least,
+            short=self.short,
+        )
         blind = {
             name
             for name, contestant in contestants.items()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -14,6 +14,8 @@ _PROCESS = Path("/proc/self")
 # Threads of a matrix library spin for a tenth of a second after a product, and would take a
 # processor from the next contestant.
 SETTLE_SECONDS = 0.2
+# Of a short call in one round.
+MOST_CALLS = 100
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Measurement:
     Attributes
     ----------
     seconds : tuple of float
-        Wall time of each call.
+        Time of each call.
     peak_bytes : int or None
         Resident memory that a call added at its highest, its result included, in the median;
         None where the system does not tell. Memory that the allocator had kept from earlier
@@ -61,8 +63,8 @@ class Resident:
         """Let the peak begin anew: bytes now, or None where that cannot be had."""
         return reset_peak()
 
-    def peak(self) -> int:
-        """Highest since then, in bytes."""
+    def peak(self) -> int | None:
+        """Highest since then, in bytes; None where it cannot be told."""
         return peak_resident()
 
 
@@ -84,29 +86,110 @@ class CudaMemory(Resident):
         return torch.cuda.max_memory_allocated()
 
 
+class JaxMemory(Resident):
+    """Memory that JAX has given out on a device.
+
+    Its peak is that of the whole process: only a call that goes beyond all before it is seen.
+    """
+
+    def __init__(self, device: Any) -> None:
+        self.device = device
+        self.before = 0
+
+    def reset(self) -> int | None:
+        """Remember the peak so far: bytes now, or None where the device does not tell."""
+        stats = self.device.memory_stats() or {}
+        self.before = stats.get("peak_bytes_in_use", 0)
+        return stats.get("bytes_in_use")
+
+    def peak(self) -> int | None:
+        """Highest of all, in bytes, where it is a new one."""
+        highest: int = self.device.memory_stats()["peak_bytes_in_use"]
+        return highest if highest > self.before else None
+
+
+class Clock:
+    """The time of the host, until what was made is there."""
+
+    def seconds(self, call: Callable[[], object], number: int) -> float:
+        """Give the seconds of one call, of so many that are made one after another."""
+        start = time.perf_counter()
+        wait_for(repeated(call, number))
+        return (time.perf_counter() - start) / number
+
+
+class CudaClock(Clock):
+    """The time of torch's stream on a CUDA device where calls are many, and so short."""
+
+    def seconds(self, call: Callable[[], object], number: int) -> float:
+        """Give the seconds of one call, between two events of the device."""
+        if number == 1:
+            return super().seconds(call, number)
+        import torch
+
+        start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+        start.record()
+        repeated(call, number)
+        stop.record()
+        stop.synchronize()
+        milliseconds: float = start.elapsed_time(stop)
+        return milliseconds / 1e3 / number
+
+
 @dataclass(frozen=True)
 class Contestant:
-    """A call to be timed, what is done before each time, untimed, and whose memory is watched."""
+    """A call to be timed.
+
+    Attributes
+    ----------
+    call : callable
+    before : callable or None
+        What is done before each time, untimed.
+    memory : Resident
+        Whose memory is watched.
+    clock : Clock
+    settles : bool
+        Whether threads of the call before are given time to come to rest.
+    """
 
     call: Callable[[], object]
     before: Callable[[], object] | None = None
     memory: Resident = field(default_factory=Resident)
+    clock: Clock = field(default_factory=Clock)
+    settles: bool = True
 
-    def timed(self) -> Measurement:
-        """Run once; results that a library still computes are waited for."""
+    def timed(self, number: int = 1) -> Measurement:
+        """Run so many times; results that a library still computes are waited for."""
         if self.before is not None:
             self.before()
-        time.sleep(SETTLE_SECONDS)
+        if self.settles:
+            time.sleep(SETTLE_SECONDS)
         held = self.memory.reset()
-        start = time.perf_counter()
-        result = self.call()
-        wait_for(result)
-        seconds = time.perf_counter() - start
-        return Measurement((seconds,), None if held is None else self.memory.peak() - held)
+        seconds = self.clock.seconds(self.call, number)
+        peak = None if held is None else self.memory.peak()
+        return Measurement((seconds,), None if held is None or peak is None else peak - held)
+
+    def calls_in(self, seconds: float, each: float) -> int:
+        """Say how many calls fill that time; with a preparation for each, one is made."""
+        return 1 if self.before is not None else min(MOST_CALLS, max(1, int(seconds / each)))
+
+
+def repeated(call: Callable[[], object], number: int) -> object:
+    """Make calls, none of which holds the result of the one before."""
+    result = None
+    for _ in range(number):
+        result = None
+        result = call()
+    return result
 
 
 def interleaved(
-    contestants: Mapping[Name, Contestant], *, repeats: int = 5, budget: float = 15.0
+    contestants: Mapping[Name, Contestant],
+    *,
+    repeats: int = 5,
+    budget: float = 15.0,
+    least: int = 0,
+    short: float = 0.0,
 ) -> dict[Name, Measurement]:
     """Time calls in turn, round by round, so that a slow spell of the machine hits all alike.
 
@@ -118,6 +201,10 @@ def interleaved(
     budget : float
         Seconds after which no further round begins. A call that takes more than half of them at
         warm-up is not repeated: that time counts.
+    least : int
+        Rounds that are made whatever they take: a warm-up compiles, loads and reserves.
+    short : float
+        Calls that take less are made several times in a round, so that they fill these seconds.
 
     Returns
     -------
@@ -131,35 +218,46 @@ def interleaved(
     """
     warm_up = one_round(contestants)
     runs = {name: [taken] for name, taken in warm_up.items()}
-    again = {n: contestants[n] for n, taken in warm_up.items() if taken.median <= budget / 2}
+    long = {name for name, taken in warm_up.items() if taken.median > budget / 2}
+    number = {n: contestants[n].calls_in(short, taken.median) for n, taken in warm_up.items()}
     start = time.perf_counter()
-    for _ in range(repeats):
-        for name, taken in one_round(again).items():
+    for done in range(repeats):
+        again = {n: c for n, c in contestants.items() if done < least or n not in long}
+        for name, taken in one_round(again, number).items():
             runs[name].append(taken)
-        if time.perf_counter() - start > budget:
+        if done + 1 >= least and time.perf_counter() - start > budget:
             break
-    return {name: summary(found[1:] or found) for name, found in runs.items()}
+    return {name: summary(found) for name, found in runs.items()}
 
 
-def one_round(contestants: Mapping[Name, Contestant]) -> dict[Name, Measurement]:
-    """Time each once; garbage is collected before, as it would be charged to one of them."""
+def one_round(
+    contestants: Mapping[Name, Contestant], number: Mapping[Name, int] | None = None
+) -> dict[Name, Measurement]:
+    """Time each; garbage is collected before, as it would be charged to one of them."""
+    number = number or {}
     gc.collect()
     collects = gc.isenabled()
     gc.disable()
     try:
-        return {name: contestant.timed() for name, contestant in contestants.items()}
+        return {name: each.timed(number.get(name, 1)) for name, each in contestants.items()}
     finally:
         if collects:
             gc.enable()
 
 
 def summary(runs: list[Measurement]) -> Measurement:
-    """Join measurements of the same call."""
-    peaks = [run.peak_bytes for run in runs if run.peak_bytes is not None]
+    """Join measurements of one call; of the first, a warm-up, where there is nothing else."""
+    rounds = runs[1:] or runs
+    peaks = known_peaks(rounds) or known_peaks(runs)
     return Measurement(
-        tuple(seconds for run in runs for seconds in run.seconds),
+        tuple(seconds for run in rounds for seconds in run.seconds),
         int(statistics.median(peaks)) if peaks else None,
     )
+
+
+def known_peaks(runs: list[Measurement]) -> list[int]:
+    """List the peaks that could be told."""
+    return [run.peak_bytes for run in runs if run.peak_bytes is not None]
 
 
 def wait_for(result: object) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 NOT_MEASURED = "not measured"
-PREFIXES = (("T", 1e12), ("G", 1e9), ("M", 1e6), ("", 0.0))
+PREFIXES = (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0))
 WIDTH = 250  # no line is broken: the table is Markdown
 
 
@@ -29,6 +29,8 @@ class Row:
         What the time is compared with.
     at_most, at_least : float or None
         The goal of the ratio, where it has one.
+    at_most_ms, at_most_mb : float or None
+        The goals of time and memory, where there are such.
     peak_mb : float or None
         Resident memory, in 10**6 bytes, that the call added to its inputs at its highest; None
         where it was not measured.
@@ -55,14 +57,34 @@ class Row:
     unit: str = ""
     share: float | None = None
     paper_ms: float | None = None
+    at_most_ms: float | None = None
+    at_most_mb: float | None = None
+
+    @property
+    def goals(self) -> list[tuple[str, bool | None]]:
+        """Each goal as text, and whether it is met; None where its value was not measured."""
+        bounds = (
+            (self.ratio, self.at_most, "<=", ""),
+            (self.ratio, self.at_least, ">=", ""),
+            (self.milliseconds, self.at_most_ms, "<=", " ms"),
+            (self.peak_mb, self.at_most_mb, "<=", " MB"),
+        )
+        return [
+            (
+                f"{sign} {bound:{',' if unit else ''}g}{unit}",
+                None if value is None else (value <= bound if sign == "<=" else value >= bound),
+            )
+            for value, bound, sign, unit in bounds
+            if bound is not None
+        ]
 
     @property
     def met(self) -> bool | None:
-        """Whether the goal is met; None where there is none."""
-        if self.ratio is None or (self.at_most is None and self.at_least is None):
-            return None
-        above = self.at_least is None or self.ratio >= self.at_least
-        return above and (self.at_most is None or self.ratio <= self.at_most)
+        """Whether all goals are met; None where there is none, or one that nobody knows of."""
+        found = [met for _, met in self.goals]
+        if False in found:
+            return False
+        return None if None in found or not found else True
 
 
 def render(environment: Mapping[str, str], rows: Sequence[Row]) -> str:
@@ -92,7 +114,7 @@ def render(environment: Mapping[str, str], rows: Sequence[Row]) -> str:
 def cells(row: Row) -> tuple[str, ...]:
     """Write a row as text."""
     if row.milliseconds is None:
-        return row.what, row.size, row.note, "", "", "", ""
+        return row.what, row.size, "", "", row.note, "", ""
     return (
         row.what,
         row.size,
@@ -108,13 +130,18 @@ def counted_cells(row: Row) -> tuple[str, str, str]:
     """Write the rate of a row as text, its share of the ceiling, and what was to be expected."""
     rate = ""
     if row.rate is not None:
-        prefix, size = next(pair for pair in PREFIXES if row.rate >= pair[1])
+        prefix, size = next((pair for pair in PREFIXES if row.rate >= pair[1]), PREFIXES[-1])
         rate = f"{row.rate / size:.3g} {prefix}{row.unit}"
     return (
         rate,
         "" if row.share is None else f"{row.share:.2f}",
         "" if row.paper_ms is None else _milliseconds(row.paper_ms),
     )
+
+
+def line(row: Row) -> str:
+    """Write a row as one line, to be read as it comes."""
+    return " | ".join(cell for cell in (*cells(row), *counted_cells(row)) if cell)
 
 
 def write_json(path: Path, environment: Mapping[str, str], rows: Sequence[Row]) -> None:
@@ -141,6 +168,5 @@ def _head(environment: Mapping[str, str]) -> list[str]:
 
 
 def _goal(row: Row) -> str:
-    bounds = [f"<= {row.at_most:g}"] if row.at_most is not None else []
-    bounds += [f">= {row.at_least:g}"] if row.at_least is not None else []
-    return " ".join(bounds) + (", missed" if row.met is False else "")
+    marks = {True: "", False: ", missed", None: ", " + NOT_MEASURED}
+    return "; ".join(goal + marks[met] for goal, met in row.goals)

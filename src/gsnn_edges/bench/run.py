@@ -26,6 +26,7 @@ def run_bench(
     *,
     full: bool = False,
     scale: float = 1.0,
+    each: Callable[[dict[str, str], list[Row]], object] = lambda made, rows: None,
 ) -> list[Row]:
     """Measure this package beside the limits of the processor, naive code and its peers.
 
@@ -41,10 +42,14 @@ def run_bench(
     full : bool
         Make the table of a GPU instead: ceilings of the card, all sizes of torch, then of JAX, with
         rates and what the paper model expects of an H200. It takes a card of 80 GB or more and
-        up to eight minutes; not with ``quick``.
+        eight minutes at most; not with ``quick``. A case that fails, crashes or hangs is a row that
+        says so, and one that is not reached another.
     scale : float
         In (0, 1]: what all sizes of ``full`` are multiplied by, so that it runs on a small card, or
         on a CPU.
+    each : callable
+        ``each(environment, rows)``, called with all rows: at the end, with ``full`` after each row
+        with those so far.
 
     Returns
     -------
@@ -66,16 +71,18 @@ def run_bench(
     _checks.choice("device", device, ON_DEVICE)
     check_full(quick, full, scale)
     if device != "cpu":
-        backends.load("torch", device)
+        check_card(device, full)
+    made = environment(device)
     if full:
-        rows = whole_table(device, scale, verbose)
+        rows = whole_table(device, scale, verbose, partial(each, made))
     else:
         settings = Settings(device, budget=QUICK_BUDGET if quick else FULL_BUDGET)
         cases = quick_cases(device) if quick else full_cases(device)
         tracked = track(cases, len(cases), "benchmark", verbose=verbose)
         rows = [row for case in tracked for row in case(settings)]
+        each(made, rows)
     if verbose:
-        print(render(environment(device), rows), end="")
+        print(render(made, rows), end="")
     return rows
 
 
@@ -91,13 +98,32 @@ def check_full(quick: bool, full: bool, scale: float) -> None:
         raise ValueError(f"scale is for full=True alone; got {scale}: leave it out")
 
 
-def whole_table(device: str, scale: float, verbose: bool) -> list[Row]:
-    """Make the table of a GPU, which takes torch."""
-    if "torch" not in installed(device):
+def check_card(device: str, full: bool) -> None:
+    """Reject a device that is not there; for the whole table without a use of the card."""
+    if not full:
+        backends.load("torch", device)
+        return
+    need_torch()
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ValueError(f"device={device!r}: this torch finds no CUDA device; use 'cpu'")
+
+
+def need_torch() -> None:
+    """Reject the whole table where torch is not installed."""
+    if "torch" not in backends.available():
         raise ImportError("full=True needs torch, which is not installed: pip install torch")
+
+
+def whole_table(
+    device: str, scale: float, verbose: bool, each: Callable[[list[Row]], object]
+) -> list[Row]:
+    """Make the table of a GPU, which takes torch."""
+    need_torch()
     from gsnn_edges.bench.device_table import device_table
 
-    return device_table(device, scale, verbose=verbose)
+    return device_table(device, scale, verbose=verbose, each=each)
 
 
 def quick_cases(device: str) -> list[Case]:

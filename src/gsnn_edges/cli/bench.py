@@ -33,8 +33,7 @@ def bench(
     """Time this package beside naive code and its peers."""
     from dataclasses import asdict
 
-    from gsnn_edges.bench import run_bench
-    from gsnn_edges.bench.environment import environment
+    from gsnn_edges.bench import Row, run_bench
     from gsnn_edges.bench.report import render, write_json
 
     screen.as_json = str(json_file) == "-"
@@ -45,11 +44,15 @@ def bench(
         )
     # With progress it shows its table by itself.
     shown = screen.progress and not screen.as_json
+    made: dict[str, str] = {}
+
+    def keep(environment: dict[str, str], rows: list[Row]) -> None:
+        made.update(environment)
+        if json_file is not None and not screen.as_json:
+            write_json(json_file, environment, rows)
+
     with screen.work():
-        rows = run_bench(quick=quick, device=device, verbose=shown, full=full, scale=scale)
-    made = environment(device)
+        rows = run_bench(quick, device, shown, full=full, scale=scale, each=keep)
     if not shown:
         screen.say(render(made, rows).rstrip())
-    if json_file is not None and not screen.as_json:
-        write_json(json_file, made, rows)
     screen.facts({"environment": made, "rows": [{**asdict(r), "met": r.met} for r in rows]})

@@ -62,7 +62,7 @@ def find_layers(model: Any, blocks: Any = None, groups: Any = None, names: Any =
         )
     labels = [f"{where}[{place}]" for place in range(len(found))]
     nodes_of = groups_of(found, labels, groups)
-    nodes = max(int(group.max()) for group in nodes_of) + 1
+    nodes = max(int(group.numpy().max()) for group in nodes_of) + 1
     known = node_names(names, owner, nodes)
     return Layers(found, labels, nodes_of, nodes, groups is not None, known)
 
@@ -170,8 +170,20 @@ def groups_of(blocks: Sequence[Any], labels: Sequence[str], groups: Any) -> list
         parts = one_for_each(groups, len(blocks))
         return [as_groups(f"groups[{place}]", part) for place, part in enumerate(parts)]
     check_blocks(blocks, labels)
-    pairs = zip(labels, blocks, strict=True)
-    return [as_groups(f"{label}.channel_groups", block.channel_groups) for label, block in pairs]
+    given = on_the_host([block.channel_groups for block in blocks])
+    pairs = zip(labels, given, strict=True)
+    return [as_groups(f"{label}.channel_groups", group) for label, group in pairs]
+
+
+def on_the_host(groups: list[Any]) -> list[Any]:
+    """Bring the groups that lie on a device to the host by one copy: each would wait for it."""
+    there = [isinstance(g, Tensor) and g.device.type not in ("cpu", "meta") for g in groups]
+    moved = [group for group, away in zip(groups, there, strict=True) if away]
+    if len({(group.device, group.dtype) for group in moved}) != 1:
+        return groups
+    flat = torch.cat([group.detach().flatten() for group in moved]).cpu()
+    parts = iter(torch.split(flat, [group.numel() for group in moved]))
+    return [next(parts) if away else group for group, away in zip(groups, there, strict=True)]
 
 
 def one_for_each(groups: Any, blocks: int) -> list[Any]:
@@ -203,7 +215,7 @@ def as_groups(label: str, value: Any) -> Tensor:
         )
     group = torch.from_numpy(given).flatten()
     is_index = not group.is_floating_point() and group.dtype != torch.bool
-    if not is_index or len(group) == 0 or int(group.min()) < 0:
+    if not is_index or len(group) == 0 or int(given.min()) < 0:
         raise ValueError(
             f"{label} must give a node index, from 0, for each channel; got {group.dtype} of shape "
             f"{tuple(group.shape)}"

@@ -42,9 +42,15 @@ def gradients(loss: Tensor, edges: Sequence[GradientEdge], half: bool) -> list[T
             retain_graph=scale != SCALES[-1],
             allow_unused=True,
         )
-        if all(gradient is None or bool(gradient.isfinite().all()) for gradient in found):
+        if all_finite([gradient for gradient in found if gradient is not None]):
             break
     return [None if gradient is None else full(gradient) / scale for gradient in found]
+
+
+def all_finite(gradients: Sequence[Tensor]) -> bool:
+    """Whether no gradient overflowed; a device is asked once for all."""
+    finite = [gradient.isfinite().all() for gradient in gradients]
+    return not finite or bool(torch.stack(finite).all())
 
 
 def full(values: Tensor) -> Tensor:

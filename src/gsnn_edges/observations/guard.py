@@ -4,7 +4,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -12,6 +12,23 @@ from torch import Tensor, nn
 
 HOLDERS = (nn.Module, Tensor, dict, list, set, deque, tuple)
 Restore = Callable[[], None]
+# Tensors, each with the values that it had.
+Kept: TypeAlias = list[tuple[Tensor, Tensor]]
+# Of others, as of 8-bit floats, torch knows no difference.
+COMPARED = {
+    torch.bool,
+    torch.uint8,
+    torch.int8,
+    torch.int16,
+    torch.int32,
+    torch.int64,
+    torch.float16,
+    torch.bfloat16,
+    torch.float32,
+    torch.float64,
+    torch.complex64,
+    torch.complex128,
+}
 
 
 @contextmanager
@@ -34,7 +51,8 @@ def unchanged(
     blocks
         Modules to protect too, which the model may hold in an object of another class.
     """
-    undo = list(remember((model, *blocks), {}))
+    kept: Kept = []
+    undo = list(remember((model, *blocks), {}, kept))
     devices = sorted({p.device.index for p in model.parameters() if p.device.type == "cuda"})
     try:
         with generators_unchanged(devices, seed):
@@ -42,6 +60,7 @@ def unchanged(
     finally:
         for restore in undo:
             restore()
+        restore_values(kept)
 
 
 @contextmanager
@@ -65,21 +84,27 @@ def seed_generators(seed: int, devices: Iterable[int]) -> None:
         torch.cuda.default_generators[device].manual_seed(seed)
 
 
-def remember(value: Any, seen: dict[int, Any]) -> Iterator[Restore]:
-    """Remember what a module, a container or a tensor holds, nested ones too; each once."""
+def remember(value: Any, seen: dict[int, Any], kept: Kept) -> Iterator[Restore]:
+    """Remember what a module, a container or a tensor holds, nested ones too; each once.
+
+    The values of tensors go into ``kept``.
+    """
     if id(value) in seen or not isinstance(value, HOLDERS):
         return
     seen[id(value)] = value
     if isinstance(value, nn.Module):
-        yield from remember(vars(value), seen)
+        yield from remember(vars(value), seen, kept)
     elif isinstance(value, Tensor):
-        yield from remember_tensor(value, seen)
+        kept.append((value, value.detach().clone()))
+        if value.is_leaf:
+            yield remember_gradient(value)
+            yield from remember(value.grad, seen, kept)
     else:
         if not isinstance(value, tuple):
             yield remember_items(value)
         for item in list(value.values() if isinstance(value, dict) else value):
             if isinstance(item, HOLDERS):  # lists of names are long: no call for each
-                yield from remember(item, seen)
+                yield from remember(item, seen, kept)
 
 
 def remember_items(container: Any) -> Restore:
@@ -93,26 +118,30 @@ def remember_items(container: Any) -> Restore:
     return restore
 
 
-def remember_tensor(tensor: Tensor, seen: dict[int, Any]) -> Iterator[Restore]:
-    """Remember the values of a tensor and, where it may have one, its gradient."""
-    yield remember_values(tensor)
-    if tensor.is_leaf:
-        yield remember_gradient(tensor)
-        yield from remember(tensor.grad, seen)
+def restore_values(kept: Kept) -> None:
+    """Put the values of tensors back that were written in place, as running statistics are.
+
+    Only where they differ: a graph of the caller's that has saved a tensor must not see a write.
+    A device is asked once for all of its tensors, as each answer would wait for its work.
+    """
+    alike: dict[torch.device, Kept] = {}
+    for pair in kept:
+        if can_be_compared(*pair):
+            alike.setdefault(pair[0].device, []).append(pair)
+    differing = [pair for pair in kept if not can_be_compared(*pair)]
+    for pairs in alike.values():
+        differs = torch.stack([(tensor != values).any() for tensor, values in pairs])
+        differing += [pair for pair, each in zip(pairs, differs.tolist(), strict=True) if each]
+    with torch.no_grad():
+        for tensor, values in differing:
+            tensor.copy_(values)
 
 
-def remember_values(tensor: Tensor) -> Restore:
-    """Remember a tensor that may be written in place, as running statistics are."""
-    values = tensor.detach().clone()
-
-    def restore() -> None:
-        # Only where it differs: a graph of the caller's that has saved the tensor must not see a
-        # write. torch compares dense tensors alone.
-        if values.layout != torch.strided or not torch.equal(tensor, values):
-            with torch.no_grad():
-                tensor.copy_(values)
-
-    return restore
+def can_be_compared(tensor: Tensor, values: Tensor) -> bool:
+    """Whether torch can compare two tensors: dense ones of one form, and with values."""
+    dense = tensor.layout == values.layout == torch.strided and not tensor.is_meta
+    alike = tensor.device == values.device and tensor.shape == values.shape
+    return dense and alike and tensor.dtype == values.dtype and tensor.dtype in COMPARED
 
 
 def remember_gradient(tensor: Tensor) -> Restore:

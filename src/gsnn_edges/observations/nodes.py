@@ -97,7 +97,10 @@ class NodeReducer:
             return out.scatter_reduce_(1, index, values, "amax", include_self=False)
         out.index_add_(1, self.groups, values)
         if self.agg == "mean":
-            out /= self.groups.bincount(minlength=self.nodes).clamp(min=1)
+            # Not `bincount`, which asks a device for the largest.
+            each = torch.ones_like(self.groups)
+            counts = torch.zeros(self.nodes, dtype=each.dtype, device=each.device)
+            out /= counts.index_add_(0, self.groups, each).clamp(min=1)
         return out
 
 

@@ -200,7 +200,7 @@ def run_passes(
     batch_size = _checks.whole_number_or_none("batch_size", batch_size, least=1)
     seed = _checks.whole_number_or_none("seed", seed, least=0)
     device = check_device(model, device)
-    reducers = [reducer_of(group.to(device)) for group in layers.groups]
+    reducers = shared_reducers(layers.groups, lambda group: reducer_of(group.to(device)))
     run = Pass(unwrapped(model), crit, layers, reducers, use_prenorm)
     x, y, batch_size = gathered(x, y, batch_size)
     warn_of_mode(model, layers.blocks, mode)
@@ -216,6 +216,13 @@ def run_passes(
         if averaged and loss_reduction is None:
             check_even(crit, y)
         return run.all_parts(x, y, kwargs, size, whole if averaged else None)
+
+
+def shared_reducers(groups: Sequence[Tensor], make: Callable[[Tensor], Reducer]) -> list[Reducer]:
+    """Make one reducer for all blocks of the same groups: a device is asked about each of them."""
+    keys = [group.numpy().tobytes() for group in groups]
+    made = {key: make(group) for key, group in dict(zip(keys, groups, strict=True)).items()}
+    return [made[key] for key in keys]
 
 
 @dataclass
