@@ -22,6 +22,7 @@ FLOORS = {
     "_typing": 1,
     "progress": 1,
     "_checks": 2,
+    "disk": 2,
     "backends": 3,
     "files": 3,
     "memory": 3,
