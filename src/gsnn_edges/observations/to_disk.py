@@ -113,7 +113,7 @@ def capture_to_store(
     -----
     The numbers are those of `capture` with the same ``batch_size``, to the bit. A unit is 64 MB a
     side, and at most 64 batches or 4,096 samples, whichever is more; where 64 MB hold fewer than
-    1,000 samples it grows towards these, up to 512 MB a side. Peak memory is three times a side,
+    1,000 samples it grows towards these, up to 256 MB a side. Peak memory is five times a side,
     and that of a pass over one batch, however wide its inputs are. A unit is written whole or not
     at all; a process that is killed loses the one it was at. The model comes back as it was, after
     each batch.

@@ -17,7 +17,7 @@ DTYPES = ("float32", "float64")
 UNIT_BYTES = 1 << 26
 # Where so many bytes hold few samples, columns would be read in tiny pieces: a unit then holds
 # more of them, up to so many bytes.
-LEAST_SAMPLES, MOST_BYTES = 1000, 1 << 29
+LEAST_SAMPLES, MOST_BYTES = 1000, 1 << 28
 # Columns of an inner chunk, the fewest that are read at a time; more where a chunk would be small.
 CHUNK_COLUMNS, MOST_COLUMNS, CHUNK_BYTES = 64, 512, 1 << 17
 
@@ -160,7 +160,7 @@ def usual_unit(pairs: int, columns: int, dtype: str) -> int:
 def usual_chunk(unit: int, columns: int, dtype: str) -> int:
     """Give the columns that are worth reading together.
 
-    >>> [usual_chunk(unit, 100_000, "float32") for unit in (3355, 134, 10)]
+    >>> [usual_chunk(unit, 100_000, "float32") for unit in (3355, 134, 67)]
     [64, 256, 512]
     """
     chunk, column = CHUNK_COLUMNS, unit * np.dtype(dtype).itemsize
