@@ -132,7 +132,8 @@ class ObservationStore:
 
         Notes
         -----
-        Reads whole chunks of ``chunk_columns``, each with a checksum. Peak memory: that of the result, and of one unit of it.
+        Reads whole chunks of ``chunk_columns``, each with a checksum. Peak memory: that of the
+        result, and of one unit of it.
 
         Examples
         --------

@@ -2,13 +2,13 @@
 
 import errno
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from gsnn_edges import disk
 from gsnn_edges._typing import Device, Method, Precision, Ties
 from gsnn_edges.scoring import LayerChoice
 from gsnn_edges.streaming.outputs import Result
@@ -105,8 +105,8 @@ def correlate_store(
     Everything unfinished lies in ``out`` + ".unfinished": ``out`` is there when it is whole, and
     not before. A journal in that folder notes the blocks of columns and the tiles that are done;
     what a process that was killed leaves unnoted is made again, and the bytes of the result are
-    those of a run that nobody stopped. A machine that lost its power may have lost noted bytes:
-    begin anew with ``resume=False``. Two processes must not work on one ``out``.
+    those of a run that nobody stopped. What is noted is on the disk itself, so that a loss of
+    power takes no more than a kill does. Two processes must not work on one ``out``.
 
     Examples
     --------
@@ -165,7 +165,7 @@ def done(request: Request, folder: Path) -> Result:
 def forget(request: Request, folder: Path) -> None:
     """Remove unfinished work."""
     for place in (scratch_of(request, folder), folder):
-        shutil.rmtree(place, ignore_errors=True)
+        disk.discard(place)
 
 
 @contextmanager
@@ -174,7 +174,7 @@ def explained(work: Work) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if not disk.is_full(error):
             raise
         ranked, tiled = (len(work.journal.done(kind)) for kind in (RANKED, TILED))
         kept = (

@@ -78,6 +78,7 @@ class RowFile:
                 start, stop = self.bounds(number)
                 file.seek(self.place(number, low))
                 write_all(file, np.ascontiguousarray(rows[:, start:stop]))
+            os.fsync(file.fileno())
 
     def read(self, number: int, low: int, high: int) -> np.ndarray:
         """Give a stretch of the rows ``low`` to ``high``, a new array."""
