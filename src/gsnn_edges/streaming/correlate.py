@@ -97,10 +97,12 @@ def correlate_store(
     over the columns of a node: 6,000 nodes for 1 GB. Products of 2 T flops for each value read
     outrun any disk from a few hundred nodes on.
 
-    Memory: a column of M observations takes up to 72 M bytes while it is ranked, and 64 columns
-    of one unit are read together, so that ``max_memory`` must hold that; JAX compiles in 150 MB.
-    What a GPU's driver takes on the host does not count. With ``top`` the result counts twice, 12
-    bytes for each score (16 in float64); with ``threshold`` 60 bytes for each pair that is kept.
+    Memory: a column of M observations takes up to 72 M bytes while it is ranked, and the columns
+    of a chunk of one unit are read together, so that ``max_memory`` must hold that; JAX compiles in
+    150 MB. The generic backend ranks all columns of a block at once. What a GPU's driver takes on
+    the host does not count. With ``top`` the result counts twice, 12 bytes for each score (16 in
+    float64); with ``threshold`` 72 bytes for each pair that is kept, beside 8 MB and an eighth of
+    the bound.
 
     Everything unfinished lies in ``out`` + ".unfinished": ``out`` is there when it is whole, and
     not before. A journal in that folder notes the blocks of columns and the tiles that are done;

@@ -53,9 +53,10 @@ class Journal:
         words = [line.split() for line in disk.whole_lines(self.folder / DONE)]
         return {int(word[1]) for word in words if word[0] == kind}
 
-    def mark(self, kind: str, number: int) -> None:
-        """Note that a unit is finished; what it made is on the disk already."""
-        self.note(f"{kind} {number}")
+    def mark(self, kind: str, *numbers: int) -> None:
+        """Note that units are finished; what they made is on the disk already."""
+        if numbers:
+            self.note("\n".join(f"{kind} {number}" for number in numbers))
 
     def note(self, line: str) -> None:
         """Add a line."""

@@ -99,7 +99,8 @@ class Request:
         """Give what the sizes follow from."""
         side, _ = self.sides()
         item = np.dtype(self.precision).itemsize
-        copied = self.ops.name == "jax" or self.ops.product != "float32"
+        # torch's libraries pack the operands of a product (measured: once more each).
+        copied = self.ops.name in ("jax", "torch") or self.ops.product != "float32"
         return Job(
             nodes=side.count,
             observations=self.length,
@@ -110,6 +111,8 @@ class Request:
             item=item,
             copies=3 if copied else 1,
             unit=self.store.unit * (self.spans[0][1] - self.spans[0][0]),
+            line=self.store.chunk_columns,
+            shared=self.ops.ranker().name == "numpy",
             compiled=self.directions is not None,
         )
 

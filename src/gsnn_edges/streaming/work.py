@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ Sink = NpyMatrix | ZarrMatrix | TopSink | AboveSink
 RANKED, TILED, READY = "ranked", "tile", "ready"
 # In the scratch: of which job it is.
 OWNER = "job.txt"
+# Seconds of ranking that a kill may cost: waiting for the disk after each block would cost more.
+NOTED = 5.0
 
 
 class Unit(NamedTuple):
@@ -106,14 +109,29 @@ class Work:
         units = list(enumerate(self.units()))
         done = set() if self.sizes.held else self.journal.done(RANKED)
         left = [unit for unit in units if unit[0] not in done]
-        for number, unit in track(left, len(left), "ranking", verbose=self.request.verbose):
-            side = self.sides[unit.side]
-            found = side.rows(self.request.spans[unit.part], unit.low, unit.high)
-            rows[unit.part][unit.side].write(unit.low * side.width, found)
-            del found
-            if not self.sizes.held:
-                self.journal.mark(RANKED, number)
+        written: list[int] = []
+        noted = time.monotonic()
+        try:
+            for number, unit in track(left, len(left), "ranking", verbose=self.request.verbose):
+                side = self.sides[unit.side]
+                found = side.rows(self.request.spans[unit.part], unit.low, unit.high)
+                rows[unit.part][unit.side].write(unit.low * side.width, found)
+                del found
+                written.append(number)
+                if time.monotonic() - noted > NOTED:
+                    self.note_ranked(rows, written)
+                    noted = time.monotonic()
+        finally:
+            self.note_ranked(rows, written)
         return rows
+
+    def note_ranked(self, rows: list[tuple[Rows, Rows]], written: list[int]) -> None:
+        """Put rows on the disk itself, and then note them; rows that are held are not kept."""
+        if not self.sizes.held:
+            for file in {file for pair in rows for file in pair if isinstance(file, RowFile)}:
+                file.flush()
+            self.journal.mark(RANKED, *written)
+        written.clear()
 
     def units(self) -> Iterator[Unit]:
         """Columns to rank, some at a time."""
