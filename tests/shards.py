@@ -263,6 +263,8 @@ def planned():
             "blocks": correlate_chunk.lower(chunk, rows, batches=8, **settings),
         }
         shared = Shared(own, nodes, 1, count, count, 4)
+        if count > 10_000:
+            del programs["blocks"]  # they are ranked in blocks in the same way
         for name, program in programs.items():
             own_bytes = program.compile().memory_analysis()
             names = ("argument", "temp", "output")

@@ -59,8 +59,8 @@ def test_targets_go_round_once_where_w_stays_and_in_each_round_where_it_leaves()
     assert (stays.ring_bytes, leaves.ring_bytes) == (7 * shard, 8 * 7 * shard)
     assert leaves.total_bytes < stays.total_bytes
     assert leaves.row_chunk == 8 * 38
-    assert "W  " in str(leaves)
-    assert "leaves in 8 blocks" in str(leaves)
+    assert "8: W leaves in 8 blocks" in str(leaves)
+    assert "1: W stays" in str(stays)
 
 
 def test_a_network_that_is_given_counts():

@@ -145,7 +145,7 @@ def telling_others(out: Path, processes: int | None, process: int | None) -> Ite
         yield
     except Exception as error:
         own, folder = place(processes, process, os.environ), journal_of(out)
-        if own is not None and own.count > 1 and folder.is_dir():
+        if own is not None and own.processes > 1 and folder.is_dir():
             with suppress(OSError):
                 Crew(folder, *own, 0.0).say("failed", Loss(own.process, str(error)))
         raise

@@ -14,7 +14,7 @@ class Place(NamedTuple):
     """A process among others."""
 
     process: int
-    count: int
+    processes: int
 
 
 def place(processes: int | None, process: int | None, environ: Mapping[str, str]) -> Place | None:

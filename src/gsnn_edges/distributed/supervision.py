@@ -118,7 +118,7 @@ class Watch:
         """Give a first sign of life, where it is known which process this is."""
         own = place(self.job.processes, self.job.process, os.environ)
         if own is not None:
-            self.crew = Crew(self.output.folder, own.process, own.count, self.timeout)
+            self.crew = Crew(self.output.folder, own.process, own.processes, self.timeout)
             self.crew.arrive()
 
     def listen(self, worker: Worker, log: Path) -> Iterator[tuple[int, int]]:

@@ -55,7 +55,7 @@ class Digest:
         """Add a tensor, whatever it lies on."""
         values = tensor.detach().cpu().contiguous()
         self.say(f"{values.dtype} {tuple(values.shape)}")
-        self.hash.update(values.reshape(-1).view(torch.uint8).numpy())
+        self.hash.update(memoryview(values.reshape(-1).view(torch.uint8).numpy()))  # type: ignore[arg-type]
 
     def say(self, text: str) -> None:
         """Add a text, with its length, so that no two lists of texts are one."""

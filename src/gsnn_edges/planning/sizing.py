@@ -95,7 +95,8 @@ class Plan:
             sent = in_words(self.all_to_all_bytes + self.ring_bytes)
             slow = self.calibration.network_bytes is None
             rows.append(("sent", f"{sent}{', not in the time: give network=' if slow else ''}"))
-            rows.append(("W", "stays" if self.rounds == 1 else f"leaves in {self.rounds} blocks"))
+            leaves = "W stays" if self.rounds == 1 else f"W leaves in {self.rounds} blocks"
+            rows.append(("rounds", f"{self.rounds}: {leaves}"))
         rows.append(("time", f"{self.seconds:.3g} s ({self.calibration.source})"))
         width = max(len(name) for name, _ in rows)
         where = "on one device" if self.devices == 1 else f"on each of {self.devices:,} devices"

@@ -137,5 +137,5 @@ class StoreWriter:
 
 def digest(values: np.ndarray, dtype: str) -> str:
     """Give the SHA-256 of values as they are stored."""
-    plain = np.ascontiguousarray(values, dtype).reshape(-1)
+    plain: Any = np.ascontiguousarray(values, dtype).reshape(-1)
     return hashlib.sha256(plain.view(np.uint8)).hexdigest()
