@@ -150,8 +150,8 @@ def checked_facts(
 def usual_unit(pairs: int, columns: int, dtype: str) -> int:
     """Give the samples that fill a unit.
 
-    >>> usual_unit(5, 1000, "float32"), usual_unit(10, 10_000, "float32")
-    (3355, 1000)
+    >>> [usual_unit(10, columns, "float32") for columns in (1_000, 5_000, 100_000)]
+    [1677, 1000, 67]
     """
     sample = pairs * columns * np.dtype(dtype).itemsize
     return max(1, min(max(UNIT_BYTES // sample, LEAST_SAMPLES), MOST_BYTES // sample))
