@@ -14,17 +14,20 @@ from gsnn_edges import backends, cross_correlation
 from gsnn_edges.planning import plan
 
 SIZES = ((1_000, 10_000), (3_000, 20_000), (6_000, 10_000))
+# Minutes, and most of 24 GB.
+LARGE = ((10_000, 50_000), (20_000, 20_000))
 
 
 @click.command(help=__doc__)
 @click.option("--backend", default="numpy", show_default=True)
 @click.option("--repeats", default=3, show_default=True, help="Timed calls; the median counts.")
-def main(backend: str, repeats: int) -> None:
+@click.option("--large", is_flag=True, help="Sizes that take minutes too.")
+def main(backend: str, repeats: int, large: bool) -> None:
     """Print the table."""
     click.echo("\n".join(setting()) + "\n")
     click.echo("| nodes | observations | predicted s | measured s | predicted / measured |")
     click.echo("| --: | --: | --: | --: | --: |")
-    for nodes, observations in SIZES:
+    for nodes, observations in (*SIZES, *LARGE) if large else SIZES:
         predicted = plan(nodes, observations, backend=backend).seconds
         measured = measure(nodes, observations, backend, repeats)
         click.echo(

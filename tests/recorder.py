@@ -1,21 +1,26 @@
-"""A process that captures to the path it is given, slowly: the tests kill it."""
+"""A process that captures to the path it is given, slowly: the tests kill it.
+
+``python recorder.py PATH [loader]``: of arrays, or of the batches of a DataLoader.
+"""
 
 import sys
 import time
 
 import torch
 from gsnn_models import TinyGSNN, data
+from torch.utils.data import DataLoader, TensorDataset
 
 from gsnn_edges.observations import capture_to_store, to_disk
 
-OPTIONS = {"batch_size": 3, "seed": 5}
 
-
-def capture(path, **options):
+def capture(path, kind="arrays"):
     """Capture 40 samples in units of six, with dropout at work."""
     to_disk.usual_unit = lambda *sizes: 6
     model = TinyGSNN([[0, 1, 1]] * 3, dropout=0.5)
-    return capture_to_store(path, model, torch.nn.MSELoss(), *data(40), **OPTIONS, **options)
+    given, options = data(40), {"batch_size": 3}
+    if kind == "loader":
+        given, options = (DataLoader(TensorDataset(*given), **options),), {}
+    return capture_to_store(path, model, torch.nn.MSELoss(), *given, seed=5, **options)
 
 
 if __name__ == "__main__":
@@ -26,4 +31,4 @@ if __name__ == "__main__":
         time.sleep(0.5)
 
     to_disk.StoreWriter.put = slowly
-    capture(sys.argv[1])
+    capture(*sys.argv[1:])

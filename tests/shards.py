@@ -39,6 +39,8 @@ PLAIN = {
     "tf32x3": (2, {"ties": "ordinal", "precision": "tf32x3"}),
 }
 BLOCKS = {"blocks of 5": (3, {"row_chunk": 5}), "a whole block": (5, {})}
+# Devices, nodes and observations: ranked at once, and in blocks.
+PLANNED = ((4, 1600, 4000), (2, 800, 32_000))
 CHANNELS = {"channels": (8, {"row_chunk": 1}), "directions": (3, {"directions": 2})}
 
 
@@ -186,7 +188,16 @@ def programs():
     import jax
     import jax.numpy as jnp
 
-    from gsnn_edges.sharded.program import MATRIX, ROWS, correlate, ranked, ring, spread
+    from gsnn_edges.sharded.program import (
+        MATRIX,
+        ROWS,
+        add_targets,
+        correlate,
+        correlate_chunk,
+        ranked,
+        ring,
+        spread,
+    )
 
     chosen = task(4)
     mesh, score = chosen.mesh, chosen.score
@@ -199,17 +210,67 @@ def programs():
     def ring_only(sources, targets):
         return ring(sources, targets, score)
 
+    resident = chosen.resident(2)
+    chunk = chosen.a.placed(0, 8, mesh)
+    settings = {"mesh": mesh, "score": score}
     texts = {
+        "chunk": correlate_chunk.lower(
+            chunk, resident.rows, targets=13, batches=resident.batches, **settings
+        ),
+        "targets": add_targets.lower(
+            jax.numpy.zeros_like(resident.rows), chosen.g.placed(0, 8, mesh), 0, **settings
+        ),
         "whole": correlate.lower(a, g, mesh=mesh, score=score, targets=13),
         "ranking": jax.jit(spread(rank_only, mesh, ROWS, ROWS)).lower(rows),
         "ring": jax.jit(spread(ring_only, mesh, (ROWS, ROWS), MATRIX)).lower(rows, rows),
     }
     texts = {name: lowered.compile().as_text() for name, lowered in texts.items()}
     return {
+        "planned": planned(),
+        "largest of": {name: max(sizes(text)) for name, text in texts.items()},
         "collectives": {name: collectives(text) for name, text in texts.items()},
         "passed": [size for line in passes(texts["ring"]) for size in sizes(line)],
         "largest": max(sizes(texts["ring"])),
     }
+
+
+def planned():
+    """Bytes of a device that XLA names for each program, beside what is planned."""
+    import jax
+    from jax.sharding import NamedSharding
+
+    from gsnn_edges.planning.sharing import Shared
+    from gsnn_edges.sharded.arguments import Options
+    from gsnn_edges.sharded.correlation import make_score, plain_sides
+    from gsnn_edges.sharded.devices import device_mesh
+    from gsnn_edges.sharded.placement import SPREAD, HostObservations, one_each
+    from gsnn_edges.sharded.program import ROWS, correlate, correlate_chunk
+
+    found = {}
+    for devices, nodes, count in PLANNED:
+        mesh, own = device_mesh(devices), nodes // devices
+        side = HostObservations(None, one_each(nodes), 1, count, np.float32)
+        score = make_score((side, side), plain_sides(), Options("spearman", "average", "float32"))
+        settings = {"mesh": mesh, "score": score, "targets": nodes}
+
+        def array(shape, spread, mesh=mesh):
+            return jax.ShapeDtypeStruct(shape, np.float32, sharding=NamedSharding(mesh, spread))
+
+        x = array((1, count, nodes), SPREAD)
+        chunk, rows = array((1, count, nodes // 8), SPREAD), array((1, nodes, count), ROWS)
+        programs = {
+            "whole": correlate.lower(x, x, **settings),
+            "blocks": correlate_chunk.lower(chunk, rows, batches=8, **settings),
+        }
+        shared = Shared(own, nodes, 1, count, count, 4)
+        if count > 10_000:
+            del programs["blocks"]  # they are ranked in blocks in the same way
+        for name, program in programs.items():
+            own_bytes = program.compile().memory_analysis()
+            names = ("argument", "temp", "output")
+            total = sum(getattr(own_bytes, f"{kind}_size_in_bytes") for kind in names)
+            found[f"{name} {devices} {nodes} {count}"] = total, sum(getattr(shared, name)())
+    return found
 
 
 def collectives(text):
@@ -232,8 +293,10 @@ def errors():
     from jax.sharding import Mesh
 
     from gsnn_edges.sharded import device_mesh
+    from gsnn_edges.sharded.task import check_evenness
 
     calls = {
+        "uneven": lambda: check_evenness(50_001, 50_001, "float32", 8),
         "too many": lambda: device_mesh(9),
         "twice": lambda: device_mesh([jax.devices()[0]] * 2),
         "both": lambda: device_mesh(2, Mesh(np.array(jax.devices()), ("all",))),

@@ -1,6 +1,7 @@
 """Stores of observations, small and awkward."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +33,13 @@ def write_store(path, a, g, **facts):
 
 
 def digest(folder):
-    """All files below a folder, and what is in them."""
+    """All files below a folder, and what is in them, but for the times that a sidecar knows."""
     paths = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    times = re.compile(rb'"changed": \d+')
     return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        str(path.relative_to(folder)): hashlib.sha256(
+            times.sub(b"", path.read_bytes()) if path.name.endswith(".npy.json")
+            else path.read_bytes()
+        ).hexdigest()
         for path in paths
-    }
+    }  # fmt: skip

@@ -24,6 +24,7 @@ FLOORS = {
     "draws": 1,
     "running": 2,
     "_checks": 2,
+    "disk": 2,
     "backends": 3,
     "files": 3,
     "memory": 3,

@@ -36,6 +36,9 @@ RANKING_BYTES = 64
 # Products of a source with all targets that there are at once: the sum of a group of stretches, the
 # sum of groups, and what becomes of it.
 SUMS_HELD = 3
+# Rounds that the targets make over many devices for a W that is given block by block: a device
+# holds such a share of its sources at a time.
+ROUNDS = 8
 
 
 @dataclass(frozen=True)
@@ -210,3 +213,12 @@ def raise_explained(error: Exception, chunks: Chunks, ops: Backend) -> NoReturn:
     if explained is None:
         raise error
     raise explained from error
+
+
+def sources_at_once(targets: int, left: int, right: int) -> int:
+    """Give the sources that one of many devices multiplies at a time: some 2**23 products.
+
+    >>> sources_at_once(1000, 1, 1), sources_at_once(1000, 3, 3)
+    (8388, 932)
+    """
+    return max(1, BLOCK_ELEMENTS // max(1, targets * left * right))

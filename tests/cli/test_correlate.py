@@ -1,6 +1,8 @@
 """gsnn-edges correlate: W is that of the inferer, and torch is not needed."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 
@@ -149,9 +151,72 @@ def test_devices_of_a_machine_share_the_work(score, run, fitted):
 @pytest.mark.usefixtures("folder")
 def test_processes_share_a_store(run, fitted):
     assert run(*CAPTURE, "--out", "c.zarr").exit_code == 0
-    shown = run("correlate", "c.zarr", "--out", "new.zarr", "--processes", 1)
+    crew = ("--processes", 1, "--row-chunk", 10, "--start-timeout", 60, "--backend", "jax")
+    shown = run("correlate", "c.zarr", "--out", "new.zarr", *crew)
     assert shown.exit_code == 0, shown.output
     assert_allclose(read("new.zarr"), fitted(), atol=ACCURACY)
+
+
+STOPPED = """
+import os, signal, sys, tempfile
+from gsnn_edges.cli import main
+from gsnn_edges.streaming import above, top, work
+from gsnn_edges.streaming.sizes import Sizes
+
+work.sizes_for = lambda *_: Sizes(20, 13, False)
+left = int(os.environ["LEFT"])
+
+def stopping(put):
+    def call(*arguments):
+        global left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), getattr(signal, os.environ["HOW"]))
+        return put(*arguments)
+    return call
+
+for sink in (above.AboveSink, top.TopSink):
+    sink.put = stopping(sink.put)
+main()
+"""
+
+
+@pytest.mark.usefixtures("network")
+@pytest.mark.parametrize(
+    ("how", "few"), [("SIGKILL", ("--top", 3)), ("SIGTERM", ("--threshold", 0.2))]
+)
+def test_what_is_kept_of_w_goes_on_after_a_kill(how, few, run, folder, monkeypatch):
+    assert run(*CAPTURE, "--out", "c.zarr").exit_code == 0
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    there = {one.name for one in folder.iterdir()}
+    call = [sys.executable, "-c", STOPPED, "correlate", "c.zarr", "--out", "new.csv", "-q"]
+    call += map(str, few)
+
+    def end(left):
+        variables = {"LEFT": str(left), "HOW": how, "TMPDIR": str(temporary)}
+        done = subprocess.run(call, env={**os.environ, **variables}, capture_output=True, text=True)
+        return done.returncode, done.stderr
+
+    said = "" if how == "SIGKILL" else "Terminated: no result is written; the same call goes on "
+    code, line = end(7)
+    assert code == (-signal.SIGKILL if how == "SIGKILL" else 143)
+    assert line.startswith(said)
+    assert {one.name for one in folder.iterdir()} - there == {"new.csv.npz.unfinished"}
+    tiles = (folder / "new.csv.npz.unfinished" / "done.txt").read_text().count("tile")
+    assert tiles == 6
+    assert end(17 - tiles) == (0, "")  # sixteen tiles, of which six are there
+    assert {one.name for one in folder.iterdir()} - there == {"new.csv"}
+    assert list(temporary.iterdir()) == []
+    assert run("correlate", "c.zarr", "--out", "whole.csv", *few, "-q").exit_code == 0
+    kept, whole = pd.read_csv("new.csv"), pd.read_csv("whole.csv")
+    assert len(kept) > 100
+    ends = ["source", "target"]
+    pd.testing.assert_frame_equal(
+        kept.sort_values(ends)[[*ends, "score"]].reset_index(drop=True),
+        whole.sort_values(ends)[[*ends, "score"]].reset_index(drop=True),
+        atol=ACCURACY,
+    )
 
 
 BAD = {
@@ -161,6 +226,7 @@ BAD = {
     "ending": (("--out", "W.txt"), "--out must end in"),
     "folder": (("--out", "nowhere/W.npy"), "make 'nowhere' first"),
     "crew": (("--out", "W9.npy", "--process", 0), "go together; got --process"),
+    "nobody": (("--out", "W9.npy", "--row-chunk", 9), "--row-chunk is of several processes"),
     "layers": (("--out", "W9.npy", "--layers", 7), "layer pair in 0 .. 1; got 7"),
     "directions": (("--out", "W9.npy", "--directions", 1), "channels"),
     "device": (("--out", "W9.npy", "--backend", "jax", "--device", "warp"), "warp"),
@@ -171,6 +237,22 @@ BAD = {
 def test_mistakes_are_one_line_and_leave_no_file(case, seen, refused):
     options, phrase = BAD[case]
     assert phrase in refused("correlate", seen, *options)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--precision", "float64"),
+        ("--backend", "torch"),
+        ("--max-memory", "2GB"),
+        ("--scratch", "."),
+        ("--device", "cpu"),
+    ],
+)
+def test_what_several_processes_do_not_heed_is_refused(option, run, refused):
+    assert run(*CAPTURE, "--out", "c.zarr").exit_code == 0
+    call = ("correlate", "c.zarr", "--out", "new.zarr", "--processes", 1)
+    assert f"{option[0]} is of one process" in refused(*call, *option)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from gsnn_edges.cli.errors import answered, lines_for_warnings
 from gsnn_edges.cli.screen import Screen
+from gsnn_edges.cli.signals import Terminated
 
 
 def exit_code(error, screen=None):
@@ -37,6 +38,7 @@ def exit_code(error, screen=None):
         (ValueError(), 2, "Error: ValueError (--traceback shows it)"),
         (KeyError("a"), 1, "Error: KeyError: 'a' (--traceback shows where)"),
         (click.exceptions.Abort(), 130, "Interrupted: "),
+        (Terminated(), 143, "Terminated: no result is written; the same call goes on with what"),
     ],
 )
 def test_an_error_is_a_line_and_a_code(error, code, line, capsys):

@@ -19,7 +19,10 @@ def rates(folder):
     ("options", "asked"),
     [
         (["--memory", "24GB"], {"memory": "24GB"}),
-        (["--memory", "1GB", "--devices", 8], {"memory": "1GB", "devices": 8}),
+        (
+            ["--memory", "1GB", "--devices", 8, "--network", "50GB"],
+            {"memory": "1GB", "devices": 8, "network": "50GB"},
+        ),
         (
             ["--memory", "1GB", "--channels", 4, "--layers", 5, "--precision", "float64"],
             {"memory": "1GB", "channels": 4, "layers": 5, "precision": "float64"},

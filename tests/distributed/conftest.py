@@ -23,15 +23,17 @@ def make_store(tmp_path):
     """Write a store of random numbers, a third of them zeros."""
     require("jax")
 
-    def make(pairs=2, samples=23, columns=37, **facts):
-        rng = np.random.default_rng(0)
+    def make(pairs=2, samples=23, columns=37, *, unit=None, seed=0, **facts):
+        rng = np.random.default_rng(seed)
         shape = (2, pairs, samples, columns)
         a, g = (rng.standard_normal(shape) * (rng.random(shape) > 0.3)).astype(np.float32)
         path = tmp_path / "seen.zarr"
         writer = StoreWriter.create(
-            path, pairs=pairs, samples=samples, columns=columns, unit=samples, **facts
+            path, pairs=pairs, samples=samples, columns=columns, unit=unit or samples, **facts
         )
-        writer.put(0, a, g)
+        for number in writer.missing:
+            part = slice(*writer.facts.rows_of(number))
+            writer.put(number, a[:, part], g[:, part])
         writer.finish()
         return path, a, g
 
@@ -42,23 +44,25 @@ def make_store(tmp_path):
 def crew():
     """Start processes that make the same call, each with its own number; end them afterwards.
 
-    They are told their numbers, or left to read them from the variables that Slurm sets.
+    They are told their numbers, or left to read them from the variables that Slurm sets; ``each``
+    changes their calls one by one, and ``only`` some of them may start.
     """
     started = []
 
-    def start(count, *, slurm=False, **call):
-        coordinator = f"localhost:{free_port()}"
+    def start(count, *, slurm=False, each=None, only=None, **call):
+        before, coordinator = len(started), f"localhost:{free_port()}"
         job = os.getpid()  # JAX takes a port that follows from the number of the job
-        for process in range(count):
+        for process in range(count) if only is None else only:
             own = {"coordinator": coordinator, "processes": count, "process": process}
             environment = {**os.environ, "XLA_FLAGS": FLAGS, "JAX_PLATFORMS": "cpu"}
             if slurm:
                 own, environment = {}, environment | slurm_variables(job, count, process)
-            about = json.dumps(call | own, default=str)
+            changed = each[process] if each else {}
+            about = json.dumps(call | own | changed, default=str)
             command = [sys.executable, str(Path(joining.__file__)), about]
             run = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
             started.append(run)
-        return started[-count:]
+        return started[before:]
 
     yield start
     for run in started:

@@ -1,5 +1,6 @@
 """Processes on this machine that make W together, also when one of them is killed."""
 
+import shutil
 import time
 
 import numpy as np
@@ -7,9 +8,10 @@ import oracles
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from gsnn_edges.distributed import correlate_distributed
+from gsnn_edges.distributed import correlate_distributed, correlation
 from gsnn_edges.scoring import Scorer
 from gsnn_edges.store import open_matrix
+from gsnn_edges.store.tiles import opened_matrix
 
 HERE = {"backend": "numpy", "device": None, "precision": "float32"}
 # Of a loaded machine; what is asked of the survivors stands apart.
@@ -50,7 +52,10 @@ def test_two_processes_of_a_cluster_give_the_channel_score_of_one(make_store, cr
     assert not out.with_name("W.zarr.journal").exists()
 
 
-def test_survivors_of_a_lost_coordinator_end_and_a_second_run_completes(make_store, crew, tmp_path):
+@pytest.mark.parametrize("lost", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_survivors_of_a_lost_process_end_and_a_second_run_completes(
+    make_store, crew, tmp_path, lost
+):
     store, a, g = make_store(columns=360)
     call = {"store": store, "out": tmp_path / "W.zarr", "row_chunk": 6}
     folder = tmp_path / "W.zarr.journal"
@@ -58,20 +63,62 @@ def test_survivors_of_a_lost_coordinator_end_and_a_second_run_completes(make_sto
     deadline = time.monotonic() + PATIENCE
     while finished_rows(folder) < 12 and time.monotonic() < deadline:
         time.sleep(0.02)
-    runs[0].kill()
+    runs.pop(lost).kill()
     killed = time.monotonic()
-    for status, said in map(ended, runs[1:]):
+    for status, said in map(ended, runs):
         assert status == 3
-        assert said.startswith("process 0 of 3 is gone: no sign of life for 15 s; finished blocks ")
+        assert said.startswith(f"process {lost} of 3 is gone: no sign of life for 15 s; finished ")
         assert said.endswith(f" of 360 are kept in {folder}; run the same command again to go on")
     assert time.monotonic() - killed < 30
     expected = oracles.correlation(a.reshape(-1, 360), g.reshape(-1, 360))
     kept = np.concatenate([np.loadtxt(path, int, ndmin=2) for path in folder.glob("rows-*.txt")])
-    partial = open_matrix(folder / "W.zarr").to_numpy()
+    partial = opened_matrix(folder / "W.zarr")[:]
     assert_allclose(partial[kept[:, 0]], expected[kept[:, 0]], atol=2e-6, rtol=0)
     assert len(kept) < 360
     assert [ended(run) for run in crew(3, **call)] == [(0, "")] * 3
     assert_allclose(open_matrix(call["out"]).to_numpy(), expected, atol=2e-6, rtol=0)
+
+
+def test_processes_that_ask_for_different_things_are_told(make_store, crew, tmp_path):
+    store, _, _ = make_store()
+    call = {"store": store, "out": tmp_path / "W.zarr"}
+    runs = crew(2, **call, each=[{}, {"method": "pearson"}])
+    for status, said in map(ended, runs):
+        assert status == 3
+        assert "from process 0 to process 1 method was 'spearman' and is 'pearson'" in said
+    assert not (tmp_path / "W.zarr").exists()
+
+
+def test_a_process_that_cannot_begin_does_not_keep_the_others_waiting(make_store, crew, tmp_path):
+    store, _, _ = make_store()
+    call = {"store": store, "out": tmp_path / "W.zarr"}
+    (waiting,) = crew(2, **call, only=[0])
+    folder = tmp_path / "W.zarr.journal"
+    deadline = time.monotonic() + PATIENCE
+    while not (folder / "process-0.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    (failing,) = crew(2, **call | {"store": tmp_path / "nothing.zarr"}, only=[1])
+    assert "there is none at" in ended(failing)[1]
+    status, said = ended(waiting)
+    assert (status, said.partition(":")[0]) == (3, "process 1 of 2 is gone")
+    assert "there is none at" in said
+
+
+def test_observations_that_change_between_runs_are_found(make_store, tmp_path):
+    store, _, _ = make_store()
+    out = tmp_path / "W.zarr"
+    correlate_distributed(store, out, processes=1)
+    shutil.rmtree(store)
+    make_store(seed=1)
+    with pytest.raises(ValueError, match=r"observations was '.*' and is"):
+        correlate_distributed(store, out, processes=1)
+
+
+def test_without_jax_the_caller_says_what_to_install(make_store, tmp_path, monkeypatch):
+    store, _, _ = make_store()
+    monkeypatch.setattr(correlation, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match="pip install 'gsnn-edges\\[jax\\]'"):
+        correlate_distributed(store, tmp_path / "W.zarr", processes=1)
 
 
 def test_a_cluster_that_is_none_is_said(make_store, tmp_path):
@@ -101,6 +148,11 @@ def test_one_process_needs_nobody_and_finds_what_is_finished(make_store, tmp_pat
         ({"processes": 2}, ValueError, "coordinator, processes and process go together"),
         ({"processes": 2, "process": 2}, ValueError, r"process must lie in 0 \.\. 1"),
         ({"coordinator": "node", "process": 0}, ValueError, "coordinator must be 'host:port'"),
+        ({"coordinator": "node:70000", "process": 0}, ValueError, "a port from 1 to 65535"),
+        ({"coordinator": ":80", "process": 0}, ValueError, "coordinator must be 'host:port'"),
+        ({"out": "no/folder/W.zarr"}, FileNotFoundError, "make 'no/folder' first"),
+        ({"out": 3}, TypeError, "out must be a text or a path; got int"),
+        ({"directions": 2}, ValueError, "directions=2 needs a store of score='channels'"),
         ({"method": "kendall"}, ValueError, "method must be one of"),
         ({"ties": "first"}, ValueError, "ties must be one of"),
         ({"layers": 7}, ValueError, "layers must be"),

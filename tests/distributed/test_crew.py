@@ -1,5 +1,7 @@
 """Signs of life, and their absence."""
 
+import errno
+
 import pytest
 
 from gsnn_edges.distributed import crew
@@ -66,6 +68,41 @@ def test_a_loss_is_passed_on(pair):
 def test_words_of_an_earlier_run_count_for_nothing_before_watching(tmp_path, clock):
     Crew(tmp_path, 1, 2, timeout=5).say("failed", Loss(1, "long ago"))
     assert Crew(tmp_path, 0, 2, timeout=5).lost() is None
+
+
+def test_what_was_said_before_one_arrived_is_old(tmp_path, clock):
+    Crew(tmp_path, 1, 2, timeout=5).say("failed", Loss(1, "long ago"))
+    here, there = Crew(tmp_path, 0, 2, timeout=5), Crew(tmp_path, 1, 2, timeout=5)
+    here.arrive()
+    assert here.failed() is None
+    assert here.absent() == [1]
+    there.arrive()
+    assert here.absent() == []
+    there.say("failed", Loss(1, "just now"))
+    assert here.failed() == Loss(1, "just now")
+
+
+def test_what_a_network_disk_gives_for_a_while_is_no_sign(pair, clock, monkeypatch):
+    clock[0] += 1
+    pair[1].beat()
+    assert pair[0].lost() is None
+    pair[1].path(1).write_text("")
+    assert pair[0].read(1) is None
+    assert pair[0].lost() is None
+
+    def stale(*_):
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(crew.Path, "read_text", stale)
+        assert pair[0].lost() is None
+    with monkeypatch.context() as patch:
+        patch.setattr(crew.os, "replace", stale)
+        clock[0] += 2
+        pair[1].beat()
+    clock[0] += 2
+    pair[1].beat()
+    assert pair[0].lost() is None
 
 
 def test_waiting_finds_who_is_silent(pair):

@@ -1,10 +1,11 @@
 """What goes from one process to another."""
 
+from dataclasses import replace
+
 import pytest
 from jobs import JOB
 
 from gsnn_edges.distributed.job import Job
-from gsnn_edges.store import open_store
 
 
 @pytest.mark.parametrize(
@@ -12,12 +13,11 @@ from gsnn_edges.store import open_store
     [("pooled", (0, 4)), ("mean", (0, 4)), ("last", (3, 4)), (1, (1, 2))],
 )
 def test_layer_pairs_that_are_read(layers, expected):
-    assert Job(**{**JOB.__dict__, "layers": layers}).pair_range(4) == expected
+    job = replace(JOB, settings=JOB.settings | {"layers": layers})
+    assert job.pair_range(4) == expected
+    assert job.pooled == (layers == "pooled")
 
 
-def test_facts_tell_stores_apart_and_not_processes(make_store):
-    store = open_store(make_store(provenance={"model": "m"})[0])
-    other = Job(**{**JOB.__dict__, "process": 0, "row_chunk": 9, "store": "elsewhere"})
-    assert other.facts(store) == JOB.facts(store)
-    assert JOB.facts(store)["provenance"]["model"] == "m"
-    assert Job(**{**JOB.__dict__, "ties": "ordinal"}).facts(store) != JOB.facts(store)
+def test_a_job_survives_the_way():
+    assert Job.from_json(JOB.to_json()) == JOB
+    assert "\n" not in JOB.to_json()

@@ -6,13 +6,14 @@ from numpy.testing import assert_array_equal
 
 from gsnn_edges.distributed.journal import Output
 from gsnn_edges.store import open_matrix
+from gsnn_edges.store.tiles import make_matrix, opened_matrix
 
-FACTS = {"nodes": 10, "method": "spearman", "provenance": {"seed": 0}}
+SETTINGS = {"method": "spearman", "observations": "0"}
 
 
 @pytest.fixture
 def output(tmp_path):
-    made = Output(tmp_path / "W.zarr", FACTS)
+    made = Output(tmp_path / "W.zarr", SETTINGS, 10)
     made.folder.mkdir()
     made.begin(3, resume=True)
     return made
@@ -38,18 +39,20 @@ def test_notes_of_all_processes_count_and_torn_ones_do_not(output):
 
 
 def test_a_second_call_goes_on_with_the_first_ones_blocks(output):
-    output.array()[0:3] = 7
+    output.put(0, np.full((3, 10), 7, np.float32))
     output.note(0, 0, 3)
     output.begin(5, resume=True)
     assert output.chunk_rows() == 3
-    assert_array_equal(output.array()[0:3], np.full((3, 10), 7))
+    assert_array_equal(opened_matrix(output.unfinished)[0:3], np.full((3, 10), 7))
     output.begin(5, resume=False)
     assert output.chunk_rows() == 5
     assert not output.finished().any()
+    # Notes of the first W are there still, and are not those of the second.
+    assert len(list(output.folder.glob("rows-*.txt"))) == 1
 
 
 def test_whole_w_stands_in_its_place(output):
-    output.array()[:] = np.eye(10)
+    output.put(0, np.eye(10, dtype=np.float32))
     output.finish()
     assert output.complete()
     assert_array_equal(open_matrix(output.path).to_numpy(), np.eye(10, dtype=np.float32))
@@ -60,7 +63,7 @@ def test_whole_w_stands_in_its_place(output):
 def test_other_settings_are_refused(output, finish):
     if finish:
         output.finish()
-    other = Output(output.path, FACTS | {"method": "pearson"})
+    other = Output(output.path, SETTINGS | {"method": "pearson"}, 10)
     with pytest.raises(ValueError, match="method was 'spearman' and is 'pearson'"):
         other.check(resume=True)
     other.check(resume=False)
@@ -70,4 +73,9 @@ def test_other_settings_are_refused(output, finish):
 def test_what_is_not_ours_is_refused(tmp_path):
     (tmp_path / "W.zarr").write_text("mine")
     with pytest.raises(FileExistsError, match="holds something else: give another path"):
-        Output(tmp_path / "W.zarr", FACTS).check(resume=False)
+        Output(tmp_path / "W.zarr", SETTINGS, 10).check(resume=False)
+
+
+def test_w_that_correlate_store_made_is_taken(tmp_path):
+    make_matrix(tmp_path / "W.zarr", 10, "float32", (10, 10), {"made": SETTINGS})
+    Output(tmp_path / "W.zarr", SETTINGS, 10).check(resume=True)

@@ -1,6 +1,7 @@
 """What the caller's process makes of all that a worker may do; the workers here only pretend."""
 
 import sys
+import threading
 
 import pytest
 
@@ -30,10 +31,11 @@ def watch(tmp_path, monkeypatch):
     monkeypatch.setattr(supervision, "BEAT", 0.05)
     facts = dict.fromkeys(Job.__annotations__) | {"store": "s", "out": "o", "start_timeout": 9}
 
-    def make(script, count=1, timeout=1.0):
-        whole = START.replace("COUNT", str(count)) + script
+    def make(script, count=1, timeout=1.0, start=START):
+        whole = start.replace("COUNT", str(count)) + script
         monkeypatch.setattr(supervision, "COMMAND", (sys.executable, "-c", whole))
-        return Watch(Job(**facts), Output(tmp_path / "W.zarr", {"nodes": 4}), timeout)
+        job = Job(**facts | {"processes": count, "process": 0, "coordinator": "here:1"})
+        return Watch(job, Output(tmp_path / "W.zarr", {}, 4), timeout)
 
     return make
 
@@ -94,11 +96,43 @@ def test_others_learn_of_a_failure_here(watch, tmp_path):
 
 
 def test_a_loss_that_another_has_seen_is_told_as_it_is(watch, tmp_path):
-    watching = watch(WAIT, count=3, timeout=60)
-    (tmp_path / "W.zarr.journal").mkdir()
+    progress = watch(ROUNDS + WAIT, count=3, timeout=60).progress()
+    next(progress)
     Crew(tmp_path / "W.zarr.journal", 1, 3, 60).say("failed", Loss(2, "no sign of life for 60 s"))
     with pytest.raises(RuntimeError, match="process 2 of 3 is gone: no sign of life for 60 s"):
+        list(progress)
+
+
+# A worker that has not joined.
+NOT_YET = START.partition('say("joined"')[0]
+
+
+def test_a_failure_elsewhere_ends_the_waiting_for_all_to_join(watch, tmp_path):
+    folder = tmp_path / "W.zarr.journal"
+    folder.mkdir()
+    other = Crew(folder, 1, 2, 60)
+    other.say("failed", Loss(1, "of an earlier run"))
+    watching = watch(WAIT, count=2, start=NOT_YET)
+    failing = threading.Timer(1.0, lambda: other.say("failed", Loss(1, "no such store")))
+    failing.start()
+    with pytest.raises(RuntimeError, match="process 1 of 2 is gone: no such store"):
         list(watching.progress())
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("os.abort()", "it aborted"),
+        ('say("error", type="X", text="UNAVAILABLE", lost=True); os._exit(1)', "UNAVAILABLE"),
+    ],
+)
+def test_processes_that_do_not_find_each_other_are_told_where(watch, script, says):
+    with pytest.raises(
+        RuntimeError,
+        match=r"process 0 did not reach all others by way of here:1 within 9 s, and no sign came "
+        rf"from process 1: start all of them, .* JAX says: {says}; the rest is in .*worker-",
+    ):
+        list(watch(script, count=2, start=NOT_YET).progress())
 
 
 def test_an_interrupted_caller_leaves_no_worker(watch):

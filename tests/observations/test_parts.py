@@ -10,28 +10,34 @@ def loader(rows=10, **options):
     return DataLoader(TensorDataset(*data(rows)), **({"batch_size": 3} | options))
 
 
-def sizes(found, batches):
-    return [len(x) for x, _ in found.checked_parts(batches)]
+def sizes(found):
+    return [len(x) for x, _ in found.checked_batches()]
 
 
 @pytest.mark.parametrize("given", [data(10), (loader(), None)])
-def test_parts_are_whole_batches_in_order(given):
+def test_batches_come_in_order(given):
     found = data_of(*given, None if given[1] is None else 3, None, False)
-    assert (found.samples, found.batch_size) == (10, 3)
-    assert sizes(found, 2) == [6, 4]
-    together = [torch.cat(sides) for sides in zip(*found.checked_parts(2), strict=True)]
+    assert (found.samples, found.batch_size, found.count) == (10, 3, 4)
+    assert sizes(found) == [3, 3, 3, 1]
+    together = [torch.cat(sides) for sides in zip(*found.checked_batches(), strict=True)]
+    torch.testing.assert_close(found.first()[0], data(10)[0][:3], rtol=0, atol=0)
     torch.testing.assert_close(together, list(data(10)), rtol=0, atol=0)
 
 
 def test_a_dropped_rest_does_not_count():
     found = data_of(loader(drop_last=True), None, None, None, False)
-    assert (found.samples, sizes(found, 2)) == (9, [6, 3])
+    assert (found.samples, sizes(found)) == (9, [3, 3, 3])
 
 
 def test_a_loader_moves_no_generator():
     before = torch.get_rng_state()
-    assert sizes(data_of(loader(), None, None, None, False), 1) == [3, 3, 3, 1]
+    assert sizes(data_of(loader(), None, None, None, False)) == [3, 3, 3, 1]
     torch.testing.assert_close(torch.get_rng_state(), before, rtol=0, atol=0)
+
+
+def test_a_loader_without_batches_is_an_error():
+    with pytest.raises(ValueError, match="at least one batch; got an empty one"):
+        data_of(loader(0), None, None, None, False).first()
 
 
 class Stream(IterableDataset):
@@ -43,10 +49,10 @@ def test_a_stream_needs_to_say_how_many():
     stream = DataLoader(Stream(), batch_size=3)
     with pytest.raises(ValueError, match="samples must say how many"):
         data_of(stream, None, None, None, True)
-    assert sizes(data_of(stream, None, None, 10, True), 2) == [6, 4]
+    assert sizes(data_of(stream, None, None, 10, True)) == [3, 3, 3, 1]
     for wrong in (9, 12):
         with pytest.raises(ValueError, match=r"got others up to sample \d+|x must give 12 samples"):
-            sizes(data_of(stream, None, None, wrong, True), 2)
+            sizes(data_of(stream, None, None, wrong, True))
 
 
 @pytest.mark.parametrize(

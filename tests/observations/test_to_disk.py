@@ -1,8 +1,10 @@
 """Observations on disk are those in memory, also when a process was killed on the way."""
 
+import gc
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from gsnn_edges.observations import capture, capture_channels, capture_to_store, to_disk
+from gsnn_edges.store import folders
+from gsnn_edges.store.facts import checked_facts, usual_unit
 from gsnn_edges.store.folders import unit_file
 
 MSE = nn.MSELoss()
@@ -26,6 +30,25 @@ pytestmark = pytest.mark.filterwarnings("ignore:dropout or batch statistics are 
 def small_units(monkeypatch):
     """Units of two batches."""
     monkeypatch.setattr(to_disk, "usual_unit", lambda *sizes: 8)
+
+
+ONES = torch.ones(25, 1)
+
+
+class Shifted(TinyGSNN):
+    def forward(self, x, shift=0):
+        return super().forward(x + shift)
+
+
+class Weighted(nn.Module):
+    """A loss with a state that its name does not tell."""
+
+    def __init__(self, weight):
+        super().__init__()
+        self.register_buffer("weight", torch.tensor(weight))
+
+    def forward(self, prediction, target):
+        return (self.weight * (prediction - target) ** 2).mean()
 
 
 def loader(rows=25, **options):
@@ -62,10 +85,6 @@ def test_channels_are_those_of_capture_channels(tmp_path, dtype):
 
 
 def test_arguments_with_a_row_for_each_sample_are_cut(tmp_path):
-    class Shifted(TinyGSNN):
-        def forward(self, x, shift):
-            return super().forward(x + shift)
-
     model, (x, y) = Shifted(EVEN), data(25)
     how = {"batch_size": 4, "forward_kwargs": {"shift": torch.arange(25.0)[:, None]}}
     store = capture_to_store(tmp_path / "seen.zarr", model, MSE, x, y, **how)
@@ -95,10 +114,11 @@ def files_of(path):
     return {str(p.relative_to(path)): p.read_bytes() for p in path.rglob("*") if p.is_file()}
 
 
-def test_a_killed_capture_goes_on_and_ends_with_the_same_bytes(tmp_path):
+@pytest.mark.parametrize("kind", ["arrays", "loader"])
+def test_a_killed_capture_goes_on_and_ends_with_the_same_bytes(tmp_path, kind):
     path, whole = tmp_path / "killed.zarr", tmp_path / "whole.zarr"
     script = Path(recorder.__file__)
-    process = subprocess.Popen([sys.executable, str(script), str(path)])
+    process = subprocess.Popen([sys.executable, str(script), str(path), kind])
     try:
         deadline = time.monotonic() + 60
         while not unit_file(path, "g", 1).exists():
@@ -110,9 +130,9 @@ def test_a_killed_capture_goes_on_and_ends_with_the_same_bytes(tmp_path):
         process.wait()
     assert not unit_file(path, "a", 6).exists()
     begun = unit_file(path, "a", 0).stat().st_mtime_ns
-    recorder.capture(path)
+    recorder.capture(path, kind)
     assert unit_file(path, "a", 0).stat().st_mtime_ns == begun
-    recorder.capture(whole)
+    recorder.capture(whole, kind)
     assert files_of(path) == files_of(whole)
 
 
@@ -135,11 +155,20 @@ def test_a_finished_capture_is_opened(tmp_path):
         ({"mode": "eval"}, "provenance of mode"),
         ({"batch_size": 5}, "provenance of batch_size"),
         ({"crit": nn.L1Loss()}, "provenance of crit"),
+        ({"crit": Weighted(2.0)}, "provenance of sha256 of crit"),
+        ({"crit": lambda p, t: ((p - t) ** 4).mean()}, "provenance of sha256 of crit"),
+        ({"blocks": ["ResBlocks.0", "ResBlocks.2"]}, "provenance of blocks"),
+        ({"groups": [0, 2, 1, 1, 2]}, "provenance of sha256 of groups"),
+        ({"forward_kwargs": {"shift": 2 * ONES}}, "provenance of sha256 of forward_kwargs"),
     ],
 )
 def test_another_capture_does_not_go_on(tmp_path, change, named):
     x, y = data(25)
-    call = {"model": TinyGSNN(EVEN), "crit": MSE, "x": x, "y": y, "batch_size": 4}
+    call = {"model": Shifted(EVEN), "crit": Weighted(1.0), "x": x, "y": y, "batch_size": 4}
+    call |= {"loss_reduction": "mean", "blocks": ["ResBlocks.0", "ResBlocks.1"]}
+    call |= {"groups": [0, 0, 1, 2, 2], "forward_kwargs": {"shift": ONES}}
+    if callable(change.get("crit")) and not isinstance(change["crit"], nn.Module):
+        call["crit"] = lambda p, t: ((p - t) ** 2).mean()
     capture_to_store(tmp_path / "seen.zarr", **call)
     with pytest.raises(ValueError, match=f"made in the same way; .* differs in .*{named}"):
         capture_to_store(tmp_path / "seen.zarr", **(call | change))
@@ -155,6 +184,84 @@ def test_an_error_on_the_way_leaves_the_model_and_whole_units(tmp_path):
         capture_to_store(path, model, MSE, batches)
     assert unit_file(path, "g", 1).exists()
     assert not unit_file(path, "a", 2).exists()
+
+
+@pytest.mark.parametrize("given", ["arrays", "loader"])
+def test_inputs_that_change_on_the_way_are_found(tmp_path, given):
+    path, model = tmp_path / "seen.zarr", TinyGSNN(EVEN)
+
+    def run(x, y):
+        arrays = (x, y) if given == "arrays" else (DataLoader(TensorDataset(x, y), batch_size=4),)
+        how = {"batch_size": 4} if given == "arrays" else {}
+        return capture_to_store(path, model, MSE, *arrays, **how)
+
+    x, y = data(25)
+    whole = run(x, y).read("a")
+    unit_file(path, "g", 2).unlink()
+    other = x.clone()
+    other[10] += 1
+    with pytest.raises(ValueError, match="samples 8 to 15 are others: pass the same data"):
+        run(other, y)
+    assert_array_equal(run(x, y).read("a"), whole)
+
+
+def test_a_call_that_failed_at_first_is_in_nobodys_way(tmp_path):
+    def crit(prediction, target):
+        return ((prediction - target) ** 2).mean()
+
+    path, model, (x, y) = tmp_path / "seen.zarr", TinyGSNN(EVEN), data(25)
+    with pytest.raises(ValueError, match="loss_reduction='mean' or 'sum'"):
+        capture_to_store(path, model, crit, x, y, batch_size=4)
+    assert not path.exists()
+    # A process that was killed then leaves a store without observations.
+    folders.make(path, checked_facts(pairs=1, samples=3, columns=2))
+    call = {"loss_reduction": "mean", "batch_size": 4, "resume": False}
+    assert capture_to_store(path, model, crit, x, y, **call).samples == 25
+    with pytest.raises(FileExistsError, match="path must be new"):
+        capture_to_store(path, model, crit, x, y, **call)
+
+
+def test_a_loader_without_samples_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="at least one batch; got an empty one"):
+        capture_to_store(tmp_path / "seen.zarr", TinyGSNN(EVEN), MSE, loader(0))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_unit_is_some_batches_however_few_columns_there_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(to_disk, "usual_unit", usual_unit)
+    monkeypatch.setattr(to_disk, "MOST_SAMPLES", 20)
+    monkeypatch.setattr(to_disk, "MOST_BATCHES", 3)
+    model = TinyGSNN(EVEN)
+    for batch_size, unit in ((4, 20), (8, 24), (30, 25)):
+        path = tmp_path / f"{batch_size}.zarr"
+        assert capture_to_store(path, model, MSE, *data(25), batch_size=batch_size).unit == unit
+
+
+def test_batches_of_a_unit_are_not_held_together(tmp_path):
+    held = []
+
+    class Counting(TensorDataset):
+        def __getitems__(self, rows):
+            batch = [super(Counting, self).__getitem__(row) for row in rows]
+            held.append(weakref.ref(batch[0][0]))
+            return batch
+
+    counted = DataLoader(Counting(*data(25)), batch_size=2, collate_fn=lambda rows: [
+        torch.stack(side) for side in zip(*rows, strict=True)
+    ])  # fmt: skip
+    alive = []
+    real = to_disk.run_passes
+
+    def watched(*arguments, **options):
+        gc.collect()
+        alive.append(sum(ref() is not None for ref in held))
+        return real(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(to_disk, "run_passes", watched)
+        capture_to_store(tmp_path / "seen.zarr", TinyGSNN(EVEN), MSE, counted)
+    assert len(alive) == 13
+    assert max(alive) <= 2
 
 
 def test_a_loader_that_shuffles_is_an_error(tmp_path):

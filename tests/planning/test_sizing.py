@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,6 +52,24 @@ def test_devices_share_the_work(devices):
     assert each.all_to_all_bytes == one.input_bytes // devices * (devices - 1) // devices
 
 
+def test_targets_go_round_once_where_w_stays_and_in_each_round_where_it_leaves():
+    stays, leaves = planned(nodes=2_400, devices=8), planned(nodes=2_400, devices=8, memory="60MB")
+    assert (stays.rounds, leaves.rounds) == (1, 8)
+    shard = 300 * 10_000 * 4
+    assert (stays.ring_bytes, leaves.ring_bytes) == (7 * shard, 8 * 7 * shard)
+    assert leaves.total_bytes < stays.total_bytes
+    assert leaves.row_chunk == 8 * 38
+    assert "8: W leaves in 8 blocks" in str(leaves)
+    assert "1: W stays" in str(stays)
+
+
+def test_a_network_that_is_given_counts():
+    without = planned(devices=4, calibration=replace(RATES, network_bytes=None))
+    assert "not in the time: give network=" in str(without)
+    given = planned(devices=4, calibration=replace(RATES, network_bytes=None), network="10GB")
+    assert given == planned(devices=4)
+
+
 def test_channels_and_layers():
     one, many = planned(), planned(channels=4, layers=5)
     assert (many.input_bytes, many.flops) == (4 * one.input_bytes, 16 * one.flops)
@@ -96,6 +115,7 @@ def test_rates_from_a_file_and_from_here(tmp_path):
         ({"channels": 0}, "channels must be"),
         ({"layers": 0}, "layers must be"),
         ({"memory": "24 loaves"}, "memory must be bytes"),
+        ({"network": "fast"}, "network must be bytes"),
         ({"precision": "float16"}, "precision must be"),
         ({"backend": "cupy"}, "backend must be"),
     ],

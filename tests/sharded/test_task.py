@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 from gsnn_edges.sharded.arguments import checked_options
 from gsnn_edges.sharded.correlation import plain_task
-from gsnn_edges.sharded.task import local_rows
+from gsnn_edges.sharded.task import check_evenness, local_rows
 
 
 def layers():
@@ -38,3 +38,13 @@ def test_targets_in_batches_keep_their_places():
     assert resident.batches == 3
     assert_allclose(found[:16], oracles.correlation(a, g), atol=8e-6, rtol=0)
     assert_allclose(found[16:], 0, atol=0)
+
+
+def test_a_large_w_is_not_gathered(eight):
+    check_evenness(50_000, 50_000, "float32", 8)
+    check_evenness(1_001, 1_001, "float32", 8)
+    said = eight.facts["errors"]["uneven"]
+    assert said.startswith(
+        "ValueError: devices=8 must divide the 50001 sources where W is as large"
+    )
+    assert "take 7 devices, add columns of zeros up to 50008, or take W by" in said

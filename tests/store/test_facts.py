@@ -1,6 +1,6 @@
 import pytest
 
-from gsnn_edges.store.facts import checked_facts, facts_of, usual_unit
+from gsnn_edges.store.facts import VERSION, checked_facts, facts_of, usual_unit
 
 SIZES = {"pairs": 2, "samples": 10, "columns": 3}
 
@@ -35,9 +35,17 @@ def test_a_unit_is_never_empty():
     assert usual_unit(10, 1 << 28, "float64") == 1
 
 
+@pytest.mark.parametrize("columns", [100, 5_000, 20_000, 100_000])
+def test_chunks_are_large_enough_to_read_fast(columns):
+    facts = checked_facts(pairs=10, samples=10**6, columns=columns)
+    assert facts.unit * facts.chunk_columns * 4 >= 1 << 16
+    assert facts.unit >= 1000 or facts.unit * columns * 10 * 4 > 1 << 27
+    assert facts.unit * columns * 10 * 4 <= 1 << 28
+
+
 def test_what_was_written_is_read():
     facts = checked_facts(**SIZES, node_names="xyz", edge_index=[[0, 1], [2, 2]])
-    attributes = {"format": "gsnn-edges observations", "format_version": 1}
+    attributes = {"format": "gsnn-edges observations", "format_version": VERSION}
     assert facts_of("path", attributes | {"facts": facts.as_json()}) == facts
 
 

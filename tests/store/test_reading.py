@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from store_sizes import SIZES
 
 from gsnn_edges.store import StoreWriter, open_store
 from gsnn_edges.store.folders import unit_file
@@ -93,10 +94,13 @@ def with_changed_facts(**changes):
 
 
 BROKEN = [
-    (cut_short, r"must be a whole store; .*g/c/0/1/0' has 4,064 bytes and must have .*make unit 1"),
+    (cut_short, r"must be a whole store; .*g/c/0/1/0' has 4,080 bytes and must have .*make unit 1"),
     (without_a_unit, "has 2 of 3 units: call capture_to_store again"),
     (with_changed_facts(format="other"), "is a zarr of something else"),
-    (with_changed_facts(format_version=2), "has version 2: install a newer gsnn-edges"),
+    (with_changed_facts(format_version=3), "has version 3: install a newer gsnn-edges"),
+    (with_changed_facts(format_version=1), "has version 1: capture it again"),
+    (with_changed_facts(format_version=True), "has version True: capture it again"),
+    (with_changed_facts(format_version=-1), "has version -1: capture it again"),
     (with_changed_facts(facts={}), "says of itself what cannot be"),
     (lambda path: (path / "zarr.json").write_text("{"), "is no zarr group of version 3"),
     (lambda path: (path / "zarr.json").unlink(), "is no zarr group of version 3"),
@@ -119,9 +123,33 @@ def test_a_store_that_is_not_there(tmp_path):
 
 def test_spoilt_bytes_are_an_error_when_they_are_read(store):
     file = unit_file(store.path, "a", 1)
-    file.write_bytes(b"\xff" * file.stat().st_size)
-    with pytest.raises(ValueError, match=r"samples from 4 in .* cannot be read"):
-        open_store(store.path).read("a")
+    whole = file.read_bytes()
+    # All of it, or zeros where numbers were, as a disk may leave them.
+    for spoilt in (b"\xff" * len(whole), bytes(len(whole) // 2) + whole[len(whole) // 2 :]):
+        file.write_bytes(spoilt)
+        with pytest.raises(ValueError, match=r"samples from 4 in .* cannot be read"):
+            open_store(store.path).read("a")
+
+
+def rewritten(path, sides, **facts):
+    writer = StoreWriter.create(path, **(SIZES | facts))
+    for unit in writer.missing:
+        part = slice(*writer.facts.rows_of(unit))
+        writer.put(unit, *(side[:, part] for side in sides))
+    return writer.finish().fingerprint()
+
+
+def test_fingerprints_tell_every_value_and_the_making(tmp_path, store, sides):
+    changed = sides[0].copy(), sides[1]
+    changed[0][1, 5, 33] += 1
+    found = [
+        rewritten(tmp_path / "again", sides),
+        rewritten(tmp_path / "value", changed),
+        rewritten(tmp_path / "sides", sides[::-1]),
+        rewritten(tmp_path / "making", sides, provenance={"seed": 1}),
+    ]
+    assert found[0] == store.fingerprint()
+    assert len(set(found)) == 4
 
 
 def test_nan_is_an_error_when_it_is_read(writer, sides):

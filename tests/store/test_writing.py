@@ -64,7 +64,8 @@ def test_nothing_is_left_of_a_store_that_could_not_be_made(tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_keeps_whole_units(writer, sides, monkeypatch):
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_keeps_whole_units(writer, sides, monkeypatch, number):
     import zarr.storage._local as local
 
     fill(writer, sides, [0])
@@ -72,7 +73,7 @@ def test_a_full_disk_keeps_whole_units(writer, sides, monkeypatch):
 
     def full(path, value, exclusive=False):
         if "/g/" in str(path):
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(number, "No space left on device")
         return put(path, value, exclusive)
 
     monkeypatch.setattr(local, "_put", full)
@@ -83,6 +84,13 @@ def test_a_full_disk_keeps_whole_units(writer, sides, monkeypatch):
         open_store(writer.path)
     fill(writer, sides, writer.missing)
     assert_array_equal(writer.finish().read("g"), sides[1].reshape(-1, SIZES["columns"]))
+
+
+def test_what_units_were_made_of_is_kept(writer, sides):
+    fill(writer, sides, [0])
+    part = slice(*writer.facts.rows_of(1))
+    writer.put(1, *(side[:, part] for side in sides), inputs="of these")
+    assert [writer.inputs(unit) for unit in (0, 1)] == [None, "of these"]
 
 
 def test_parts_that_do_not_fit_are_errors(writer, sides):

@@ -13,7 +13,7 @@ NODES = 17
 SCORES = np.random.default_rng(0).uniform(-1, 1, (NODES, NODES)).astype(np.float32)
 
 
-def fed(folder, threshold, edge, max_memory=10**6):
+def fed(folder, threshold, edge, max_memory=10**7):
     sink = AboveSink(folder, threshold, "float32", max_memory)
     sink.prepare()
     for tile in tiles(NODES, edge):
@@ -42,8 +42,8 @@ def test_it_is_saved_and_shown(tmp_path):
 
 
 def test_more_pairs_than_memory_are_an_error(tmp_path):
-    with pytest.raises(ValueError, match="at most 100 pairs, which max_memory=6KB can hold; got"):
-        fed(tmp_path, 0.1, 4, max_memory=6000)
+    with pytest.raises(ValueError, match=r"at most 150 pairs, which max_memory=10MB can hold"):
+        fed(tmp_path, 0.1, 4, max_memory=9_544_800)
 
 
 @pytest.mark.parametrize(

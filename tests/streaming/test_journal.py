@@ -1,10 +1,8 @@
 """A journal knows what is done, whatever moment a process was killed at."""
 
-import json
-
 import pytest
 
-from gsnn_edges.streaming.journal import DONE, Journal, differences, write_json
+from gsnn_edges.streaming.journal import DONE, FACTS, Journal, differences
 
 SETTINGS = {"method": "spearman", "top": None}
 
@@ -37,9 +35,19 @@ def test_other_settings_are_named(tmp_path):
     assert differences(SETTINGS, SETTINGS) == []
 
 
-def test_facts_are_written_whole(tmp_path):
-    path = tmp_path / "facts.json"
-    write_json(path, {"a": 1})
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write_json(path, {"a": float("nan")})
-    assert json.loads(path.read_text()) == {"a": 1}
+def test_notes_of_a_job_that_is_gone_count_for_nothing(tmp_path):
+    old = Journal.begin(tmp_path, SETTINGS, {})
+    old.mark("tile", 1)
+    (tmp_path / FACTS).unlink()  # as a process that was killed while it removed all of it leaves
+    new = Journal.begin(tmp_path, {"method": "pearson", "top": None}, {})
+    assert new.run != old.run
+    assert new.done("tile") == set()
+
+
+@pytest.mark.parametrize("name", [FACTS, DONE])
+@pytest.mark.parametrize("text", ["", "[]", "{}", "run 0\n"])
+def test_a_broken_journal_is_explained(tmp_path, name, text):
+    Journal.begin(tmp_path, SETTINGS, {}).mark("tile", 1)
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match="is broken: give resume=False to begin anew"):
+        Journal.begin(tmp_path, SETTINGS, {})

@@ -19,6 +19,8 @@ JOB = Job(
     item=4,
     copies=1,
     unit=3000,
+    line=64,
+    shared=True,
     compiled=False,
 )
 NUMPY = backends.load("numpy")

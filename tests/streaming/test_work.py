@@ -1,5 +1,6 @@
 """Work that was killed, or that a full disk stopped, goes on and ends with the same bytes."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from numpy.testing import assert_array_equal
-from stores import digest
+from stores import digest, draw, write_store
 
 from gsnn_edges.store import open_matrix
 from gsnn_edges.streaming import correlate_store, rows, work
@@ -154,8 +155,50 @@ def test_other_settings_are_not_mixed(stopped):
     assert open_matrix(out).shape == (23, 23)
 
 
+def rows_of(out):
+    """The folder of the standardized rows."""
+    return next(Path(f"{out}.unfinished").glob("*.rows"))
+
+
+def test_rows_of_another_job_are_not_taken(stopped):
+    store, out = stopped
+    (rows_of(out) / work.OWNER).write_text("another")
+    with pytest.raises(FileExistsError, match="must be those of this job, and are of another"):
+        correlate_store(store, out)
+
+
+def test_results_of_one_name_share_a_scratch(tmp_path, monkeypatch):
+    """Two stores to W.zarr in two folders, each stopped while the other is at work."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(work, "sizes_for", lambda *_: Sizes(5, 7, False))
+    calls = {}
+    for seed in (0, 1):
+        store = write_store(tmp_path / f"seen-{seed}", *draw(seed))
+        (tmp_path / str(seed)).mkdir()
+        calls[seed] = {"store": store, "out": tmp_path / str(seed) / "W.zarr", "scratch": scratch}
+    with monkeypatch.context() as patch:
+        patch.setattr(work.Products, "tile", lambda *_: pytest.fail("stopped"))
+        for call in calls.values():
+            with pytest.raises(pytest.fail.Exception):
+                correlate_store(**call)
+    for seed, call in calls.items():
+        expected = correlate_store(call["store"], tmp_path / f"{seed}.npy").to_numpy()
+        assert_array_equal(correlate_store(**call).to_numpy(), expected)
+    assert list(scratch.iterdir()) == []
+
+
+def test_other_observations_do_not_go_on(stopped):
+    store, out = stopped
+    a, g = draw()
+    a[1, 60, 11] += 1  # one value in the middle
+    shutil.rmtree(store.path)
+    with pytest.raises(ValueError, match=r"observations was '.*' and is"):
+        correlate_store(write_store(store.path, a, g), out)
+
+
 def test_rows_that_are_gone_are_missed(stopped):
     store, out = stopped
-    (Path(f"{out}.unfinished") / "W.zarr.unfinished.rows" / "g-0").unlink()
+    (rows_of(out) / "g-0").unlink()
     with pytest.raises(FileNotFoundError, match="g-0 are missing or cut short: give resume=False"):
         correlate_store(store, out)

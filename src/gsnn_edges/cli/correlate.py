@@ -38,6 +38,14 @@ from gsnn_edges.cli.screen import Screen, Stage
 @click.option("--coordinator", metavar="HOST:PORT", help="Several machines, by JAX: process 0.")
 @click.option("--processes", type=options.POSITIVE, help="How many; 1 takes all devices here.")
 @click.option("--process", type=options.SEED, help="Which of them this is, from 0.")
+@click.option("--row-chunk", type=options.POSITIVE, help="Sources at a time, of all of them.")
+@click.option(
+    "--start-timeout",
+    type=float,
+    default=300,
+    show_default=True,
+    help="Seconds in which all of them must have joined.",
+)
 @click.option(
     "--distributed",
     is_flag=True,
@@ -53,6 +61,7 @@ def correlate(screen: Screen, /, observations: str, out: str, dry_run: bool, **a
     """
     from gsnn_edges.cli import correlating
 
+    asked["given"] = options.given()
     correlating.check(observations, out, asked)
     with screen.work():
         job = correlating.job(observations, out, asked)

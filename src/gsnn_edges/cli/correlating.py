@@ -12,6 +12,9 @@ MATRICES = (".npy", ".zarr", ".npz")
 TABLES = (".csv", ".parquet")
 TOGETHER = ("coordinator", "processes", "process")
 METHODICAL = ("method", "ties", "layers", "directions")
+# What several processes do not heed, and what only they do.
+ALONE = ("precision", "backend", "device", "devices", "max_memory", "scratch")
+CREW = ("row_chunk", "start_timeout")
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,24 @@ def check_crew(source: str, out: str, asked: Mapping[str, Any], *, few: bool) ->
             + ": give all three, or --processes 1 for all devices of this machine"
         )
     stored = source == ".zarr" and ending(Path(out)) == ".zarr" and not few
-    if (given or asked["distributed"]) and not stored:
+    together = bool(given or asked["distributed"])
+    if together and not stored:
         raise ValueError("several processes read observations in .zarr and write W to a .zarr")
+    check_heeded(asked, together=together)
+
+
+def check_heeded(asked: Mapping[str, Any], *, together: bool) -> None:
+    """Reject options that would be ignored."""
+    as_they_are = {"backend": "jax", "precision": "float32"}
+    for name in (ALONE if together else CREW) if "given" in asked else ():
+        if name in asked["given"] and asked[name] != as_they_are.get(name):
+            option = f"--{name.replace('_', '-')}"
+            rule = (
+                "is of one process: several correlate in float32 on the devices that JAX finds"
+                if together
+                else "is of several processes: give --processes or --distributed too"
+            )
+            raise ValueError(f"{option} {rule}; got {asked[name]!r}")
 
 
 def job(observations: str, out: str, asked: Mapping[str, Any]) -> Job:
@@ -189,7 +208,7 @@ def from_store(path: str, out: str, asked: Mapping[str, Any]) -> Job:
     def together(screen: Screen) -> None:
         from gsnn_edges.distributed import correlate_distributed
 
-        crew = {name: asked[name] for name in TOGETHER}
+        crew = {name: asked[name] for name in (*TOGETHER, *CREW)}
         correlate_distributed(
             store, out, **crew, **methodical, resume=asked["resume"], verbose=screen.progress
         )
@@ -209,16 +228,22 @@ def streamed(
 
     few = asked["top"] is not None or asked["threshold"] is not None
     named = ("max_memory", "precision", "backend", "device", "scratch", "resume")
+    # What is left of W goes to a file too, so that a call that is cut off can go on.
+    kept = Path(f"{out}.npz")
     found = correlate_store(
         store,
-        None if few else out,
+        kept if few else out,
         **methodical,
         **{name: asked[name] for name in named},
         top=None if asked["top"] is None else min(asked["top"] + 1, store.nodes),
         threshold=asked["threshold"],
         verbose=screen.progress,
     )
-    return pairs.write(out, pairs.of_result(found, asked["top"]), store) if few else None
+    if not few:
+        return None
+    count = pairs.write(out, pairs.of_result(found, asked["top"]), store)
+    kept.unlink()
+    return count
 
 
 def in_bytes(text: str) -> float:

@@ -10,8 +10,10 @@ from typing import Any
 import click
 
 from gsnn_edges.cli.screen import Screen
+from gsnn_edges.cli.signals import Terminated
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
+UNFINISHED = "no result is written; the same call goes on with what it began on disk"
 
 # What the package raises for a call or an input that must change.
 WRONG_INPUT = (
@@ -31,8 +33,11 @@ def answered(screen: Screen) -> Iterator[None]:
     try:
         yield
     except click.exceptions.Abort:
-        say("Interrupted: no result is written; the same call goes on with a .zarr that it began")
+        say(f"Interrupted: {UNFINISHED}")
         raise SystemExit(INTERRUPTED) from None
+    except Terminated:
+        say(f"Terminated: {UNFINISHED}")
+        raise
     except click.ClickException as error:
         say(f"Error: {usage(error)}")
         raise SystemExit(WRONG) from None

@@ -8,6 +8,7 @@ import click
 from gsnn_edges import __version__
 from gsnn_edges.cli.errors import answered, lines_for_warnings
 from gsnn_edges.cli.screen import COMMON, Screen
+from gsnn_edges.cli.signals import ending_in_order
 
 # In the order of their use. Each is a file of this name, read when it is asked for.
 COMMANDS = (
@@ -27,6 +28,7 @@ Exit codes:
     1  the work failed: out of memory or disk, something not installed
     2  wrong usage or wrong input; nothing was done
   130  interrupted by Ctrl-C
+  143  ended by the system (SIGTERM), as a scheduler does
 Results go to standard output; progress, warnings, errors to standard error.
 """
 
@@ -50,7 +52,7 @@ class LazyGroup(click.Group):
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **extra)
         screen = extra.setdefault("obj", Screen())
-        with lines_for_warnings(screen), answered(screen):
+        with lines_for_warnings(screen), answered(screen), ending_in_order():
             code = super().main(args, standalone_mode=False, **extra)
             raise SystemExit(code if isinstance(code, int) else 0)
 

@@ -50,6 +50,12 @@ dry_run = click.option(
 )
 
 
+def given() -> set[str]:
+    """Name the options that the user wrote, and not those that are as usual."""
+    context, written = click.get_current_context(), click.core.ParameterSource.COMMANDLINE
+    return {name for name in context.params if context.get_parameter_source(name) is written}
+
+
 def all_of(*options: Decorator) -> Decorator:
     """Join decorators, in the order in which --help shows them."""
 

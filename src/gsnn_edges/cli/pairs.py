@@ -1,6 +1,11 @@
 """The strongest pairs of nodes as a table, without those of a node with itself."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
+
+COLUMNS = ("rank", "source", "target", "score")
+# Rows that are put into words at a time: a name takes more than a number.
+ROWS = 100_000
 
 
 class Pairs(NamedTuple):
@@ -56,13 +61,19 @@ def write(out: str, pairs: Pairs, of: Any) -> int:
     """Write pairs, the largest score first, and give their number."""
     import numpy as np
 
-    from gsnn_edges.files import write_table
+    from gsnn_edges.files.tables import write_parts
 
     order = np.argsort(-pairs.scores, kind="stable")
-    ends: list[Any] = [pairs.sources[order], pairs.targets[order]]
-    if of.node_names is not None:
-        ends = [[of.node_names[node] for node in nodes] for nodes in ends]
-    ranks = np.arange(1, len(order) + 1)
-    table = {"rank": ranks, "source": ends[0], "target": ends[1], "score": pairs.scores[order]}
-    write_table(out, table, name="--out")
+    names = None if of.node_names is None else np.array(of.node_names, object)
+
+    def parts() -> Iterator[dict[str, Any]]:
+        for start in range(0, max(1, len(order)), ROWS):
+            here = order[start : start + ROWS]
+            ends = [side[here] for side in (pairs.sources, pairs.targets)]
+            if names is not None:
+                ends = [names[end] for end in ends]
+            ranks = np.arange(start + 1, start + 1 + len(here))
+            yield dict(zip(COLUMNS, (ranks, *ends, pairs.scores[here]), strict=True))
+
+    write_parts(out, parts(), name="--out")
     return len(order)

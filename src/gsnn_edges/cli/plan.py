@@ -30,6 +30,7 @@ from gsnn_edges.cli.screen import Screen, Stage
     show_default=True,
     help="Of the correlation.",
 )
+@click.option("--network", help="What a device sends in a second, as 50GB; else not counted.")
 @click.option(
     "--calibration",
     type=options.FILE,

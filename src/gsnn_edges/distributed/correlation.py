@@ -1,19 +1,24 @@
 """correlate_distributed: what the caller asks for, checked, and handed to a worker."""
 
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from gsnn_edges import _checks
-from gsnn_edges._typing import Method, Score, Ties
-from gsnn_edges.arguments import METHODS
+from gsnn_edges._typing import Method, Ties
+from gsnn_edges.distributed.crew import Crew, Loss
 from gsnn_edges.distributed.job import Job
-from gsnn_edges.distributed.journal import Output
+from gsnn_edges.distributed.journal import Output, journal_of
+from gsnn_edges.distributed.machines import place
 from gsnn_edges.distributed.supervision import Watch
-from gsnn_edges.layers import LayerChoice, checked_layers
+from gsnn_edges.layers import LayerChoice
 from gsnn_edges.progress import track
-from gsnn_edges.ranks import TIES
 from gsnn_edges.store import StoredMatrix, open_matrix, open_store
+from gsnn_edges.streaming.request import check_apart
+from gsnn_edges.streaming.settings import checked_settings
 
 
 def correlate_distributed(
@@ -76,7 +81,10 @@ def correlate_distributed(
     ------
     TypeError, ValueError, OSError
         For arguments that break their rules, a store that cannot be read, an ``out`` that holds
-        something else or W of other settings.
+        something else or W of other settings; and where processes differ in what they ask for, in
+        the observations that they see, or in their versions.
+    ImportError
+        Where JAX or zarr is not installed.
     MemoryError
         When a block does not fit on a device.
     RuntimeError
@@ -100,31 +108,55 @@ def correlate_distributed(
     ...
     FileNotFoundError: ...
     """
-    _checks.choice("method", method, METHODS)
-    _checks.choice("ties", ties, TIES)
     check_crew(coordinator, processes, process)
-    opened = open_store(getattr(store, "path", store))
     path = checked_out(out)
-    job = Job(
-        store=str(Path(opened.path).resolve()),
-        out=str(path),
-        method=method,
-        ties=ties,
-        layers=checked_layers(layers, cast(Score, opened.score), opened.pairs),
-        directions=_checks.whole_number_or_none("directions", directions, least=1),
-        row_chunk=_checks.whole_number_or_none("row_chunk", row_chunk, least=1),
-        resume=_checks.flag("resume", resume),
-        coordinator=coordinator,
-        processes=processes,
-        process=process,
-        start_timeout=seconds("start_timeout", start_timeout),
-    )
-    output = Output(path, job.facts(opened))
-    output.check(resume=resume)
-    if not (resume and output.complete()):
+    with telling_others(path, processes, process):
+        opened = open_store(getattr(store, "path", store))
+        settings = checked_settings(
+            opened, method=method, ties=ties, layers=layers, directions=directions
+        )
+        check_apart(path, opened.path)
+        job = Job(
+            store=str(Path(opened.path).resolve()),
+            out=str(path),
+            nodes=opened.nodes,
+            settings=settings,
+            row_chunk=_checks.whole_number_or_none("row_chunk", row_chunk, least=1),
+            resume=_checks.flag("resume", resume),
+            coordinator=coordinator,
+            processes=processes,
+            process=process,
+            start_timeout=seconds("start_timeout", start_timeout),
+        )
+        output = Output(path, settings, opened.nodes)
+        output.check(resume=resume)
         watch = Watch(job, output, seconds("timeout", timeout))
-        follow(watch, verbose=_checks.flag("verbose", verbose))
+        verbose = _checks.flag("verbose", verbose)
+    if not (resume and output.complete()):
+        check_jax()
+        follow(watch, verbose=verbose)
     return open_matrix(path)
+
+
+@contextmanager
+def telling_others(out: Path, processes: int | None, process: int | None) -> Iterator[None]:
+    """Let those that are there already know of an error here, which they would wait for."""
+    try:
+        yield
+    except Exception as error:
+        own, folder = place(processes, process, os.environ), journal_of(out)
+        if own is not None and own.processes > 1 and folder.is_dir():
+            with suppress(OSError):
+                Crew(folder, *own, 0.0).say("failed", Loss(own.process, str(error)))
+        raise
+
+
+def check_jax() -> None:
+    """Reject an environment without JAX, which only the worker would import."""
+    if find_spec("jax") is None:
+        raise ImportError(
+            "correlate_distributed needs JAX, which is not installed: pip install 'gsnn-edges[jax]'"
+        )
 
 
 def follow(watch: Watch, *, verbose: bool) -> None:
@@ -161,20 +193,34 @@ def check_crew(coordinator: str | None, processes: int | None, process: int | No
             f"coordinator={coordinator!r}, processes={processes!r}, process={process!r}: give all "
             "three, or none on a cluster that JAX knows, or processes=1"
         )
-    if coordinator is not None and not coordinator.rpartition(":")[2].isdigit():
+    if coordinator is not None:
+        check_address(coordinator)
+
+
+def check_address(coordinator: Any) -> None:
+    """Reject what is no host with a port."""
+    host, _, port = str(coordinator).rpartition(":")
+    if not (isinstance(coordinator, str) and host and port.isdecimal() and 0 < int(port) < 65536):
         raise ValueError(
-            f"coordinator must be 'host:port' of process 0; got {_checks.shown(coordinator)}: add "
-            "a port that is free there, as 'node-0:12345'"
+            f"coordinator must be 'host:port' of process 0, with a port from 1 to 65535; got "
+            f"{_checks.shown(coordinator)}: add a port that is free there, as 'node-0:12345'"
         )
 
 
 def checked_out(out: Any) -> Path:
     """Give the path of W."""
+    if not isinstance(out, str | os.PathLike):
+        raise TypeError(f"out must be a text or a path; got {type(out).__name__}")
     path = Path(out)
     if path.suffix != ".zarr":
         raise ValueError(
             f"out must end with .zarr, which many processes can write to; got {str(out)!r}: "
             "rename it"
+        )
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(
+            f"out must lie in a folder that is there; got {str(out)!r}: make "
+            f"{str(path.parent)!r} first"
         )
     return path.resolve()
 

@@ -3,6 +3,8 @@
 import json
 import os
 import time
+import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,15 +36,41 @@ class Crew:
     beats: int = 0
     last_beat: float = float("-inf")
     seen: dict[int, tuple[Any, float]] = field(default_factory=dict)
+    before: dict[int, Any] = field(default_factory=dict)
+    who: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def path(self, process: int) -> Path:
         """Give the file of a process."""
         return self.folder / f"process-{process}.json"
 
-    def beat(self) -> None:
+    @property
+    def others(self) -> list[int]:
+        """Number the other processes."""
+        return [q for q in range(self.count) if q != self.process]
+
+    def arrive(self) -> None:
+        """Say that this process is there, before it has joined; what others said ago is old."""
+        self.before = {q: self.read(q) for q in self.others}
+        self.say("starting")
+
+    def failed(self) -> Loss | None:
+        """Give the first process that has failed since this one arrived."""
+        for process in self.others:
+            found = self.read(process)
+            if found is not None and found["lost"] and found != self.before.get(process):
+                return Loss(*found["lost"])
+        return None
+
+    def absent(self) -> list[int]:
+        """Give the numbers of those that have not given a sign since this one arrived."""
+        return [q for q in self.others if self.read(q) in (None, self.before.get(q))]
+
+    def beat(self, state: str = "running") -> None:
         """Give a sign of life, where the last one is a second old."""
         if time.monotonic() - self.last_beat >= BEAT:
-            self.say("running")
+            # One that cannot be written is one that the others miss; the next may be.
+            with suppress(OSError):
+                self.say(state)
 
     def say(self, state: str, loss: Loss | None = None) -> None:
         """Write down how this process does; the others learn of a loss by it."""
@@ -50,13 +78,14 @@ class Crew:
         self.last_beat = time.monotonic()
         lost = None if loss is None else [loss.process, loss.why]
         unfinished = self.path(self.process).with_suffix(".unfinished")
-        unfinished.write_text(json.dumps({"state": state, "beats": self.beats, "lost": lost}))
+        said = {"state": state, "beats": self.beats, "lost": lost, "who": self.who}
+        unfinished.write_text(json.dumps(said))
         os.replace(unfinished, self.path(self.process))
 
     def watch(self) -> None:
         """Begin to count silence."""
         now = time.monotonic()
-        self.seen = {q: (None, now) for q in range(self.count) if q != self.process}
+        self.seen = dict.fromkeys(self.others, (None, now))
 
     def lost(self) -> Loss | None:
         """Give the first process that is gone, or says that one is."""
@@ -68,19 +97,23 @@ class Crew:
         now = time.monotonic()
         if found is not None and found != known:
             self.seen[process] = found, now
-            return None if found["lost"] is None else Loss(*found["lost"])
+            old = found["lost"] is None or found == self.before.get(process)
+            return None if old else Loss(*found["lost"])
         finished = found is not None and found["state"] == "done"
         if finished or now - since <= self.timeout:
             return None
         return Loss(process, f"no sign of life for {self.timeout:g} s")
 
     def read(self, process: int) -> dict[str, Any] | None:
-        """Give what a process has written; None where there is nothing."""
+        """Give what a process has written; None where there is nothing, or nothing whole.
+
+        Disks over a network give stale handles and empty files for a while.
+        """
         try:
             found: dict[str, Any] = json.loads(self.path(process).read_text())
-        except FileNotFoundError:
+        except (OSError, ValueError):
             return None
-        return found
+        return found if isinstance(found, dict) else None
 
     def all_done(self) -> bool:
         """Whether every other process has finished."""

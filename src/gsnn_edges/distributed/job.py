@@ -4,22 +4,23 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from gsnn_edges._typing import Method, Ties
-
 
 @dataclass(frozen=True)
 class Job:
     """One run: from where to where, and how.
 
-    ``coordinator``, ``processes`` and ``process`` are None where the cluster tells them.
+    Attributes
+    ----------
+    settings : dict
+        What W follows from, of `checked_settings`; the same in all processes, and in a second run.
+    coordinator, processes, process
+        None where the cluster tells them.
     """
 
     store: str
     out: str
-    method: Method
-    ties: Ties
-    layers: str | int
-    directions: int | None
+    nodes: int
+    settings: dict[str, Any]
     row_chunk: int | None
     resume: bool
     coordinator: str | None
@@ -36,24 +37,15 @@ class Job:
         """Read what `to_json` has written."""
         return cls(**json.loads(text))
 
-    def facts(self, store: Any) -> dict[str, Any]:
-        """Give what W depends on; the same in all processes, and in a second run."""
-        return {
-            "score": store.score,
-            "nodes": int(store.nodes),
-            "pairs": int(store.pairs),
-            "samples": int(store.samples),
-            "columns": int(store.columns),
-            "method": self.method,
-            "ties": self.ties,
-            "layers": self.layers,
-            "directions": self.directions,
-            "provenance": json.loads(json.dumps(store.provenance)),
-        }
+    @property
+    def pooled(self) -> bool:
+        """Whether all layer pairs are ranked together."""
+        return bool(self.settings["layers"] == "pooled")
 
     def pair_range(self, pairs: int) -> tuple[int, int]:
         """Give the layer pairs that are read."""
-        if self.layers in ("pooled", "mean"):
+        layers = self.settings["layers"]
+        if layers in ("pooled", "mean"):
             return 0, pairs
-        number = pairs - 1 if self.layers == "last" else int(self.layers)
+        number = pairs - 1 if layers == "last" else int(layers)
         return number, number + 1

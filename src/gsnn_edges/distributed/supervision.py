@@ -3,7 +3,6 @@
 import json
 import os
 import queue
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,15 +14,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gsnn_edges import disk
 from gsnn_edges.distributed.crew import BEAT, Crew, Loss
 from gsnn_edges.distributed.job import Job
 from gsnn_edges.distributed.journal import Output
+from gsnn_edges.distributed.machines import place
 
 # Errors that a worker may report, by name; any other is a RuntimeError here.
 ERRORS: dict[str, type[Exception]] = {
     kind.__name__: kind for kind in (ImportError, MemoryError, OSError, TypeError, ValueError)
 }
 KILLED = 9
+# How JAX's runtime ends a process that could not join.
+ABORTED = -6
 # Without the folder that the caller is in, where a file may bear the name of a library.
 COMMAND = (sys.executable, "-P", "-m", "gsnn_edges.distributed.worker")
 
@@ -86,6 +89,8 @@ class Watch:
     output: Output
     timeout: float
     crew: Crew | None = None
+    started: bool = False
+    loss: Loss | None = None
 
     def progress(self) -> Iterator[tuple[int, int]]:
         """Run the worker; give how many rounds are done, and of how many.
@@ -97,6 +102,7 @@ class Watch:
         """
         self.output.folder.mkdir(parents=True, exist_ok=True)
         log = self.output.folder / f"worker-{socket.gethostname()}-{os.getpid()}.log"
+        self.arrive()
         worker = Worker.start(self.job, log)
         try:
             yield from self.listen(worker, log)
@@ -108,32 +114,61 @@ class Watch:
         log.unlink(missing_ok=True)
         self.clear()
 
+    def arrive(self) -> None:
+        """Give a first sign of life, where it is known which process this is."""
+        own = place(self.job.processes, self.job.process, os.environ)
+        if own is not None:
+            self.crew = Crew(self.output.folder, own.process, own.processes, self.timeout)
+            self.crew.arrive()
+
     def listen(self, worker: Worker, log: Path) -> Iterator[tuple[int, int]]:
         """Go through what the worker says until it is done, and look after the others."""
         while (message := worker.next())["kind"] != "done":
             self.look_after_others()
             match message:
                 case {"kind": "joined", "process": process, "count": count}:
-                    self.crew = Crew(self.output.folder, process, count, self.timeout)
-                    self.crew.beat()
+                    self.joined(process, count)
                     worker.tell("go")
                 case {"kind": "started"} if self.crew is not None:
+                    self.started = True
                     self.crew.watch()
                 case {"kind": "progress", "done": done, "total": total}:
                     yield done, total
+                case {"kind": "error", "lost": True, "text": text} if not self.started:
+                    raise self.failure(self.nobody(log, text), wait=False)
                 case {"kind": "error", "lost": lost}:
                     raise self.failure(self.described(message, log), wait=lost)
+                case {"kind": "exit", "status": status} if not self.started and status == ABORTED:
+                    raise self.failure(self.nobody(log), wait=False)
                 case {"kind": "exit", "status": status}:
                     killed = RuntimeError(f"{ended(status)}; what it said is in {log}")
                     raise self.failure(killed, wait=status != -KILLED)
 
+    def joined(self, process: int, count: int) -> None:
+        """Note which process this is, as the worker has found out."""
+        if self.crew is None or (self.crew.process, self.crew.count) != (process, count):
+            self.crew = Crew(self.output.folder, process, count, self.timeout)
+        self.crew.say("running")
+
     def look_after_others(self) -> None:
-        """Give a sign of life, and stop where another process gives none."""
+        """Give a sign of life, and stop where another process gives none, or has failed."""
         if self.crew is not None:
-            self.crew.beat()
-            loss = self.crew.lost()
+            self.crew.beat("running" if self.started else "starting")
+            loss = self.crew.lost() if self.started else self.crew.failed()
             if loss is not None:
                 raise self.gone(loss)
+
+    def nobody(self, log: Path, text: str = "it aborted") -> RuntimeError:
+        """Say that the processes have not found each other in time."""
+        where = self.job.coordinator or "the first process of the cluster"
+        absent = [] if self.crew is None else self.crew.absent()
+        unseen = f", and no sign came from process {', '.join(map(str, absent))}" if absent else ""
+        number = "this process" if self.crew is None else f"process {self.crew.process}"
+        return RuntimeError(
+            f"{number} did not reach all others by way of {where} within "
+            f"{self.job.start_timeout:g} s{unseen}: start all of them, see that the port is free "
+            f"and open, or give a longer start_timeout; JAX says: {text}; the rest is in {log}"
+        )
 
     def described(self, message: dict[str, Any], log: Path) -> Exception:
         """Give the error that the worker reports."""
@@ -150,24 +185,27 @@ class Watch:
 
     def failure(self, error: Exception, *, wait: bool) -> Exception:
         """Say which other process is the reason for an error here, if one is."""
-        loss = self.crew.wait_for_loss() if wait and self.crew is not None else None
+        loss = None
+        if self.crew is not None and not self.started:
+            loss = self.crew.failed()
+        elif self.crew is not None and wait:
+            loss = self.crew.wait_for_loss()
         return error if loss is None else self.gone(loss)
 
-    def gone(self, loss: Loss) -> "Gone":
+    def gone(self, loss: Loss) -> RuntimeError:
         """Give the one line that says what is lost, what is kept, and what to do."""
         assert self.crew is not None
-        return Gone(
+        self.loss = loss
+        return RuntimeError(
             f"process {loss.process} of {self.crew.count} is gone: {loss.why}; "
-            f"{self.output.progress()}; run the same command again to go on",
-            loss,
+            f"{self.output.progress()}; run the same command again to go on"
         )
 
     def tell_others(self, error: BaseException) -> None:
         """Leave a word, so that the others need not wait."""
         if self.crew is not None:
-            own = Loss(self.crew.process, f"{type(error).__name__}: {error}".strip(": "))
             with suppress(OSError):
-                self.crew.say("failed", error.loss if isinstance(error, Gone) else own)
+                self.crew.say("failed", self.loss or Loss(self.crew.process, in_a_line(error)))
 
     def clear(self) -> None:
         """Take the journal away when all have finished; one process does this."""
@@ -178,15 +216,12 @@ class Watch:
         deadline = time.monotonic() + self.timeout
         while not self.crew.all_done() and time.monotonic() < deadline:
             time.sleep(BEAT / 10)
-        shutil.rmtree(self.output.folder, ignore_errors=True)
+        disk.discard(self.output.folder)
 
 
-class Gone(RuntimeError):
-    """Another process is gone."""
-
-    def __init__(self, message: str, loss: Loss) -> None:
-        super().__init__(message)
-        self.loss = loss
+def in_a_line(error: BaseException) -> str:
+    """Write an error, or its name where it says nothing."""
+    return str(error) or type(error).__name__
 
 
 def ended(status: int) -> str:

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,8 +21,10 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from gsnn_edges.channels import block_norms, filled_up, leading, members
+from gsnn_edges.distributed.agreement import check_alike, gathered, versions
 from gsnn_edges.distributed.job import Job
 from gsnn_edges.distributed.journal import Output
+from gsnn_edges.distributed.machines import local_devices
 from gsnn_edges.ranks import FLOAT32_OBSERVATIONS
 from gsnn_edges.sharded.arguments import Options
 from gsnn_edges.sharded.correlation import channel_sides, make_score, plain_sides, rows_at_a_time
@@ -29,6 +32,9 @@ from gsnn_edges.sharded.devices import AXIS
 from gsnn_edges.sharded.placement import HostObservations, Range, one_each
 from gsnn_edges.sharded.task import Task, local_rows
 from gsnn_edges.store import ObservationStore, open_store
+
+# Seconds that a disk over a network may take to show a new file to another machine.
+VISIBLE = 60.0
 
 
 class RuntimeLost(Exception):
@@ -91,7 +97,7 @@ def run(job: Job) -> None:
     go = signal_to_go()
     store = open_store(job.store)
     first, last = job.pair_range(store.pairs)
-    observations = store.samples * (last - first if job.layers == "pooled" else 1)
+    observations = store.samples * (last - first if job.pooled else 1)
     wide = observations >= FLOAT32_OBSERVATIONS
     if wide or np.dtype(store.dtype) == np.float64:
         jax.config.update("jax_enable_x64", True)
@@ -101,6 +107,9 @@ def run(job: Job) -> None:
     with computing():
         barrier("started")
     say("started")
+    with computing():
+        asked = gathered(job.settings | {"resume": job.resume, "versions": versions()})
+    check_alike(asked)
     make(job, store, "float64" if wide else "float32")
     if jax.process_count() > 1:
         jax.distributed.shutdown()
@@ -118,6 +127,7 @@ def join(job: Job) -> None:
             process_id=job.process,
             initialization_timeout=int(job.start_timeout),
             cluster_detection_method=None if job.coordinator is None else "deactivate",
+            local_device_ids=None if job.coordinator else local_devices(os.environ),
         )
     except Exception as error:
         if isinstance(error, ValueError) and job.coordinator is None:
@@ -135,13 +145,14 @@ def barrier(name: str) -> None:
 
 def make(job: Job, store: Any, dtype: str) -> None:
     """Write the rows of W that are missing, and note that it is whole."""
-    output = Output(Path(job.out), job.facts(store))
+    output = Output(Path(job.out), job.settings, job.nodes)
     leader = jax.process_index() == 0
     task = make_task(job, store, dtype)
     if leader:
         output.begin(rows_at_a_time(task, job.row_chunk), resume=job.resume)
     with computing():
-        barrier("room")
+        runs = gathered({"run": output.run() if leader else None})
+    check_shared(output, runs[0]["run"])
     output.mend(jax.process_index())
     # One process decides what is missing: files may look different from another machine.
     todo = rounds(output, task.mesh.size)
@@ -154,6 +165,19 @@ def make(job: Job, store: Any, dtype: str) -> None:
         output.finish()
     with computing():
         barrier("finished")
+
+
+def check_shared(output: Output, run: str) -> None:
+    """Wait until this process sees the W that the first one has made, on a disk that all see."""
+    deadline = time.monotonic() + VISIBLE
+    while output.run() != run:
+        if time.monotonic() > deadline:
+            raise ValueError(
+                f"out must lie on a disk that all processes see; process {jax.process_index()} "
+                f"does not find in {str(output.folder)!r} what process 0 has made there: give a "
+                "path on a shared disk"
+            )
+        time.sleep(0.1)
 
 
 def rounds(output: Output, devices: int) -> np.ndarray:
@@ -170,7 +194,7 @@ def write_rounds(task: Task, output: Output, tops: list[int]) -> None:
     say("progress", done=0, total=len(tops))
     if not tops:
         return
-    matrix, rows = output.array(), output.chunk_rows()
+    rows = output.chunk_rows()
     with computing():
         resident = task.resident(rows)
     for done, top in enumerate(tops):
@@ -179,7 +203,7 @@ def write_rounds(task: Task, output: Output, tops: list[int]) -> None:
         for offset, part in local_rows(block):
             low, high = top + offset, min(top + offset + rows, task.sources)
             if low < high:
-                matrix[low:high] = part[: high - low]
+                output.put(low, part[: high - low])
                 output.note(jax.process_index(), low, high)
         say("progress", done=done + 1, total=len(tops))
 
@@ -190,13 +214,14 @@ def make_task(job: Job, store: Any, dtype: str) -> Task:
     if store.score == "channels":
         own = members("column_nodes", store.column_nodes, np.empty((0, store.columns)))
         table = filled_up(own, store.nodes)
-        sides, norms = channel_sides((table, table), job.directions, leading), block_norms
+        directions = job.settings["directions"]
+        sides, norms = channel_sides((table, table), directions, leading), block_norms
     else:
         table = one_each(store.nodes)
         sides, norms = plain_sides(), None
     a, g = (side_of(store, side, table, pairs) for side in ("a", "g"))
-    options = Options(job.method, job.ties, dtype, dtype)
-    score = make_score((a, g), sides, options, pooled=job.layers == "pooled", norms=norms)
+    options = Options(job.settings["method"], job.settings["ties"], dtype, dtype)
+    score = make_score((a, g), sides, options, pooled=job.pooled, norms=norms)
     return Task(a, g, process_mesh(), score)
 
 
@@ -215,7 +240,8 @@ def side_of(
         found = store.read(side, columns, pairs, samples)
         return found.reshape(pairs[1] - pairs[0], samples[1] - samples[0], -1)
 
-    return HostObservations(read, table, pairs[1] - pairs[0], store.samples, store.dtype)
+    pairs_read = pairs[1] - pairs[0]
+    return HostObservations(read, table, pairs_read, store.samples, store.dtype, store.unit)
 
 
 if __name__ == "__main__":

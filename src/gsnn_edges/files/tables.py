@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -143,21 +143,58 @@ def write_table(path: AnyPath, columns: Mapping[str, Any], *, name: str = "path"
         WRITERS[ending(file)](unfinished, columns)
 
 
-def to_csv(path: Path, columns: Mapping[str, Any]) -> None:
-    """Write columns as a csv."""
+def write_parts(path: AnyPath, parts: Iterable[Mapping[str, Any]], *, name: str = "path") -> None:
+    """Write a table that comes in parts, each a table as `write_table` takes it, whole or not.
+
+    Parameters
+    ----------
+    path : str or path
+        ``.csv`` or ``.parquet``.
+    parts : iterable of mappings
+        At least one, all with the same columns; no two are held together.
+    name : str
+        What errors call the path.
+
+    Raises
+    ------
+    ValueError, OSError, ImportError
+        As `write_table`.
+    """
+    file = writable(name, path, READ)
+    with whole(file) as unfinished:
+        {".csv": parts_to_csv, ".parquet": parts_to_parquet}[ending(file)](unfinished, parts)
+
+
+def parts_to_csv(path: Path, parts: Iterable[Mapping[str, Any]]) -> None:
+    """Write the lines of one part after another."""
     with path.open("w", encoding="utf-8", newline="") as file:
         lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(columns)
-        lines.writerows(
-            [str(value) for value in row] for row in zip(*columns.values(), strict=True)
-        )
+        for number, part in enumerate(parts):
+            if number == 0:
+                lines.writerow(part)
+            lines.writerows([str(x) for x in row] for row in zip(*part.values(), strict=True))
+
+
+def parts_to_parquet(path: Path, parts: Iterable[Mapping[str, Any]]) -> None:
+    """Write each part as a group of rows."""
+    arrow = _checks.imported("pyarrow", ".parquet files need pyarrow", "files")
+    parquet = _checks.imported("pyarrow.parquet", ".parquet files need pyarrow", "files")
+    tables = (arrow.table(dict(part)) for part in parts)
+    first = next(tables)
+    with parquet.ParquetWriter(path, first.schema) as file:
+        file.write_table(first)
+        for table in tables:
+            file.write_table(table.cast(first.schema))
+
+
+def to_csv(path: Path, columns: Mapping[str, Any]) -> None:
+    """Write columns as a csv."""
+    parts_to_csv(path, [columns])
 
 
 def to_parquet(path: Path, columns: Mapping[str, Any]) -> None:
     """Write columns as a parquet file."""
-    arrow = _checks.imported("pyarrow", ".parquet files need pyarrow", "files")
-    parquet = _checks.imported("pyarrow.parquet", ".parquet files need pyarrow", "files")
-    parquet.write_table(arrow.table(dict(columns)), path)
+    parts_to_parquet(path, [columns])
 
 
 def to_json(path: Path, columns: Mapping[str, Any]) -> None:

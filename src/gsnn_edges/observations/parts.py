@@ -1,14 +1,13 @@
-"""Data in parts of whole batches: arrays that are cut, or the batches of a loader as they come."""
+"""Data batch by batch: arrays that are cut, or the batches of a loader as they come."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from torch.utils.data import DataLoader, SequentialSampler
 
 from gsnn_edges.observations.guard import generators_unchanged
-from gsnn_edges.observations.inputs import Batch, as_batches, as_pair, joined, rows_in, take
+from gsnn_edges.observations.inputs import Batch, as_batches, as_pair, rows_in, take
 
 USUAL_BATCH = 256
 
@@ -30,26 +29,34 @@ class Data:
     samples: int
     batch_size: int
 
-    def parts(self, batches: int) -> Iterator[tuple[Batch, Batch]]:
-        """Give x and y of so many batches at a time."""
-        if not isinstance(self.source, DataLoader):
-            step = batches * self.batch_size
-            for start in range(0, self.samples, step):
-                x, y = (take(side, slice(start, start + step)) for side in self.source)
-                yield x, y
-            return
-        read = iter_batches(self.source)
-        while pairs := list(islice(read, batches)):
-            inputs, targets = zip(*pairs, strict=True)
-            yield joined("x", inputs), joined("y", targets)
+    @property
+    def count(self) -> int:
+        """Number of batches."""
+        return -(-self.samples // self.batch_size)
 
-    def checked_parts(self, batches: int) -> Iterator[tuple[Batch, Batch]]:
-        """Give the parts, and see that they hold as many samples as was said."""
+    def batches(self) -> Iterator[tuple[Batch, Batch]]:
+        """Give x and y batch by batch."""
+        if isinstance(self.source, DataLoader):
+            yield from iter_batches(self.source)
+            return
+        for start in range(0, self.samples, self.batch_size):
+            x, y = (take(side, slice(start, start + self.batch_size)) for side in self.source)
+            yield x, y
+
+    def first(self) -> tuple[Batch, Batch]:
+        """Give the first batch."""
+        found = next(self.batches(), None)
+        if found is None:
+            raise ValueError("x must be a DataLoader with at least one batch; got an empty one")
+        return found
+
+    def checked_batches(self) -> Iterator[tuple[Batch, Batch]]:
+        """Give the batches, and see that they hold as many samples as was said."""
         seen = 0
-        for x, y in self.parts(batches):
+        for x, y in self.batches():
             left = self.samples - seen
             seen += rows_in(x)
-            if rows_in(x) != min(left, batches * self.batch_size):
+            if rows_in(x) != min(left, self.batch_size):
                 raise ValueError(
                     f"x must be a DataLoader of {self.samples} samples in batches of "
                     f"{self.batch_size}, the last one of the rest; got others up to sample {seen}"

@@ -1,20 +1,22 @@
 """Observations straight to disk, a part of the data at a time."""
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
-from gsnn_edges import __version__, _checks
+from gsnn_edges import __version__, _checks, disk
 from gsnn_edges._typing import Agg, Device, Norm
 from gsnn_edges.observations.channels import check_alike
 from gsnn_edges.observations.finding import Layers, find_layers
-from gsnn_edges.observations.inputs import Batch, checked_kwargs, cut, rows_in, tensors
+from gsnn_edges.observations.identity import Digest, digest_of
+from gsnn_edges.observations.inputs import Batch, checked_kwargs, cut, rows_in
 from gsnn_edges.observations.modes import Mode
 from gsnn_edges.observations.nodes import AGGS, NORMS, ChannelKeeper, NodeReducer, Reducer
 from gsnn_edges.observations.parts import Data, data_of
@@ -22,7 +24,13 @@ from gsnn_edges.observations.passes import Criterion, Reduction, precision_of, r
 from gsnn_edges.progress import track
 from gsnn_edges.store import ObservationStore, StoreWriter
 from gsnn_edges.store.facts import SCORES, usual_unit
-from gsnn_edges.store.folders import checked_path
+from gsnn_edges.store.folders import checked_path, is_bare
+
+# Batches and samples of a unit at most: a process that is killed loses the unit that it was at.
+MOST_BATCHES, MOST_SAMPLES = 64, 4096
+
+# Batches, each with its number.
+Numbered: TypeAlias = Iterator[tuple[int, tuple[Batch, Batch]]]
 
 
 def capture_to_store(
@@ -69,7 +77,7 @@ def capture_to_store(
     batch_size : int, optional
         Rows of a pass; 256 by default, and a DataLoader's own.
     seed : int, optional
-        Seeds dropout, each part of the data by its own number, so that a capture that was cut off
+        Seeds dropout, each batch by its own number, so that a capture that was cut off
         draws the same masks when it goes on. None leaves them to torch's global generator.
     forward_kwargs : mapping, optional
         Further arguments of the forward pass; tensors with a row for each sample are cut.
@@ -95,7 +103,7 @@ def capture_to_store(
         As `capture`; for a DataLoader that shuffles; and where what is there was made in another
         way, by another model or of other data.
     FileExistsError
-        With ``resume=False``, where something is there.
+        With ``resume=False``, where observations are there.
     OSError
         When the disk is full; what is written is kept.
     ImportError
@@ -103,9 +111,18 @@ def capture_to_store(
 
     Notes
     -----
-    The numbers are those of `capture` with the same ``batch_size``, to the bit. Peak memory is that
-    of one unit, about 128 MB, and of a pass over one batch. A unit is written whole or not at all;
-    a process that is killed loses the one it was at. The model comes back as it was, after each.
+    The numbers are those of `capture` with the same ``batch_size``, to the bit. A unit is 64 MB a
+    side, and at most 64 batches or 4,096 samples, whichever is more; where 64 MB hold fewer than
+    1,000 samples it grows towards these, up to 256 MB a side. Peak memory is five times a side,
+    and that of a pass over one batch, however wide its inputs are. A unit is written whole or not
+    at all; a process that is killed loses the one it was at. The model comes back as it was, after
+    each batch.
+
+    What a store was made of is kept as digests: the model's modules and parameters, the blocks and
+    groups, the loss with its state and its code, ``forward_kwargs``, all options, and the inputs of
+    each unit, which are compared where they are read again: always for arrays, and for a DataLoader
+    while units are missing. Not told are the code of a model's forward pass and what a function
+    calls.
 
     Examples
     --------
@@ -146,8 +163,14 @@ def capture_to_store(
         },
     )
     facts = recording.facts() | {"edge_index": edge_index}
+    verbose = _checks.flag("verbose", verbose)
     writer = begun(checked_path(path), facts, resume=_checks.flag("resume", resume))
-    recording.write(writer, verbose=_checks.flag("verbose", verbose))
+    try:
+        recording.write(writer, verbose=verbose)
+    except BaseException:
+        if len(writer.missing) == writer.facts.units:
+            disk.discard(writer.path)  # nothing is in it, and the next call may be another
+        raise
     return writer.finish()
 
 
@@ -169,11 +192,11 @@ class Recording:
 
     def facts(self) -> dict[str, Any]:
         """Say what the store will hold, and how it was made."""
-        first, layers = next(self.data.parts(1)), self.layers
+        first, layers = self.data.first(), self.layers
         channels = layers.groups[0].cpu().numpy()
         nodes = np.arange(layers.nodes) if self.reduction else channels
         pairs, dtype = len(layers.blocks) - 1, str(precision_of(self.model, first[0]))[6:]
-        fitting = usual_unit(pairs, len(nodes), dtype)
+        fitting = min(usual_unit(pairs, len(nodes), dtype), most_samples(self.data.batch_size))
         return {
             "pairs": pairs,
             "samples": self.data.samples,
@@ -189,14 +212,19 @@ class Recording:
 
     def provenance(self, first: tuple[Batch, Batch]) -> dict[str, Any]:
         """Say how the observations are made, so that no other way goes on with them."""
-        state = self.model.state_dict()
+        where = {id(module): name for name, module in self.model.named_modules()}
         named = isinstance(self.crit, nn.Module)
         return {
             "gsnn-edges": __version__,
             "torch": torch.__version__,
             "model": type(self.model).__qualname__,
-            "sha256 of the parameters": digest(part for part in state.values()),
-            "sha256 of the first batch": digest(part for side in first for part in tensors(side)),
+            "sha256 of the modules": digest_of(repr(self.model)),
+            "sha256 of the parameters": digest_of(self.model.state_dict()),
+            "sha256 of the first batch": digest_of(*first),
+            "blocks": [where.get(id(block), "") for block in self.layers.blocks],
+            "sha256 of groups": digest_of(self.layers.groups),
+            "sha256 of forward_kwargs": digest_of(self.forward_kwargs),
+            "sha256 of crit": digest_of(self.crit),
             "crit": repr(self.crit) if named else getattr(self.crit, "__qualname__", "a callable"),
             "batch_size": self.data.batch_size,
             "seed": self.seed,
@@ -206,24 +234,55 @@ class Recording:
         }
 
     def write(self, writer: StoreWriter, *, verbose: bool) -> None:
-        """Fill the units that are missing."""
-        missing, unit = set(writer.missing), writer.facts.unit
-        if not missing:
-            return
+        """Fill the units that are missing, and see that the others are of the same inputs."""
+        missing, data = set(writer.missing), self.data
+        if not missing and isinstance(data.source, DataLoader):
+            return  # its batches would all be read for nothing else
+        tracked = track(data.checked_batches(), data.count, "capturing", verbose=verbose)
+        batches = enumerate(tracked)
         # One unit of all samples may end within a batch.
-        parts = self.data.checked_parts(-(-unit // self.data.batch_size))
-        tracked = track(enumerate(parts), writer.facts.units, "capturing", verbose=verbose)
-        for number, (x, y) in tracked:
-            if number in missing:
-                a, g = self.passes(number, writer, x, y)
-                shape = writer.facts.pairs, rows_in(x), writer.facts.columns
-                writer.put(number, *(side.cpu().numpy().reshape(shape) for side in (a, g)))
+        each = -(-writer.facts.unit // data.batch_size)
+        for unit in range(writer.facts.units):
+            own = islice(batches, each)
+            if unit in missing:
+                self.record(unit, own, writer)
+            else:
+                self.compare(unit, own, writer)
+        next(batches, None)  # a loader that has more than was said raises here
 
-    def passes(self, unit: int, writer: StoreWriter, x: Batch, y: Batch) -> tuple[Tensor, Tensor]:
-        """Run the passes of a unit."""
-        rows, whole = slice(*writer.facts.rows_of(unit)), self.data.samples
+    def record(self, unit: int, batches: Numbered, writer: StoreWriter) -> None:
+        """Run the passes of a unit, batch by batch, and write it."""
+        facts = writer.facts
+        first, last = facts.rows_of(unit)
+        shape = facts.pairs, last - first, facts.columns
+        a, g = (np.empty(shape, facts.dtype) for _ in range(2))
+        seen, top = Digest(), 0
+        for number, (x, y) in batches:
+            seen.add((x, y))
+            rows = slice(top, top := top + rows_in(x))
+            found = self.passes(number, slice(first + rows.start, first + top), x, y)
+            for side, values in zip((a, g), found, strict=True):
+                side[:, rows] = values.cpu().numpy().reshape(facts.pairs, -1, facts.columns)
+        writer.put(unit, a, g, seen.hexdigest())
+
+    def compare(self, unit: int, batches: Numbered, writer: StoreWriter) -> None:
+        """Reject inputs that are not those of a unit that is there."""
+        seen = Digest()
+        for _, pair in batches:
+            seen.add(pair)
+        if seen.hexdigest() != writer.inputs(unit):
+            first, last = writer.facts.rows_of(unit)
+            raise ValueError(
+                f"x and y must be those that {str(writer.path)!r} was begun with; samples {first} "
+                f"to {last - 1} are others: pass the same data in the same order, or choose "
+                "another path"
+            )
+
+    def passes(self, number: int, rows: slice, x: Batch, y: Batch) -> tuple[Tensor, Tensor]:
+        """Run the passes of a batch."""
+        whole = self.data.samples
         kwargs = {name: cut(value, rows, whole) for name, value in self.forward_kwargs.items()}
-        own = None if self.seed is None else np.random.SeedSequence([self.seed, unit])
+        own = None if self.seed is None else np.random.SeedSequence([self.seed, number])
         return run_passes(
             self.model,
             self.crit,
@@ -231,7 +290,6 @@ class Recording:
             y,
             self.layers,
             self.reducer,
-            batch_size=self.data.batch_size,
             forward_kwargs=kwargs,
             seed=None if own is None else int(own.generate_state(1)[0]),
             part_of=whole,
@@ -245,18 +303,15 @@ class Recording:
         return NodeReducer(group, self.layers.nodes, **self.reduction)
 
 
+def most_samples(batch_size: int) -> int:
+    """Give how many samples a unit holds at most."""
+    return max(MOST_BATCHES * batch_size, MOST_SAMPLES)
+
+
 def begun(path: Path, facts: dict[str, Any], *, resume: bool) -> StoreWriter:
-    """Make a store, or go on with one."""
+    """Make a store, or go on with one; one that nothing was written to counts as none."""
+    if path.exists() and is_bare(path):
+        disk.discard(path)
     if resume and path.exists():
         return StoreWriter.resume(path, **facts)
     return StoreWriter.create(path, **facts)
-
-
-def digest(parts: Iterable[Any]) -> str:
-    """Give the SHA-256 of tensors, whatever they lie on."""
-    found = hashlib.sha256()
-    for part in parts:
-        values = part.detach().cpu().contiguous()
-        found.update(f"{values.dtype} {tuple(values.shape)}".encode())
-        found.update(values.reshape(-1).view(torch.uint8).numpy())
-    return found.hexdigest()

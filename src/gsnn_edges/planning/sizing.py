@@ -1,13 +1,14 @@
 """What a correlation takes of each device: bytes, operations, traffic, seconds."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Device, Precision
-from gsnn_edges.chunks import chunk_sizes
+from gsnn_edges.chunks import ROUNDS, chunk_sizes
 from gsnn_edges.memory import bytes_of, in_words
 from gsnn_edges.planning.calibration import Calibration, calibrate
+from gsnn_edges.planning.sharing import Shared
 
 ITEMS = {"float32": 4, "float64": 8}
 
@@ -20,8 +21,13 @@ class Plan:
     ----------
     nodes, observations, channels, layers, devices : int
         What was asked for.
+    rounds : int
+        How often the targets go round many devices: once for a W that stays on them, more often
+        for one that leaves block by block, as it does where it would not fit otherwise.
     input_bytes, target_bytes, result_bytes, chunk_bytes : int
-        Activations and gradients; standardized targets, which stay; W; a chunk of sources.
+        Activations and gradients; standardized targets, which stay; W; a chunk of sources. On many
+        devices: observations that are there at a time, standardized rows with those that pass, W or
+        a block of it, and what ranking and products take.
     total_bytes : int
         All of them together.
     memory : int or None
@@ -29,7 +35,7 @@ class Plan:
     fits : bool or None
         Whether ``total_bytes`` is within it.
     row_chunk : int
-        Source nodes at a time.
+        Source nodes at a time; over all devices where W leaves by blocks.
     ranked_values, flops : int
         Values to rank, and floating-point operations of the product.
     all_to_all_bytes, ring_bytes : int
@@ -49,6 +55,7 @@ class Plan:
     channels: int
     layers: int
     devices: int
+    rounds: int
     input_bytes: int
     target_bytes: int
     result_bytes: int
@@ -85,7 +92,11 @@ class Plan:
             ("product", f"{self.flops:.2e} flop"),
         ]
         if self.devices > 1:
-            rows.append(("sent", in_words(self.all_to_all_bytes + self.ring_bytes)))
+            sent = in_words(self.all_to_all_bytes + self.ring_bytes)
+            slow = self.calibration.network_bytes is None
+            rows.append(("sent", f"{sent}{', not in the time: give network=' if slow else ''}"))
+            leaves = "W stays" if self.rounds == 1 else f"W leaves in {self.rounds} blocks"
+            rows.append(("rounds", f"{self.rounds}: {leaves}"))
         rows.append(("time", f"{self.seconds:.3g} s ({self.calibration.source})"))
         width = max(len(name) for name, _ in rows)
         where = "on one device" if self.devices == 1 else f"on each of {self.devices:,} devices"
@@ -128,6 +139,22 @@ class Assumed:
         return getattr(self.ops, name)
 
 
+class Layout(NamedTuple):
+    """Rounds, sources at a time, and bytes on a device."""
+
+    rounds: int
+    row_chunk: int
+    inputs: int
+    targets: int
+    result: int
+    chunk: int
+
+    @property
+    def total(self) -> int:
+        """Bytes of all together."""
+        return self.inputs + self.targets + self.result + self.chunk
+
+
 @dataclass(frozen=True)
 class Load:
     """Bytes of a correlation on each of some devices, which share its nodes."""
@@ -156,8 +183,8 @@ class Load:
 
     @property
     def targets(self) -> int:
-        """Bytes of the standardized targets of one matrix; two where they go around a ring."""
-        return (1 if self.devices == 1 else 2) * self.columns * self.length * self.item
+        """Bytes of the standardized targets of one matrix."""
+        return self.columns * self.length * self.item
 
     @property
     def result(self) -> int:
@@ -167,16 +194,24 @@ class Load:
 
     def chunk(self, ops: backends.Backend, memory: int | None) -> tuple[int, int]:
         """Source nodes at a time, and their bytes, by the kernel's own rule."""
-        own = -(-self.nodes // self.devices)
         left = None if memory is None else max(0, memory - 2 * self.side)
         assumed: Any = Assumed(ops, left)
-        widths = (self.channels, self.channels)
-        chunks = chunk_sizes(assumed, (self.length, own, own), self.item, None, widths)
+        widths, shape = (self.channels,) * 2, (self.length, self.nodes, self.nodes)
+        chunks = chunk_sizes(assumed, shape, self.item, None, (widths[0], widths[1]))
         return chunks.sources, chunks.sources * chunks.source_bytes
 
-    def total(self, ops: backends.Backend, memory: int | None) -> int:
-        """Bytes of all together."""
-        return 2 * self.side + self.targets + self.result + self.chunk(ops, memory)[1]
+    def layout(self, ops: backends.Backend, memory: int | None) -> Layout:
+        """Say what lies on a device."""
+        if self.devices == 1:
+            row_chunk, chunk = self.chunk(ops, memory)
+            return Layout(1, row_chunk, 2 * self.side, self.targets, self.result, chunk)
+        own = -(-self.nodes // self.devices)
+        shared = Shared(own, self.nodes, self.channels, self.observations, self.length, self.item)
+        whole = Layout(1, shared.row_chunk, *shared.whole())
+        if memory is None or whole.total <= memory:
+            return whole
+        rows = -(-own // ROUNDS)
+        return Layout(-(-own // rows), rows * self.devices, *shared.blocks())
 
 
 def plan(
@@ -190,6 +225,7 @@ def plan(
     backend: str = "numpy",
     device: Device = None,
     precision: Precision = "float32",
+    network: int | str | None = None,
     calibration: Calibration | str | None = None,
     seed: int = 0,
 ) -> Plan:
@@ -210,6 +246,9 @@ def plan(
         observations.
     backend, device, precision
         As of `cross_correlation`.
+    network : int or str, optional
+        What a device sends to others in a second, in bytes or as "50GB"; by default that of the
+        calibration. One device cannot measure it, and without it traffic is not in the time.
     calibration : Calibration or path of one, optional
         Rates of the device; by default they are measured here, in about two seconds.
     seed : int
@@ -228,8 +267,9 @@ def plan(
     Notes
     -----
     Ranking takes time by M log M for each column, the product 2 (N C)^2 M operations. A device
-    sends (D - 1) / D of its observations once, and passes on the targets of D - 1 others for each
-    chunk of its sources. docs/scaling.md has the formulas, and holds them against measured times.
+    sends (D - 1) / D of its observations once, and passes on the targets of D - 1 others in each
+    round. Bytes on many devices are those that XLA names for its programs on a CPU, within a tenth;
+    a GPU's may differ. docs/scaling.md has the formulas, and holds them against measured times.
 
     Examples
     --------
@@ -264,19 +304,19 @@ def plan(
         )
     elif not isinstance(calibration, Calibration):
         calibration = Calibration.load(calibration)
+    if network is not None:
+        calibration = replace(calibration, network_bytes=float(bytes_of("network", network)))
     return planned(load, ops, limit, calibration)
 
 
 def planned(load: Load, ops: backends.Backend, memory: int | None, rates: Calibration) -> Plan:
     """Put the parts together."""
-    row_chunk, chunk_bytes = load.chunk(ops, memory)
-    total = load.total(ops, memory)
-    own = -(-load.nodes // load.devices)
+    found = load.layout(ops, memory)
     ranked = 2 * load.columns * load.observations
     flops = 2 * load.columns * load.nodes * load.channels * load.observations
     others = load.devices - 1
     all_to_all = 2 * load.side * others // load.devices
-    ring = load.side * others * -(-own // row_chunk)
+    ring = load.side * others * found.rounds
     seconds = rates.rank_seconds(ranked, load.length) + flops / rates.flops
     seconds += 2 * load.result * load.layers / rates.copied_bytes
     if rates.network_bytes is not None:
@@ -287,14 +327,15 @@ def planned(load: Load, ops: backends.Backend, memory: int | None, rates: Calibr
         channels=load.channels,
         layers=load.layers,
         devices=load.devices,
-        input_bytes=2 * load.side,
-        target_bytes=load.targets,
-        result_bytes=load.result,
-        chunk_bytes=chunk_bytes,
-        total_bytes=total,
+        rounds=found.rounds,
+        input_bytes=found.inputs,
+        target_bytes=found.targets,
+        result_bytes=found.result,
+        chunk_bytes=found.chunk,
+        total_bytes=found.total,
         memory=memory,
-        fits=None if memory is None else total <= memory,
-        row_chunk=row_chunk,
+        fits=None if memory is None else found.total <= memory,
+        row_chunk=found.row_chunk,
         ranked_values=ranked,
         flops=flops,
         all_to_all_bytes=all_to_all,
@@ -312,7 +353,7 @@ def fewest(load: Load, ops: backends.Backend, memory: int | None) -> int | None:
         return None
 
     def fits(devices: int) -> bool:
-        return replace(load, devices=devices).total(ops, memory) <= memory
+        return replace(load, devices=devices).layout(ops, memory).total <= memory
 
     high = 1
     while not fits(high):

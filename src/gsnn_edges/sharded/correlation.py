@@ -7,16 +7,12 @@ import jax
 import numpy as np
 
 from gsnn_edges._typing import Array, Method, Precision, Ties
-from gsnn_edges.backends.generic_backend import BLOCK_ELEMENTS
+from gsnn_edges.chunks import ROUNDS, sources_at_once
 from gsnn_edges.sharded.arguments import Options, checked_options, observations
 from gsnn_edges.sharded.devices import device_mesh
 from gsnn_edges.sharded.placement import Observations, one_each
 from gsnn_edges.sharded.program import Score, Side
 from gsnn_edges.sharded.task import Task, first_rows
-
-# Rounds that the targets make for a W that is given block by block: a device holds such a share
-# of its sources at a time.
-ROUNDS = 8
 
 
 def sharded_correlation(
@@ -51,13 +47,14 @@ def sharded_correlation(
     -------
     jax.Array of shape (Na, Ng)
         Sharded by its rows where the number of devices divides Na. JAX shards evenly or not at
-        all: of any other Na, W is whole on every device, and `sharded_blocks` is the way to a W
-        that is too large for that.
+        all: of any other Na, a W of up to 256 MB is whole on every device, and a larger one is an
+        error, before anything is computed, that names what to do.
 
     Raises
     ------
     TypeError, ValueError
-        As `cross_correlation`; for devices that are not there, and under ``jax.jit``.
+        As `cross_correlation`; for devices that are not there, for a large W that they do not
+        divide, and under ``jax.jit``.
 
     Notes
     -----
@@ -194,9 +191,8 @@ def make_score(
     norms: Callable[..., Any] | None = None,
 ) -> Score:
     """Give what is computed; a device multiplies some 2**23 numbers at a time."""
-    targets = max(1, len(pair[1].members))
-    each = max(1, targets * sides[0].kept * sides[1].kept)
-    row_chunk = options.row_chunk or max(1, BLOCK_ELEMENTS // each)
+    usual = sources_at_once(len(pair[1].members), sides[0].kept, sides[1].kept)
+    row_chunk = options.row_chunk or usual
     return Score(*options[:4], pair[0].samples, pooled, row_chunk, *sides, norms)
 
 
@@ -204,10 +200,11 @@ def blocks(task: Task, row_chunk: int | None) -> Iterator[tuple[int, jax.Array]]
     """Give W by equal blocks of rows."""
     if 0 in (task.sources, task.targets):
         return
-    size = min(task.each(task.sources), rows_at_a_time(task, row_chunk))
+    # No more than there are, so that blocks stay where they are made.
+    size = min(max(1, task.sources // int(task.mesh.size)), rows_at_a_time(task, row_chunk))
     resident = task.resident(size)
     size *= task.mesh.size
-    if size > task.sources:
+    if size > task.sources:  # fewer sources than devices
         yield 0, first_rows(resident.block(0, size), task.sources, task.mesh)
         return
     for top in starts(task.sources, size):

@@ -49,7 +49,8 @@ class Observations(Protocol):
 class HostObservations:
     """Observations that the host reads some samples and some columns of.
 
-    ``read(samples, columns)`` takes two ranges, and gives an array (pairs, samples, columns).
+    ``read(samples, columns)`` takes two ranges, and gives an array (pairs, samples, columns); it
+    reads ``unit`` samples at a time, which no two devices share where there are enough of them.
     """
 
     read: Callable[[Range, Range], np.ndarray]
@@ -57,10 +58,18 @@ class HostObservations:
     pairs: int
     samples: int
     dtype: Any
+    unit: int = 1
+
+    def each(self, devices: int) -> int:
+        """Give the samples of a device."""
+        units = -(-self.samples // self.unit)
+        if units < devices:
+            return -(-self.samples // devices)
+        return -(-units // devices) * self.unit
 
     def placed(self, low: int, high: int, mesh: Mesh) -> jax.Array:
         """Read the part of each device by itself, so that none holds all."""
-        each = -(-self.samples // mesh.size)
+        each = self.each(mesh.size)
         columns = wanted(self.members, low, high)
 
         def part(index: tuple[slice, ...]) -> np.ndarray:

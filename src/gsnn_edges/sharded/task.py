@@ -9,8 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from gsnn_edges.memory import in_words
 from gsnn_edges.sharded.placement import Observations
 from gsnn_edges.sharded.program import ROWS, Score, add_targets, correlate, correlate_chunk
+
+# Bytes of a W that each device may hold whole, where no even shards are left.
+GATHERED = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Task:
         """W (sources, targets), by rows."""
         if 0 in (self.sources, self.targets):
             return jnp.zeros((self.sources, self.targets), self.score.dtype)
+        check_evenness(self.sources, self.targets, self.score.dtype, int(self.mesh.size))
         a, g = (
             side.placed(0, self.each(nodes) * self.mesh.size, self.mesh)
             for side, nodes in ((self.a, self.sources), (self.g, self.targets))
@@ -82,6 +87,20 @@ class Resident:
             score=task.score,
             targets=task.targets,
             batches=self.batches,
+        )
+
+
+def check_evenness(sources: int, targets: int, dtype: str, devices: int) -> None:
+    """Reject a W that would have to be gathered, where it is large."""
+    size = sources * targets * np.dtype(dtype).itemsize
+    if sources % devices and size > GATHERED:
+        even = next(count for count in range(devices, 0, -1) if sources % count == 0)
+        padded = -(-sources // devices) * devices
+        raise ValueError(
+            f"devices={devices} must divide the {sources} sources where W is as large as "
+            f"{in_words(size)}: JAX shards evenly or not at all, and each device would hold all of "
+            f"it; take {even} devices, add columns of zeros up to {padded}, or take W by "
+            "gsnn_edges.sharded.sharded_blocks"
         )
 
 

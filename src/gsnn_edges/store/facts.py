@@ -10,13 +10,16 @@ import numpy as np
 from gsnn_edges import _checks
 
 FORMAT = "gsnn-edges observations"
-VERSION = 1
+VERSION = 2
 SCORES = ("magnitude", "channels")
 DTYPES = ("float32", "float64")
-# Columns of an inner chunk: the fewest that are read at a time.
-CHUNK_COLUMNS = 64
 # Bytes of a unit, of one side.
 UNIT_BYTES = 1 << 26
+# Where so many bytes hold few samples, columns would be read in tiny pieces: a unit then holds
+# more of them, up to so many bytes.
+LEAST_SAMPLES, MOST_BYTES = 1000, 1 << 28
+# Columns of an inner chunk, the fewest that are read at a time; more where a chunk would be small.
+CHUNK_COLUMNS, MOST_COLUMNS, CHUNK_BYTES = 64, 512, 1 << 17
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Facts:
         The node of each column.
     unit : int
         Samples that are written at a time.
+    chunk_columns : int
+        Columns that are read at a time.
     node_names : tuple of N str, or None
     edge_index : tuple of two tuples of E int, or None
         The edges that the model knows.
@@ -50,6 +55,7 @@ class Facts:
     nodes: int
     column_nodes: tuple[int, ...]
     unit: int
+    chunk_columns: int = CHUNK_COLUMNS
     node_names: tuple[str, ...] | None = None
     edge_index: tuple[tuple[int, ...], tuple[int, ...]] | None = None
     dtype: str = "float32"
@@ -62,10 +68,10 @@ class Facts:
 
     @property
     def unit_bytes(self) -> int:
-        """Bytes of the file of a unit: all its chunks, a place for each, and a checksum."""
-        chunks = self.pairs * -(-self.columns // CHUNK_COLUMNS)
-        chunk = self.unit * CHUNK_COLUMNS * np.dtype(self.dtype).itemsize
-        return chunks * (chunk + 16) + 4
+        """Bytes of the file of a unit: chunks with checksums, a place for each, and a checksum."""
+        chunks = self.pairs * -(-self.columns // self.chunk_columns)
+        chunk = self.unit * self.chunk_columns * np.dtype(self.dtype).itemsize
+        return chunks * (chunk + 4 + 16) + 4
 
     def rows_of(self, unit: int) -> tuple[int, int]:
         """First sample of a unit, and the one after its last."""
@@ -98,6 +104,7 @@ def checked_facts(
     nodes: int | None = None,
     column_nodes: Any = None,
     unit: int | None = None,
+    chunk_columns: int | None = None,
     node_names: Sequence[str] | None = None,
     edge_index: Any = None,
     dtype: Any = "float32",
@@ -109,6 +116,8 @@ def checked_facts(
     _checks.choice("score", score, SCORES)
     _checks.choice("dtype", dtype := str(np.dtype(dtype)), DTYPES)
     unit = _checks.whole_number_or_none("unit", unit, least=1)
+    unit = min(sizes["samples"], unit or usual_unit(sizes["pairs"], sizes["columns"], dtype))
+    chunk = _checks.whole_number_or_none("chunk_columns", chunk_columns, least=1)
     if column_nodes is None and score == "channels":
         raise ValueError("column_nodes must say the node of each column where score='channels'")
     own = np.arange(columns) if column_nodes is None else column_nodes
@@ -129,7 +138,8 @@ def checked_facts(
         score=score,
         nodes=nodes,
         column_nodes=tuple(own.tolist()),
-        unit=min(sizes["samples"], unit or usual_unit(sizes["pairs"], columns, dtype)),
+        unit=unit,
+        chunk_columns=chunk or usual_chunk(unit, columns, dtype),
         node_names=None if node_names is None else tuple(map(str, node_names)),
         edge_index=None if edges is None else (tuple(edges[0].tolist()), tuple(edges[1].tolist())),
         dtype=dtype,
@@ -140,10 +150,23 @@ def checked_facts(
 def usual_unit(pairs: int, columns: int, dtype: str) -> int:
     """Give the samples that fill a unit.
 
-    >>> usual_unit(5, 1000, "float32")
-    3355
+    >>> [usual_unit(10, columns, "float32") for columns in (1_000, 5_000, 100_000)]
+    [1677, 1000, 67]
     """
-    return max(1, UNIT_BYTES // (pairs * columns * np.dtype(dtype).itemsize))
+    sample = pairs * columns * np.dtype(dtype).itemsize
+    return max(1, min(max(UNIT_BYTES // sample, LEAST_SAMPLES), MOST_BYTES // sample))
+
+
+def usual_chunk(unit: int, columns: int, dtype: str) -> int:
+    """Give the columns that are worth reading together.
+
+    >>> [usual_chunk(unit, 100_000, "float32") for unit in (3355, 134, 67)]
+    [64, 256, 512]
+    """
+    chunk, column = CHUNK_COLUMNS, unit * np.dtype(dtype).itemsize
+    while chunk < min(columns, MOST_COLUMNS) and chunk * column < CHUNK_BYTES:
+        chunk *= 2
+    return chunk
 
 
 def facts_of(path: Any, attributes: Mapping[str, Any]) -> Facts:
@@ -154,10 +177,11 @@ def facts_of(path: Any, attributes: Mapping[str, Any]) -> Facts:
             "capture_to_store writes one"
         )
     version = attributes.get("format_version")
-    if not isinstance(version, int) or version > VERSION:
+    if type(version) is not int or version != VERSION:
+        newer = type(version) is int and version > VERSION
         raise ValueError(
-            f"path must be a store of format version {VERSION} or older; {str(path)!r} has version "
-            f"{version}: install a newer gsnn-edges to read it"
+            f"path must be a store of format version {VERSION}; {str(path)!r} has version "
+            f"{version}: {'install a newer gsnn-edges to read it' if newer else 'capture it again'}"
         )
     try:
         return checked_facts(**attributes["facts"])

@@ -1,22 +1,24 @@
 """The zarr groups behind stores: how they are made, opened, and which of their files are there."""
 
+import json
 import os
 import shutil
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gsnn_edges import _checks
-from gsnn_edges.store.facts import CHUNK_COLUMNS, FORMAT, VERSION, Facts
+from gsnn_edges import _checks, disk
+from gsnn_edges.store.facts import FORMAT, VERSION, Facts
 
 SIDES = ("a", "g")
 
 
-def zarr() -> Any:
+def zarr(module: str = "zarr") -> Any:
     """Import zarr, where something is read or written."""
-    return _checks.imported("zarr", "a store on disk needs zarr", "store")
+    return _checks.imported(module, "what lies on disk in a .zarr needs zarr", "store")
 
 
 def checked_path(path: Any) -> Path:
@@ -37,6 +39,7 @@ def make(path: Path, facts: Facts) -> None:
     try:
         fill(unfinished, facts)
         os.rename(unfinished, path)
+        disk.flush(path.parent)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
@@ -46,16 +49,17 @@ def fill(path: Path, facts: Facts) -> None:
     """Make the group, its arrays and its indices."""
     attributes = {"format": FORMAT, "format_version": VERSION, "facts": facts.as_json()}
     group = zarr().create_group(os.fspath(path), zarr_format=3, attributes=attributes)
-    padded = -(-facts.columns // CHUNK_COLUMNS) * CHUNK_COLUMNS
+    padded = -(-facts.columns // facts.chunk_columns) * facts.chunk_columns
+    checksum = zarr("zarr.codecs").Crc32cCodec()
     for side in SIDES:
         # A chunk is what is read at a time, a shard what is written: one file for each unit.
         group.create_array(
             side,
             shape=(facts.pairs, facts.samples, facts.columns),
             dtype=facts.dtype,
-            chunks=(1, facts.unit, CHUNK_COLUMNS),
+            chunks=(1, facts.unit, facts.chunk_columns),
             shards=(facts.pairs, facts.unit, padded),
-            compressors=None,
+            compressors=checksum,  # not smaller, but bytes that a disk has spoilt are found
             fill_value=0,
             dimension_names=("layer_pair", "sample", "column"),
         )
@@ -86,9 +90,45 @@ def opened(path: Path, mode: str) -> Any:
         ) from error
 
 
+def is_bare(path: Path) -> bool:
+    """Whether this is a store of ours that nothing was ever written to."""
+    try:
+        ours = opened(path, "r").attrs.get("format") == FORMAT
+    except ValueError:
+        return False
+    return ours and not any((path / side / "c").exists() for side in SIDES)
+
+
 def unit_file(path: Path, side: str, unit: int) -> Path:
     """Give the file of a unit's activations or gradients."""
     return path / side / "c" / "0" / str(unit) / "0"
+
+
+def note_file(path: Path, unit: int) -> Path:
+    """Give the file that vouches for a unit: it is written when both sides are on the disk."""
+    return unit_file(path, SIDES[-1], unit).with_name("unit.json")
+
+
+def vouch(path: Path, unit: int, digests: Mapping[str, str | None]) -> None:
+    """Put a unit on the disk itself, and then note the digests of what is in it."""
+    for side in SIDES:
+        file = unit_file(path, side, unit)
+        disk.flush(file)
+        disk.flush(file.parent)
+    disk.write_whole(note_file(path, unit), json.dumps(digests))
+
+
+def digests_of(path: Path, unit: int) -> dict[str, str | None]:
+    """Read what was noted of a unit."""
+    file = note_file(path, unit)
+    try:
+        found: dict[str, str | None] = json.loads(file.read_text(encoding="utf-8"))
+        return {name: found[name] for name in (*SIDES, "inputs")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"path must be a whole store; {str(file)!r} is broken: remove that file, and call "
+            f"capture_to_store again to make unit {unit} anew"
+        ) from error
 
 
 def missing_units(path: Path, facts: Facts) -> list[int]:
@@ -104,6 +144,6 @@ def missing_units(path: Path, facts: Facts) -> list[int]:
                     f"{facts.unit_bytes:,}: remove that file, and call capture_to_store again to "
                     f"make unit {unit} anew"
                 )
-        if None in sizes:
+        if None in sizes or not note_file(path, unit).exists():
             missing.append(unit)
     return missing

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gsnn_edges.store.folders import checked_path, zarr
+from gsnn_edges.store.tiles import check_whole
 
 # Of the rows that `blocks` gives at a time.
 BLOCK_BYTES = 1 << 26
@@ -98,7 +99,8 @@ def open_matrix(path: Any) -> StoredMatrix:
     FileNotFoundError
         Where nothing is there.
     ValueError
-        For what is no matrix of floating-point numbers.
+        For what is no matrix of floating-point numbers, and for W of this package of which a part
+        is missing.
     ImportError
         When it is a zarr, and zarr is not installed.
 
@@ -124,7 +126,7 @@ def open_matrix(path: Any) -> StoredMatrix:
     except Exception as error:  # broken files have many kinds of errors
         raise ValueError(
             f"path must be a whole .npy file or zarr array; {str(path)!r} is broken or of another "
-            f"kind ({type(error).__name__}: {error}): write it again"
+            f"kind ({type(error).__name__}: {error}): write it again, as resume=False does"
         ) from error
     if not hasattr(cells, "shape") or len(cells.shape) != 2 or np.dtype(cells.dtype).kind != "f":
         raise ValueError(
@@ -132,6 +134,8 @@ def open_matrix(path: Any) -> StoredMatrix:
             f"{getattr(cells, 'shape', 'no array')} {getattr(cells, 'dtype', '')}: name the file "
             "of W itself"
         )
+    if not isinstance(cells, np.ndarray):
+        check_whole(path, cells)
     return StoredMatrix(path, cells)
 
 

@@ -1,5 +1,7 @@
 """A store of observations as its readers see it."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -7,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gsnn_edges.store.facts import Facts, facts_of
-from gsnn_edges.store.folders import SIDES, checked_path, missing_units, opened
+from gsnn_edges.store.folders import SIDES, checked_path, digests_of, missing_units, opened
 
 Span: TypeAlias = slice | tuple[int, int] | None
 
@@ -80,6 +82,11 @@ class ObservationStore:
         return self.facts.unit
 
     @property
+    def chunk_columns(self) -> int:
+        """Columns that are read at a time."""
+        return self.facts.chunk_columns
+
+    @property
     def provenance(self) -> dict[str, Any]:
         """How the observations were made."""
         return dict(self.facts.provenance)
@@ -88,6 +95,19 @@ class ObservationStore:
     def nbytes(self) -> int:
         """Bytes of both sides."""
         return 2 * self.pairs * self.samples * self.columns * self.dtype.itemsize
+
+    def fingerprint(self) -> str:
+        """Tell these observations from any others: by every value, and by how they were made.
+
+        Digests of the values were noted as they were written, so that nothing but the notes is
+        read here.
+        """
+        facts = self.facts.as_json()
+        found = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+        for unit in range(self.facts.units):
+            noted = digests_of(self.path, unit)
+            found.update("".join(str(noted[side]) for side in SIDES).encode())
+        return found.hexdigest()
 
     def read(
         self, side: str, columns: Span = None, pairs: Span = None, samples: Span = None
@@ -112,7 +132,8 @@ class ObservationStore:
 
         Notes
         -----
-        Reads whole chunks of 64 columns. Peak memory: that of the result, and of one unit of it.
+        Reads whole chunks of ``chunk_columns``, each with a checksum. Peak memory: that of the
+        result, and of one unit of it.
 
         Examples
         --------

@@ -1,12 +1,14 @@
 """A store of observations as it is written: unit by unit, each whole or not at all."""
 
 import errno
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from gsnn_edges import disk
 from gsnn_edges.store import folders
 from gsnn_edges.store.facts import Facts, checked_facts, facts_of
 from gsnn_edges.store.reading import ObservationStore, open_store
@@ -47,8 +49,8 @@ class StoreWriter:
             Of a folder that is not there yet.
         **facts
             ``pairs``, ``samples`` and ``columns``; and, where the usual does not suit, ``score``,
-            ``nodes``, ``column_nodes``, ``unit``, ``node_names``, ``edge_index``, ``dtype`` and
-            ``provenance``: see `Facts`.
+            ``nodes``, ``column_nodes``, ``unit``, ``chunk_columns``, ``node_names``,
+            ``edge_index``, ``dtype`` and ``provenance``: see `Facts`.
 
         Raises
         ------
@@ -86,8 +88,15 @@ class StoreWriter:
         """Units that are still to be written."""
         return folders.missing_units(self.path, self.facts)
 
-    def put(self, unit: int, a: np.ndarray, g: np.ndarray) -> None:
-        """Write the activations and gradients of a unit, each of shape (P, samples, C)."""
+    def inputs(self, unit: int) -> str | None:
+        """Give the digest of the inputs that a finished unit was made of."""
+        return folders.digests_of(self.path, unit)["inputs"]
+
+    def put(self, unit: int, a: np.ndarray, g: np.ndarray, inputs: str | None = None) -> None:
+        """Write the activations and gradients of a unit, each of shape (P, samples, C).
+
+        ``inputs`` may be a digest of what they were made of.
+        """
         if unit not in range(self.facts.units):
             raise ValueError(f"unit must be in 0 .. {self.facts.units - 1}; got {unit}")
         top, bottom = self.facts.rows_of(unit)
@@ -98,18 +107,21 @@ class StoreWriter:
                     f"{name} of unit {unit} must be of shape {shape}; got {values.shape}"
                 )
         group = folders.opened(self.path, "r+")
-        for side, values in zip(folders.SIDES, (a, g), strict=True):
-            try:
+        sides = dict(zip(folders.SIDES, (a, g), strict=True))
+        try:
+            for side, values in sides.items():
                 # Chunks of zeros are written too, so that each whole file has the same length.
                 array = group[side].with_config({"write_empty_chunks": True})
                 array[:, top:bottom] = values
-            except OSError as error:
-                self.explain(error, unit)
-                raise
+            digests = {side: digest(values, self.facts.dtype) for side, values in sides.items()}
+            folders.vouch(self.path, unit, digests | {"inputs": inputs})
+        except OSError as error:
+            self.explain(error, unit)
+            raise
 
     def explain(self, error: OSError, unit: int) -> None:
         """Say what a full disk has left."""
-        if error.errno == errno.ENOSPC:
+        if disk.is_full(error):
             kept = self.facts.units - len(self.missing)
             raise OSError(
                 errno.ENOSPC,
@@ -121,3 +133,9 @@ class StoreWriter:
     def finish(self) -> ObservationStore:
         """Open the store, which must be whole."""
         return open_store(self.path)
+
+
+def digest(values: np.ndarray, dtype: str) -> str:
+    """Give the SHA-256 of values as they are stored."""
+    plain: Any = np.ascontiguousarray(values, dtype).reshape(-1)
+    return hashlib.sha256(plain.view(np.uint8)).hexdigest()

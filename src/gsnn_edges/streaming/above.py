@@ -11,13 +11,15 @@ import numpy as np
 
 from gsnn_edges.memory import in_words
 from gsnn_edges.streaming.products import Tile
+from gsnn_edges.streaming.sizes import room_in
 from gsnn_edges.streaming.storage import read_arrays, write_arrays
 from gsnn_edges.streaming.tables import pair_frame
 from gsnn_edges.streaming.top import panels
 
 NAMES = ("sources", "targets", "scores")
-# A pair that is kept: two numbers and a score, once as found, once joined, once in order.
-PAIR_BYTES = 60
+# A pair that is kept: two numbers and a score, once as found, once joined, once in order; and what
+# the allocator keeps of it.
+PAIR_BYTES = 72
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +96,7 @@ class AboveSink:
     @property
     def most(self) -> int:
         """How many pairs the bound on the memory can hold."""
-        return self.max_memory // PAIR_BYTES
+        return max(0, room_in(self.max_memory) // PAIR_BYTES)
 
     def reject_many(self) -> None:
         """Say that the pairs do not fit."""

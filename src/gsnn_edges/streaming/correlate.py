@@ -2,13 +2,13 @@
 
 import errno
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from gsnn_edges import disk
 from gsnn_edges._typing import Device, Method, Precision, Ties
 from gsnn_edges.layers import LayerChoice
 from gsnn_edges.streaming.outputs import Result
@@ -97,16 +97,18 @@ def correlate_store(
     over the columns of a node: 6,000 nodes for 1 GB. Products of 2 T flops for each value read
     outrun any disk from a few hundred nodes on.
 
-    Memory: a column of M observations takes up to 72 M bytes while it is ranked, and 64 columns
-    of one unit are read together, so that ``max_memory`` must hold that; JAX compiles in 150 MB.
-    What a GPU's driver takes on the host does not count. With ``top`` the result counts twice, 12
-    bytes for each score (16 in float64); with ``threshold`` 60 bytes for each pair that is kept.
+    Memory: a column of M observations takes up to 72 M bytes while it is ranked, and the columns
+    of a chunk of one unit are read together, so that ``max_memory`` must hold that; JAX compiles in
+    150 MB. The generic backend ranks all columns of a block at once. What a GPU's driver takes on
+    the host does not count. With ``top`` the result counts twice, 12 bytes for each score (16 in
+    float64); with ``threshold`` 72 bytes for each pair that is kept, beside 8 MB and an eighth of
+    the bound.
 
     Everything unfinished lies in ``out`` + ".unfinished": ``out`` is there when it is whole, and
     not before. A journal in that folder notes the blocks of columns and the tiles that are done;
     what a process that was killed leaves unnoted is made again, and the bytes of the result are
-    those of a run that nobody stopped. A machine that lost its power may have lost noted bytes:
-    begin anew with ``resume=False``. Two processes must not work on one ``out``.
+    those of a run that nobody stopped. What is noted is on the disk itself, so that a loss of
+    power takes no more than a kill does. Two processes must not work on one ``out``.
 
     Examples
     --------
@@ -165,7 +167,7 @@ def done(request: Request, folder: Path) -> Result:
 def forget(request: Request, folder: Path) -> None:
     """Remove unfinished work."""
     for place in (scratch_of(request, folder), folder):
-        shutil.rmtree(place, ignore_errors=True)
+        disk.discard(place)
 
 
 @contextmanager
@@ -174,7 +176,7 @@ def explained(work: Work) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if not disk.is_full(error):
             raise
         ranked, tiled = (len(work.journal.done(kind)) for kind in (RANKED, TILED))
         kept = (

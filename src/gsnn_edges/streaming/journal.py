@@ -1,11 +1,13 @@
 """What of a long job is done, so that a call that was killed goes on where it stopped."""
 
 import json
-import os
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from gsnn_edges import disk
 
 FACTS = "job.json"
 DONE = "done.txt"
@@ -18,11 +20,14 @@ class Journal:
     Attributes
     ----------
     folder : Path
+    run : str
+        Tells this job from any other that was ever begun in the folder.
     plan : mapping
         What the first call chose by itself, and later ones keep to.
     """
 
     folder: Path
+    run: str
     plan: Mapping[str, Any]
 
     @classmethod
@@ -31,38 +36,51 @@ class Journal:
         path = folder / FACTS
         if not path.is_file():
             folder.mkdir(parents=True, exist_ok=True)
-            write_json(path, {"settings": settings, "plan": plan})
-            return cls(folder, plan)
-        known = json.loads(path.read_text())
+            # What an earlier job has left, if it could not all be removed.
+            (folder / DONE).unlink(missing_ok=True)
+            journal = cls(folder, uuid.uuid4().hex, plan)
+            journal.note(f"run {journal.run}")
+            facts = {"run": journal.run, "settings": settings, "plan": plan}
+            disk.write_whole(path, as_text(facts))
+            return journal
+        known = known_job(path)
         reject_other_settings(known["settings"], settings, folder)
-        journal = cls(folder, known["plan"])
-        journal.mend()
-        return journal
+        disk.mend(folder / DONE)
+        return cls(folder, known["run"], known["plan"])
 
     def done(self, kind: str) -> set[int]:
         """Numbers of the finished units of a kind."""
-        path = self.folder / DONE
-        lines = path.read_text().splitlines() if path.exists() else []
-        return {int(line.split()[1]) for line in lines if line.split()[0] == kind}
+        words = [line.split() for line in disk.whole_lines(self.folder / DONE)]
+        return {int(word[1]) for word in words if word[0] == kind}
 
-    def mark(self, kind: str, number: int) -> None:
-        """Note that a unit is finished; what it made is written already."""
-        with (self.folder / DONE).open("a") as file:
-            file.write(f"{kind} {number}\n")
+    def mark(self, kind: str, *numbers: int) -> None:
+        """Note that units are finished; what they made is on the disk already."""
+        if numbers:
+            self.note("\n".join(f"{kind} {number}" for number in numbers))
 
-    def mend(self) -> None:
-        """Cut off a line that was not written to its end."""
-        path = self.folder / DONE
-        if path.exists():
-            text = path.read_bytes()
-            os.truncate(path, text.rfind(b"\n") + 1)
+    def note(self, line: str) -> None:
+        """Add a line."""
+        disk.append_line(self.folder / DONE, line)
 
 
-def write_json(path: Path, facts: Mapping[str, Any]) -> None:
-    """Write facts to a file, whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(json.dumps(facts, indent=1, sort_keys=True, allow_nan=False) + "\n")
-    os.replace(unfinished, path)
+def known_job(path: Path) -> dict[str, Any]:
+    """Read of what job a folder is the work, and that its notes are of this very job."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        first = disk.whole_lines(path.with_name(DONE))[:1]
+        if first == [f"run {found['run']}"] and found["settings"] and found["plan"] is not None:
+            return found
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise ValueError(
+        f"resume=True must go on with a whole journal; that in {str(path.parent)!r} is broken: "
+        "give resume=False to begin anew"
+    )
+
+
+def as_text(facts: Mapping[str, Any]) -> str:
+    """Write facts as JSON."""
+    return json.dumps(facts, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
 def differences(known: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:

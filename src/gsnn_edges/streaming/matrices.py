@@ -1,7 +1,6 @@
 """W that leaves as blocks: to a zarr array, or to a .npy file."""
 
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy_format
 
-from gsnn_edges import _checks
+from gsnn_edges import disk
+from gsnn_edges.store.tiles import make_matrix, opened_matrix, write_block
 from gsnn_edges.streaming.products import Tile
 from gsnn_edges.streaming.rows import write_all
 from gsnn_edges.streaming.sizes import CHUNK
@@ -42,6 +42,7 @@ class NpyMatrix:
             for row, values in enumerate(np.ascontiguousarray(block), tile.top):
                 file.seek(start + (row * self.nodes + tile.left) * block.itemsize)
                 write_all(file, values)
+            os.fsync(file.fileno())
 
     def save(self, facts: Mapping[str, Any]) -> Path:
         """Give the path of the file; it has no room for facts."""
@@ -58,35 +59,17 @@ class ZarrMatrix:
     tile: int
 
     def prepare(self) -> None:
-        """Make an array without chunks; values are not compressed, as they hardly shrink."""
-        zarr = _checks.imported("zarr", "W in a .zarr needs zarr", "store")
-        shutil.rmtree(self.path, ignore_errors=True)
-        edge = min(self.nodes, chunk_edge(self.tile))
-        zarr.create_array(
-            os.fspath(self.path),
-            shape=(self.nodes, self.nodes),
-            dtype=self.dtype,
-            chunks=(edge, edge),
-            compressors=None,
-            fill_value=0,
-            attributes={"format": "gsnn-edges matrix", "version": 1},
-        )
+        """Make an array without chunks."""
+        disk.discard(self.path)
+        make_matrix(self.path, self.nodes, self.dtype, (chunk_edge(self.tile),) * 2, {})
 
     def put(self, tile: Tile, block: np.ndarray) -> None:
-        """Write a tile chunk by chunk: several at once would be copied at once."""
-        zarr = _checks.imported("zarr", "W in a .zarr needs zarr", "store")
-        array: Any = zarr.open_array(os.fspath(self.path), mode="r+")
-        edge = array.chunks[0]
-        for top in range(tile.top, tile.bottom, edge):
-            for left in range(tile.left, tile.right, edge):
-                bottom, right = min(top + edge, tile.bottom), min(left + edge, tile.right)
-                part = block[top - tile.top : bottom - tile.top, left - tile.left :]
-                array[top:bottom, left:right] = part[:, : right - left]
+        """Write a tile."""
+        write_block(self.path, tile.top, tile.left, block)
 
     def save(self, facts: Mapping[str, Any]) -> Path:
         """Note what W was made of, and give the path of the array."""
-        zarr = _checks.imported("zarr", "W in a .zarr needs zarr", "store")
-        zarr.open_array(os.fspath(self.path), mode="r+").attrs.update(facts)
+        opened_matrix(self.path, "r+").attrs.update(facts)
         # What a killed process was writing.
         for leftover in self.path.rglob("*.partial"):
             leftover.unlink()

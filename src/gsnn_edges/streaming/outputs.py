@@ -2,15 +2,16 @@
 
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gsnn_edges import disk
 from gsnn_edges.store import StoredMatrix, open_matrix
+from gsnn_edges.store.tiles import facts_of_matrix
 from gsnn_edges.streaming.above import PairsAbove
-from gsnn_edges.streaming.journal import differences, write_json
+from gsnn_edges.streaming.journal import as_text, differences
 from gsnn_edges.streaming.storage import read_arrays
 from gsnn_edges.streaming.top import TopTargets
 
@@ -46,15 +47,20 @@ class Output:
         """Say what a result that is there was made of; None where it does not tell."""
         try:
             if self.path.suffix == ".npz":
-                facts = read_arrays(self.path, ())[0]
+                facts: Any = read_arrays(self.path, ())[0]
             elif self.path.suffix == ".npy":
-                facts = json.loads(self.sidecar.read_text())
+                facts = self.beside_npy()
             else:
-                facts = json.loads((self.path / "zarr.json").read_text())["attributes"]
+                facts = facts_of_matrix(self.path)
             found: dict[str, Any] = facts["made"]
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return found
+
+    def beside_npy(self) -> dict[str, Any]:
+        """Read the sidecar; it says nothing of a file that was written after it."""
+        facts: dict[str, Any] = json.loads(self.sidecar.read_text(encoding="utf-8"))
+        return facts if facts["file"] == file_facts(self.path) else {}
 
     def finished(self, settings: Mapping[str, Any], *, resume: bool) -> bool:
         """Tell whether this very result is there already.
@@ -64,6 +70,7 @@ class Output:
         FileExistsError
             Where something else is there, which nobody meant to lose.
         """
+        self.check_sidecar()
         if not self.path.exists():
             return False
         facts = self.facts()
@@ -80,6 +87,18 @@ class Output:
             )
         return resume
 
+    def check_sidecar(self) -> None:
+        """Reject a file of somebody else where the sidecar of a .npy goes."""
+        if self.path.suffix != ".npy" or not self.sidecar.exists():
+            return
+        try:
+            json.loads(self.sidecar.read_text(encoding="utf-8"))["made"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise FileExistsError(
+                f"out needs {str(self.sidecar)!r} beside it, and that is something else: choose "
+                "another name"
+            ) from error
+
     def load(self) -> Result:
         """Open or read the result."""
         if self.kind == "matrix":
@@ -88,13 +107,17 @@ class Output:
 
     def take(self, made: Path, settings: Mapping[str, Any]) -> None:
         """Put what was made in its place."""
-        if self.path.is_dir():
-            shutil.rmtree(self.path)
-        else:
-            self.path.unlink(missing_ok=True)
+        disk.discard(self.path)
         if self.path.suffix == ".npy":
-            write_json(self.sidecar, {"made": dict(settings)})
-        os.replace(made, self.path)
+            facts = {"made": dict(settings), "file": file_facts(made)}
+            disk.write_whole(self.sidecar, as_text(facts))
+        disk.put_in_place(made, self.path)
+
+
+def file_facts(path: Path) -> dict[str, int]:
+    """Tell a file from one that was written later."""
+    found = path.stat()
+    return {"bytes": found.st_size, "changed": found.st_mtime_ns}
 
 
 def checked_output(out: Any, kind: str) -> Output | None:

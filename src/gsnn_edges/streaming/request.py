@@ -1,7 +1,5 @@
 """What a call of `correlate_store` asks for, when all its arguments keep their rules."""
 
-import hashlib
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,20 +10,17 @@ import numpy as np
 
 from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Device, Method, Precision, Ties
-from gsnn_edges.arguments import METHODS, PRECISIONS
 from gsnn_edges.backends import Backend
 from gsnn_edges.channels import node_tables
 from gsnn_edges.correlation import with_products
-from gsnn_edges.layers import LayerChoice, checked_layers
+from gsnn_edges.layers import LayerChoice
 from gsnn_edges.memory import bytes_of, in_words
-from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, TIES
+from gsnn_edges.ranks import FLOAT32_OBSERVATIONS
 from gsnn_edges.store import ObservationStore, open_store
-from gsnn_edges.streaming.above import checked_threshold
 from gsnn_edges.streaming.outputs import Output, checked_output
-from gsnn_edges.streaming.rows import bytes_in
+from gsnn_edges.streaming.settings import checked_settings, spans_of
 from gsnn_edges.streaming.sides import Side, Span
 from gsnn_edges.streaming.sizes import Job
-from gsnn_edges.streaming.top import checked_top
 
 
 @dataclass(frozen=True)
@@ -104,7 +99,8 @@ class Request:
         """Give what the sizes follow from."""
         side, _ = self.sides()
         item = np.dtype(self.precision).itemsize
-        copied = self.ops.name == "jax" or self.ops.product != "float32"
+        # torch's libraries pack the operands of a product (measured: once more each).
+        copied = self.ops.name in ("jax", "torch") or self.ops.product != "float32"
         return Job(
             nodes=side.count,
             observations=self.length,
@@ -115,6 +111,8 @@ class Request:
             item=item,
             copies=3 if copied else 1,
             unit=self.store.unit * (self.spans[0][1] - self.spans[0][0]),
+            line=self.store.chunk_columns,
+            shared=self.ops.ranker().name == "numpy",
             compiled=self.directions is not None,
         )
 
@@ -139,32 +137,29 @@ def checked_request(
 ) -> Request:
     """Check all arguments of `correlate_store`."""
     store = store if isinstance(store, ObservationStore) else open_store(store)
-    _checks.choice("method", method, METHODS)
-    _checks.choice("ties", ties, TIES)
-    _checks.choice("precision", precision, PRECISIONS)
-    chosen = checked_layers(layers, store.score, store.pairs)
-    directions = checked_directions(directions, store.score)
-    top, threshold = checked_top(top, store.nodes), checked_threshold(threshold)
-    spans = spans_of(chosen, store.pairs)
+    settings = checked_settings(
+        store,
+        method=method,
+        ties=ties,
+        layers=layers,
+        directions=directions,
+        precision=precision,
+        top=top,
+        threshold=threshold,
+    )
+    top, threshold = settings["top"], settings["threshold"]
+    spans = spans_of(settings["layers"], store.pairs)
     ops, dtype = checked_ops(store, spans, precision, backend, device)
-    settings = {
-        "observations": fingerprint(store),
-        "score": store.score,
-        "method": method,
-        "ties": ties,
-        "layers": chosen,
-        "directions": directions,
-        "precision": precision,
-        "top": top,
-        "threshold": threshold,
-    }
+    output = checked_output(out, kind_of(top, threshold))
+    if output is not None:
+        check_apart(output.path, store.path)
     return Request(
         store,
-        checked_output(out, kind_of(top, threshold)),
+        output,
         spans,
         method,
         ties,
-        directions,
+        settings["directions"],
         ops,
         dtype,
         bytes_of("max_memory", max_memory),
@@ -186,49 +181,28 @@ def kind_of(top: int | None, threshold: float | None) -> str:
     return "top" if top is not None else "threshold" if threshold is not None else "matrix"
 
 
-def spans_of(layers: str | int, pairs: int) -> list[Span]:
-    """Give the layer pairs of each matrix to average.
-
-    >>> spans_of("pooled", 3), spans_of("mean", 3), spans_of("last", 3)
-    ([(0, 3)], [(0, 1), (1, 2), (2, 3)], [(2, 3)])
-    """
-    if layers == "pooled":
-        return [(0, pairs)]
-    if layers == "mean":
-        return [(pair, pair + 1) for pair in range(pairs)]
-    pair = pairs - 1 if layers == "last" else int(layers)
-    return [(pair, pair + 1)]
-
-
-def checked_directions(directions: Any, score: str) -> int | None:
-    """Give a number of directions where nodes have several columns."""
-    found: int | None = _checks.whole_number_or_none("directions", directions, least=1)
-    if found is not None and score != "channels":
-        raise ValueError(
-            f"directions={found} needs a store of score='channels'; got {score!r}, which has "
-            "one column a node: leave directions out"
-        )
-    return found
-
-
 def checked_ops(
     store: Any, spans: Sequence[Span], precision: Precision, backend: str, device: Device
 ) -> tuple[Backend, Precision]:
     """Give the backend, and the dtype of ranks and result."""
     ops = backends.load(backend, device)
     length = (spans[0][1] - spans[0][0]) * store.samples
-    least = 3 if store.score == "channels" else 2
-    if length < least:
-        raise ValueError(
-            f"store must have at least {least} observations for each matrix; got {length}: capture "
-            "more samples"
-        )
     if precision == "float64" or length >= FLOAT32_OBSERVATIONS:
         _checks.float64_there(ops.xp, "this correlation")
         precision = "float64"
     if np.dtype(store.dtype) == np.float64:
         _checks.float64_there(ops.xp, "a store of dtype float64")
     return with_products(ops, precision)
+
+
+def check_apart(out: Path, store: Path) -> None:
+    """Reject a result in the folder of its own observations."""
+    inside = store.resolve()
+    if inside in (out.resolve(), *out.resolve().parents):
+        raise ValueError(
+            f"out must lie outside the store of observations; got {str(out)!r}, within "
+            f"{str(store)!r}: choose another folder"
+        )
 
 
 def checked_scratch(scratch: Any) -> Path | None:
@@ -243,13 +217,3 @@ def checked_scratch(scratch: Any) -> Path | None:
             f"scratch must be a folder that is there; got {str(path)!r}: make it first"
         )
     return path
-
-
-def fingerprint(store: Any) -> str:
-    """Tell observations from others: a digest of their shape, their making, and two columns."""
-    facts = [store.pairs, store.samples, store.columns, store.nodes, store.score, store.provenance]
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
-    digest.update(bytes_in(np.ascontiguousarray(store.column_nodes, np.int64)))
-    for side, column in (("a", 0), ("g", store.columns - 1)):
-        digest.update(bytes_in(np.ascontiguousarray(store.read(side, (column, column + 1)))))
-    return digest.hexdigest()

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from gsnn_edges import disk
+
 
 @dataclass(frozen=True)
 class HeldRows:
@@ -78,6 +80,10 @@ class RowFile:
                 start, stop = self.bounds(number)
                 file.seek(self.place(number, low))
                 write_all(file, np.ascontiguousarray(rows[:, start:stop]))
+
+    def flush(self) -> None:
+        """Put what was written on the disk itself."""
+        disk.flush(self.path)
 
     def read(self, number: int, low: int, high: int) -> np.ndarray:
         """Give a stretch of the rows ``low`` to ``high``, a new array."""

@@ -18,7 +18,7 @@ COMPILER_BYTES = 144 << 20
 RANKING_BYTES = 60
 # Observations that are read and multiplied at a time. Longer stretches save no time.
 STRETCH = 2048
-# Nodes that are worth reading together: a store keeps about so many columns side by side.
+# Nodes that are worth ranking together.
 USUAL_BLOCK = 64
 # A tile is worth holding rows for from here on; smaller ones make more reads than products.
 USUAL_TILE = 256
@@ -40,8 +40,10 @@ class Job:
         Columns of a node that are read, and rows of it that are multiplied, on both sides.
     read, item : int
         Bytes of a value in the store, and of one that is computed.
-    unit : int
-        Observations that the store reads at a time, before it puts them together.
+    unit, line : int
+        Observations and columns that the store reads at a time, before it puts them together.
+    shared : bool
+        Whether columns are ranked in blocks that threads share, and not all at once.
     compiled : bool
         Whether rows are compiled for, and not products alone: principal directions are.
     copies : int
@@ -57,6 +59,8 @@ class Job:
     item: int
     copies: int
     unit: int
+    line: int
+    shared: bool
     compiled: bool
 
     @property
@@ -74,9 +78,10 @@ class Job:
             arrays += values * (self.read + self.item)
         if self.copies > 1:
             arrays += values * self.item
-        columns = max(USUAL_BLOCK, nodes * self.widest)
+        columns = max(self.line, nodes * self.widest)
         arrays += 2 * min(self.unit, self.observations) * columns * self.read
-        busy = min(values, allowed_threads() * max(BLOCK_ELEMENTS, self.observations))
+        together = allowed_threads() * max(BLOCK_ELEMENTS, self.observations)
+        busy = min(values, together) if self.shared else values
         return arrays + busy * RANKING_BYTES
 
     def tile_bytes(self, nodes: int) -> int:
@@ -107,7 +112,7 @@ def sizes_for(job: Job, max_memory: int, ops: Backend) -> Sizes:
             f"max_memory must hold a node of {job.observations} observations while it is ranked; "
             f"got {in_words(max_memory)}: give {in_words(least)} or more"
         )
-    room = int(COUNTED_SHARE * max_memory) - FIXED_BYTES
+    room = room_in(max_memory)
     left = room - job.row_bytes
     usual = max(
         job.ranking_bytes(min(USUAL_BLOCK, job.nodes)) + ranking,
@@ -119,10 +124,15 @@ def sizes_for(job: Job, max_memory: int, ops: Backend) -> Sizes:
     if ops.ranker().name != "numpy" and (free := ops.free_bytes()) is not None:
         block, tile = (min(limit, int(DEVICE_SHARE * free)) for limit in (block, tile))
     return Sizes(
-        whole_lines(largest(job.ranking_bytes, block, job.nodes), job.widest),
+        whole_lines(largest(job.ranking_bytes, block, job.nodes), job.widest, job.line),
         even(largest(job.tile_bytes, tile, job.nodes), job.nodes),
         held,
     )
+
+
+def room_in(max_memory: int) -> int:
+    """Give the bytes of a bound that arrays may take."""
+    return int(COUNTED_SHARE * max_memory) - FIXED_BYTES
 
 
 def largest(cost: Callable[[int], int], limit: int, most: int) -> int:
@@ -134,13 +144,13 @@ def largest(cost: Callable[[int], int], limit: int, most: int) -> int:
     return low
 
 
-def whole_lines(nodes: int, widest: int) -> int:
+def whole_lines(nodes: int, widest: int, columns: int) -> int:
     """Round so many nodes down to columns that a store keeps side by side, or to a part of them.
 
-    >>> whole_lines(1000, 1), whole_lines(50, 1), whole_lines(50, 3)
+    >>> whole_lines(1000, 1, 64), whole_lines(50, 1, 64), whole_lines(50, 3, 64)
     (960, 32, 42)
     """
-    line = max(1, USUAL_BLOCK // widest)
+    line = max(1, columns // widest)
     return nodes - nodes % line if nodes >= line else 1 << (nodes.bit_length() - 1)
 
 

@@ -1,7 +1,6 @@
 """Tables of a few arrays in a file: npz, without pickle, whole or not at all."""
 
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from gsnn_edges import disk
 
 HEADER = "header"
 
@@ -20,7 +21,7 @@ def write_arrays(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.n
     try:
         with unfinished.open("wb") as file:
             np.savez(file, allow_pickle=False, **{HEADER: header}, **arrays)
-        os.replace(unfinished, path)
+        disk.put_in_place(unfinished, path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise

@@ -1,7 +1,9 @@
 """The two passes over a store: columns are ranked, then tiles are correlated."""
 
 import errno
+import hashlib
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gsnn_edges import disk
 from gsnn_edges.memory import in_words
 from gsnn_edges.progress import track
 from gsnn_edges.streaming.above import AboveSink
@@ -24,6 +27,10 @@ from gsnn_edges.streaming.top import TopSink
 
 Sink = NpyMatrix | ZarrMatrix | TopSink | AboveSink
 RANKED, TILED, READY = "ranked", "tile", "ready"
+# In the scratch: of which job it is.
+OWNER = "job.txt"
+# Seconds of ranking that a kill may cost: waiting for the disk after each block would cost more.
+NOTED = 5.0
 
 
 class Unit(NamedTuple):
@@ -36,9 +43,13 @@ class Unit(NamedTuple):
 
 
 def scratch_of(request: Request, folder: Path) -> Path:
-    """Give the folder of the standardized rows; a job that cannot be gone on with keeps its own."""
+    """Give the folder of the standardized rows; a job that cannot be gone on with keeps its own.
+
+    Results of one name may share a scratch, so that the whole path tells them apart.
+    """
     base = folder if request.output is None else request.scratch or folder
-    return base / f"{folder.name}.rows"
+    place = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()
+    return base / f"{folder.name}.{place[:16]}.rows"
 
 
 @dataclass(frozen=True)
@@ -98,14 +109,29 @@ class Work:
         units = list(enumerate(self.units()))
         done = set() if self.sizes.held else self.journal.done(RANKED)
         left = [unit for unit in units if unit[0] not in done]
-        for number, unit in track(left, len(left), "ranking", verbose=self.request.verbose):
-            side = self.sides[unit.side]
-            found = side.rows(self.request.spans[unit.part], unit.low, unit.high)
-            rows[unit.part][unit.side].write(unit.low * side.width, found)
-            del found
-            if not self.sizes.held:
-                self.journal.mark(RANKED, number)
+        written: list[int] = []
+        noted = time.monotonic()
+        try:
+            for number, unit in track(left, len(left), "ranking", verbose=self.request.verbose):
+                side = self.sides[unit.side]
+                found = side.rows(self.request.spans[unit.part], unit.low, unit.high)
+                rows[unit.part][unit.side].write(unit.low * side.width, found)
+                del found
+                written.append(number)
+                if time.monotonic() - noted > NOTED:
+                    self.note_ranked(rows, written)
+                    noted = time.monotonic()
+        finally:
+            self.note_ranked(rows, written)
         return rows
+
+    def note_ranked(self, rows: list[tuple[Rows, Rows]], written: list[int]) -> None:
+        """Put rows on the disk itself, and then note them; rows that are held are not kept."""
+        if not self.sizes.held:
+            for file in {file for pair in rows for file in pair if isinstance(file, RowFile)}:
+                file.flush()
+            self.journal.mark(RANKED, *written)
+        written.clear()
 
     def units(self) -> Iterator[Unit]:
         """Columns to rank, some at a time."""
@@ -124,7 +150,12 @@ class Work:
                 (HeldRows.empty(shape, dtype, STRETCH), HeldRows.empty(shape, dtype, STRETCH))
                 for _ in self.request.spans
             ]
-        files = self.files()
+        files, owner = self.files(), self.scratch / OWNER
+        if owner.exists() and owner.read_text(encoding="utf-8") != self.journal.run:
+            raise FileExistsError(
+                f"the rows in {str(self.scratch)!r} must be those of this job, and are of another: "
+                "give resume=False to begin anew"
+            )
         broken = [file.path.name for pair in files for file in pair if not file.is_whole()]
         if broken:
             raise FileNotFoundError(
@@ -150,7 +181,9 @@ class Work:
         """Make the files of the rows, where rows are not held."""
         if self.sizes.held:
             return
-        self.scratch.mkdir(parents=True, exist_ok=True)
+        disk.discard(self.scratch)
+        self.scratch.mkdir(parents=True)
+        disk.write_whole(self.scratch / OWNER, self.journal.run)
         need, free = self.request.job().row_bytes, shutil.disk_usage(self.scratch).free
         if free < need:
             raise OSError(
@@ -188,5 +221,5 @@ class Work:
 
     def remove(self) -> None:
         """Remove what a finished job, or one that is begun anew, leaves."""
-        shutil.rmtree(self.scratch, ignore_errors=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        disk.discard(self.scratch)
+        disk.discard(self.folder)
