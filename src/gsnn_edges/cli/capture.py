@@ -27,11 +27,13 @@ def capture(screen: Screen, /, out: str, known: str | None, dry_run: bool, **ask
 
     Needs torch. What is recorded goes to correlate, on this machine or another.
     """
+    from gsnn_edges.cli.apart import check_apart, inputs_of
     from gsnn_edges.cli.capturing import write
     from gsnn_edges.cli.network import read_network, shape_of
     from gsnn_edges.files.paths import writable
 
     writable("--out", out, [".zarr", ".npz"])
+    check_apart({"--out": out}, {**inputs_of(asked), "--known": known})
     if known is not None and out.endswith(".npz"):
         raise ValueError("--known needs a .zarr for --out; evaluate --known takes them too")
     network = read_network(**{name: asked[name] for name in options.MODEL})

@@ -45,10 +45,12 @@ class Job:
 
 def check(observations: str, out: str, asked: Mapping[str, Any]) -> None:
     """Find out what cannot be, before anything is read."""
+    from gsnn_edges.cli.apart import check_apart
     from gsnn_edges.files.paths import checked_ending, ending, readable, writable
 
     source = ending(readable("observations", observations, [".zarr", ".npz"]))
     writable("--out", out, [*MATRICES, *TABLES])
+    check_apart({"--out": out}, {"observations": observations})
     few = asked["top"] is not None or asked["threshold"] is not None
     if asked["top"] is not None and asked["threshold"] is not None:
         raise ValueError("--top or --threshold may be given, and not both: choose one")

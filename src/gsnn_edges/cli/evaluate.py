@@ -82,9 +82,12 @@ def evaluate(
     They are ranked beside all pairs that are no edges. W is .npy, .npz, .zarr (read by parts),
     .safetensors, .csv or .parquet; or what infer --evidence wrote.
     """
+    from gsnn_edges.cli.apart import check_apart
     from gsnn_edges.cli.ranking import check_outputs, rank_edges, read_question
 
     check_outputs(out, metrics)
+    inputs = {"W": matrix, "--edges": edges_file, "--known": known, "--names": names}
+    check_apart({"--out": out, "--metrics": metrics}, inputs)
     question = read_question(matrix, edges_file, known, names)
     nodes = question.W.shape[0]
     facts = {"nodes": nodes, "edges": question.edges.shape[1], "known": question.known_count}

@@ -38,11 +38,16 @@ def infer(
 ) -> None:
     """Capture, correlate and evaluate in one, in memory."""
     from gsnn_edges.cli import inferring
+    from gsnn_edges.cli.apart import check_apart, inputs_of
     from gsnn_edges.cli.network import read_network, shape_of
     from gsnn_edges.cli.ranking import check_outputs
 
     check_outputs(out, metrics)
     inferring.check_outputs(edges, evidence, metrics)
+    check_apart(
+        {"--out": out, "--evidence": evidence, "--metrics": metrics},
+        {**inputs_of(asked), "--known": known, "--edges": edges},
+    )
     network = read_network(**{name: asked[name] for name in options.MODEL})
     if dry_run:
         facts = shape_of(network, asked["score"])
