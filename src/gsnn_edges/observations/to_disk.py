@@ -14,7 +14,14 @@ from gsnn_edges import __version__, _checks
 from gsnn_edges._typing import Agg, Device, Norm
 from gsnn_edges.observations.channels import check_alike
 from gsnn_edges.observations.finding import Layers, find_layers
-from gsnn_edges.observations.inputs import Batch, checked_kwargs, cut, rows_in, tensors
+from gsnn_edges.observations.inputs import (
+    Batch,
+    checked_kwargs,
+    cut,
+    for_model,
+    rows_in,
+    tensors,
+)
 from gsnn_edges.observations.modes import Mode
 from gsnn_edges.observations.nodes import AGGS, NORMS, ChannelKeeper, NodeReducer, Reducer
 from gsnn_edges.observations.parts import Data, data_of
@@ -170,9 +177,11 @@ class Recording:
     def facts(self) -> dict[str, Any]:
         """Say what the store will hold, and how it was made."""
         first, layers = next(self.data.parts(1)), self.layers
+        # As the passes see it: a csv gives float64 to a model of float32.
+        x = for_model(first[0], torch.device("cpu"), self.model)
         channels = layers.groups[0].cpu().numpy()
         nodes = np.arange(layers.nodes) if self.reduction else channels
-        pairs, dtype = len(layers.blocks) - 1, str(precision_of(self.model, first[0]))[6:]
+        pairs, dtype = len(layers.blocks) - 1, str(precision_of(self.model, x))[6:]
         fitting = usual_unit(pairs, len(nodes), dtype)
         return {
             "pairs": pairs,
