@@ -51,6 +51,13 @@ def test_every_command_and_option_has_a_help_text(name):
 
 def test_an_unknown_command_is_named(refused):
     assert "No such command 'frobnicate'" in refused("frobnicate")
+    assert "No such command 'captur', did you mean 'capture'?" in refused("captur")
+
+
+def test_the_bare_command_shows_its_help(run):
+    shown = run()
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert shown.stdout == run("--help").stdout
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["correlate", "--help"]])
@@ -105,6 +112,7 @@ def test_an_interrupt_is_one_line_and_leaves_no_file(folder):
         process.send_signal(signal.SIGINT)
         shown, said = process.communicate(timeout=60)
     assert (process.returncode, shown) == (130, "")
-    assert said.strip().startswith("Interrupted: ")
-    assert len(said.strip().splitlines()) == 1
+    warned, line = said.splitlines()
+    assert warned.startswith("Warning: no known edges")
+    assert line == "Interrupted: no result is written"
     assert {one.name for one in folder.iterdir()} - {"__pycache__"} == there

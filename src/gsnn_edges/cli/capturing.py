@@ -13,7 +13,7 @@ def write(
     passes: Mapping[str, Any],
     device: str,
     out: str,
-    known: str | None,
+    known: Any,
 ) -> None:
     """Record observations, and write them to a store or to one file."""
     how = {
@@ -28,12 +28,8 @@ def write(
     if out.endswith(".npz"):
         in_one_piece(network, passes["score"], how, reduction, out)
         return
-    from gsnn_edges.files import read_edges
     from gsnn_edges.observations import capture_to_store
 
-    edges = None
-    if known is not None:
-        edges = read_edges(known, layers_of(network).node_names, name="--known")
     capture_to_store(
         out,
         network.model,
@@ -41,7 +37,7 @@ def write(
         network.x,
         network.y,
         score=passes["score"],
-        edge_index=edges,
+        edge_index=known,
         verbose=screen.progress,
         **how,
         **(reduction if passes["score"] == "magnitude" else {}),

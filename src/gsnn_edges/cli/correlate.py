@@ -1,5 +1,6 @@
 """gsnn-edges correlate."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -61,8 +62,9 @@ def correlate(screen: Screen, /, observations: str, out: str, dry_run: bool, **a
         screen.facts({**job.facts, "memory": job.memory, "dry_run": True})
         return
     screen.note(job.description)
+    screen.resumes = Path(observations).suffix == ".zarr"
     with screen.work():
         count = job.run(screen)
     what = f"W of {job.facts['nodes']} nodes" if count is None else f"{count} pairs"
-    screen.say(f"{what}: {out}")
+    screen.say(f"{what}, score {job.facts['score']}: {out}")
     screen.facts({**job.facts, "pairs": count, "written": [out]})

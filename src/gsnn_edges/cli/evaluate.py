@@ -19,7 +19,13 @@ from gsnn_edges.cli.screen import Screen, Stage, size
     help="Edges that were held out: csv or parquet with the columns source and target, by index "
     "or by name, or an array (2, E).",
 )
-@click.option("--known", type=options.FILE, help="Other edges that are true; they never compete.")
+@click.option(
+    "--known",
+    type=options.FILE,
+    help="Other edges that are true, which never compete; else those that the file of --names, or "
+    "W from infer --evidence, holds.",
+)
+@options.by
 @click.option(
     "--names",
     type=options.FILE,
@@ -69,6 +75,7 @@ def evaluate(
     edges_file: str,
     known: str | None,
     names: str | None,
+    by: str | None,
     out: str | None,
     metrics: str | None,
     dry_run: bool,
@@ -88,7 +95,7 @@ def evaluate(
     check_outputs(out, metrics)
     inputs = {"W": matrix, "--edges": edges_file, "--known": known, "--names": names}
     check_apart({"--out": out, "--metrics": metrics}, inputs)
-    question = read_question(matrix, edges_file, known, names)
+    question = read_question(matrix, edges_file, known, names, by)
     nodes = question.W.shape[0]
     facts = {"nodes": nodes, "edges": question.edges.shape[1], "known": question.known_count}
     if dry_run:

@@ -14,8 +14,14 @@ from gsnn_edges.cli.screen import Screen, Stage, size
 @options.passes
 @options.backend("torch")
 @options.correlation
-@click.option("--known", type=options.FILE, help="Edges of the model's graph; they are left out.")
+@click.option(
+    "--known",
+    type=options.FILE,
+    help="Edges of the model's graph, which are left out and choose the score; else those that the "
+    "model has in its edge_index_dict.",
+)
 @click.option("--edges", type=options.FILE, help="Edges that were held out, to be ranked.")
+@options.by
 @click.option(
     "--top", type=options.POSITIVE, default=1000, show_default=True, help="Edges in --out."
 )
@@ -29,6 +35,7 @@ def infer(
     /,
     known: str | None,
     edges: str | None,
+    by: str | None,
     top: int,
     out: str | None,
     evidence: str | None,
@@ -39,7 +46,7 @@ def infer(
     """Capture, correlate and evaluate in one, in memory."""
     from gsnn_edges.cli import inferring
     from gsnn_edges.cli.apart import check_apart, inputs_of
-    from gsnn_edges.cli.network import read_network, shape_of
+    from gsnn_edges.cli.network import known_edges, read_network, shape_of
     from gsnn_edges.cli.ranking import check_outputs
 
     check_outputs(out, metrics)
@@ -48,7 +55,12 @@ def infer(
         {"--out": out, "--evidence": evidence, "--metrics": metrics},
         {**inputs_of(asked), "--known": known, "--edges": edges},
     )
-    network = read_network(**{name: asked[name] for name in options.MODEL})
+    passes = {name: value for name, value in asked.items() if name not in options.MODEL}
+    with screen.work():
+        network = read_network(**{name: asked[name] for name in options.MODEL})
+        known_pairs = known_edges(network, known, by)
+        held_out = inferring.read_held_out(network, edges, by)
+        inferer = inferring.prepared(network, passes, asked["device"], known_pairs)
     if dry_run:
         facts = shape_of(network, asked["score"])
         need = 2 * facts["bytes"] + 4 * facts["nodes"] ** 2
@@ -59,12 +71,11 @@ def infer(
         )
         screen.facts({**facts, "dry_run": True, "bytes": need})
         return
-    passes = {name: value for name, value in asked.items() if name not in options.MODEL}
-    found = inferring.infer(screen, network, passes, asked["device"], known)
+    found = inferring.infer(screen, inferer, network, passes)
     inferring.report(
         screen,
         found,
-        edges=edges,
+        held_out=held_out,
         top=top,
         out=out,
         file=evidence,

@@ -28,7 +28,8 @@ class Whole(click.IntRange):
     name = "number"
 
 
-SEED, POSITIVE = Whole(min=0), Whole(min=1)
+# What random generators take.
+SEED, POSITIVE = Whole(min=0, max=2**63 - 1), Whole(min=1, max=2**63 - 1)
 
 # The options of `model` below, with the device that it runs on.
 MODEL = (
@@ -47,6 +48,14 @@ MODEL = (
 
 dry_run = click.option(
     "--dry-run", is_flag=True, help="Say what would be done and how much memory it takes."
+)
+
+
+by = click.option(
+    "--by",
+    type=click.Choice(["index", "name"]),
+    help="What the ends of edges in tables are: indices from 0, or names of nodes. Needed only "
+    "where names look like numbers.",
 )
 
 

@@ -1,5 +1,6 @@
 """The strongest pairs of nodes as a table, without those of a node with itself."""
 
+import warnings
 from typing import Any, NamedTuple
 
 
@@ -58,6 +59,8 @@ def write(out: str, pairs: Pairs, of: Any) -> int:
 
     from gsnn_edges.files import write_table
 
+    if not len(pairs.scores):
+        warnings.warn(f"no pair is so strong: {out!r} holds none", stacklevel=2)
     order = np.argsort(-pairs.scores, kind="stable")
     ends: list[Any] = [pairs.sources[order], pairs.targets[order]]
     if of.node_names is not None:

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 import click
@@ -25,11 +25,17 @@ class Screen:
         One JSON object on standard output, and nothing else there.
     traceback : bool
         Show where an error arose.
+    given : mapping
+        The options of the command that was called, with what they were given.
+    resumes : bool
+        Whether the same call goes on with what was begun.
     """
 
     level: int = 0
     as_json: bool = False
     traceback: bool = False
+    given: Mapping[str, Any] = field(default_factory=dict)
+    resumes: bool = False
 
     @property
     def progress(self) -> bool:
@@ -146,6 +152,19 @@ class Command(click.Command):
 
     def __init__(self, name: str | None, *, params: Any = None, **extra: Any) -> None:
         super().__init__(name, params=[*(params or []), *COMMON], **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run, and keep what was given: errors are told in the words of this command."""
+        ctx.ensure_object(Screen).given = {
+            label_of(param): ctx.params.get(param.name or "") for param in self.params
+        }
+        return super().invoke(ctx)
+
+
+def label_of(param: click.Parameter) -> str:
+    """Name an option or an argument as the user typed it, or saw it in the help."""
+    longest = max(param.opts, key=len)
+    return str(param.metavar or longest) if isinstance(param, click.Argument) else longest
 
 
 class Stage(Command):

@@ -99,11 +99,19 @@ def whole(path: Path) -> Iterator[Path]:
 
 def foreign(name: str, path: Path, error: Any) -> ValueError:
     """Say that a file is not what its ending says."""
-    reason = " ".join(str(error).split())[:200]
+    reason = reason_of(error)
     return ValueError(
-        f"{name} must be a whole {ending(path)} file; {str(path)!r} {looks_like(path)} ({reason}): "
-        "give it its true ending, or write it again"
+        f"{name} must be a whole {ending(path)} file; {str(path)!r} {looks_like(path)}"
+        f"{reason and f' ({reason})'}: give it its true ending, or write it again"
     )
+
+
+def reason_of(error: Any) -> str:
+    """Say in a line what was found, without NumPy's advice to unpickle what nobody trusts."""
+    reason = " ".join(str(error).split())[:200]
+    if "Object arrays" in reason:
+        return "it holds Python objects, which are not unpickled"
+    return "" if "allow_pickle" in reason else reason
 
 
 def looks_like(path: Path) -> str:
