@@ -31,6 +31,7 @@ def test_help_explains(name, run):
     shown = run(*filter(None, [name]), "--help")
     assert shown.exit_code == 0
     assert shown.stdout.startswith("Usage: ")
+    assert "\\b" not in shown.stdout
 
 
 def test_help_lists_the_commands_and_the_exit_codes(run):

@@ -33,16 +33,15 @@ def bench(
     """Time this package beside naive code and its peers."""
     from dataclasses import asdict
 
+    from gsnn_edges.files.paths import writable
+
+    screen.as_json = str(json_file) == "-"
+    if json_file is not None and not screen.as_json:
+        writable("--json", json_file, [".json"])
     from gsnn_edges.bench import run_bench
     from gsnn_edges.bench.environment import environment
     from gsnn_edges.bench.report import render, write_json
 
-    screen.as_json = str(json_file) == "-"
-    if json_file is not None and not json_file.parent.is_dir():
-        raise FileNotFoundError(
-            f"--json must lie in a folder that is there; got {str(json_file)!r}: make "
-            f"{str(json_file.parent)!r} first"
-        )
     # With progress it shows its table by itself.
     shown = screen.progress and not screen.as_json
     with screen.work():

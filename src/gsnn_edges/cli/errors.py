@@ -1,5 +1,6 @@
 """Errors, warnings and interrupts as one line each, and the exit code of each."""
 
+import re
 import sys
 import traceback
 import warnings
@@ -11,7 +12,7 @@ import click
 
 from gsnn_edges.cli.blame import by_package, user_of, wrong_targets
 from gsnn_edges.cli.screen import Screen
-from gsnn_edges.cli.words import in_options
+from gsnn_edges.cli.words import in_options, option_of
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
 
@@ -118,9 +119,13 @@ def explained(error: Exception, given: Mapping[str, Any]) -> str:
 
 
 def of_disk(text: str, given: Mapping[str, Any]) -> str:
-    """Say which file could not be written, where the system does not."""
+    """Say which option a file that could not be written is of, without the system's number."""
+    text = re.sub(r"^\[Errno \d+\] ", "", text)
+    option = option_of(text, given)
+    if option is not None:
+        return f"{option} {text}"
     out = given.get("--out")
-    return text if not isinstance(out, str) or out in text else f"--out {out!r}: {text}"
+    return f"--out {out!r}: {text}" if isinstance(out, str) else text
 
 
 def one_line(text: Any) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from gsnn_edges.cli import options
+from gsnn_edges.cli.figure import figure_option
 from gsnn_edges.cli.screen import Screen, Stage, size
 
 
@@ -66,6 +67,9 @@ from gsnn_edges.cli.screen import Screen, Stage, size
 @click.option("--seed", type=options.SEED, default=0, show_default=True, help="Of the resamples.")
 @click.option("--out", type=options.FILE, help="Table of the edges and their ranks: csv, parquet.")
 @click.option("--metrics", type=options.FILE, help="Metrics: json.")
+@figure_option(
+    ("ranks", "hits"), "A histogram of the ranks, or the curve of hits@k, beside chance:"
+)
 @options.dry_run
 @click.pass_obj
 def evaluate(
@@ -78,6 +82,8 @@ def evaluate(
     by: str | None,
     out: str | None,
     metrics: str | None,
+    figure: str | None,
+    picture: str,
     dry_run: bool,
     candidates: Sequence[str],
     ks: Sequence[int],
@@ -90,11 +96,13 @@ def evaluate(
     .safetensors, .csv or .parquet; or what infer --evidence wrote.
     """
     from gsnn_edges.cli.apart import check_apart
+    from gsnn_edges.cli.figure import check_figure
     from gsnn_edges.cli.ranking import check_outputs, rank_edges, read_question
 
     check_outputs(out, metrics)
+    check_figure(figure)
     inputs = {"W": matrix, "--edges": edges_file, "--known": known, "--names": names}
-    check_apart({"--out": out, "--metrics": metrics}, inputs)
+    check_apart({"--out": out, "--metrics": metrics, "--figure": figure}, inputs)
     question = read_question(matrix, edges_file, known, names, by)
     nodes = question.W.shape[0]
     facts = {"nodes": nodes, "edges": question.edges.shape[1], "known": question.known_count}
@@ -108,4 +116,4 @@ def evaluate(
         return
     asked |= {"candidates": list(candidates) or None, "ks": list(ks) or None}
     asked["n_boot"] = n_boot or None
-    rank_edges(screen, question, asked, facts, out, metrics)
+    rank_edges(screen, question, asked, facts, out, metrics, (figure, picture))

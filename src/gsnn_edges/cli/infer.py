@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from gsnn_edges.cli import options
+from gsnn_edges.cli.figure import figure_option
 from gsnn_edges.cli.screen import Screen, Stage, size
 
 
@@ -28,6 +29,10 @@ from gsnn_edges.cli.screen import Screen, Stage, size
 @click.option("--out", type=options.FILE, help="Table of the strongest new edges: csv, parquet.")
 @click.option("--evidence", type=options.FILE, help="W with names and settings: npz.")
 @click.option("--metrics", type=options.FILE, help="Metrics of --edges: json.")
+@figure_option(
+    ("heatmap", "network"),
+    "W, or the network of its 20 strongest new edges, with known and held-out edges marked:",
+)
 @options.dry_run
 @click.pass_obj
 def infer(
@@ -40,19 +45,23 @@ def infer(
     out: str | None,
     evidence: str | None,
     metrics: str | None,
+    figure: str | None,
+    picture: str,
     dry_run: bool,
     **asked: Any,
 ) -> None:
     """Capture, correlate and evaluate in one, in memory."""
     from gsnn_edges.cli import inferring
     from gsnn_edges.cli.apart import check_apart, inputs_of
+    from gsnn_edges.cli.figure import check_figure
     from gsnn_edges.cli.network import known_edges, read_network, shape_of
     from gsnn_edges.cli.ranking import check_outputs
 
     check_outputs(out, metrics)
     inferring.check_outputs(edges, evidence, metrics)
+    check_figure(figure)
     check_apart(
-        {"--out": out, "--evidence": evidence, "--metrics": metrics},
+        {"--out": out, "--evidence": evidence, "--metrics": metrics, "--figure": figure},
         {**inputs_of(asked), "--known": known, "--edges": edges},
     )
     passes = {name: value for name, value in asked.items() if name not in options.MODEL}
@@ -80,5 +89,6 @@ def infer(
         out=out,
         file=evidence,
         metrics=metrics,
+        figure=(figure, picture),
         seed=asked["seed"],
     )

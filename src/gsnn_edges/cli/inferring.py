@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gsnn_edges.cli.figure import draw_evidence
 from gsnn_edges.cli.network import Network, layers_of
 from gsnn_edges.cli.ranking import Question, rank_edges, tell_files
 from gsnn_edges.cli.screen import Screen
@@ -102,6 +103,7 @@ def report(
     out: str | None,
     file: str | None,
     metrics: str | None,
+    figure: tuple[str | None, str],
     seed: int,
 ) -> None:
     """Write and show the strongest edges, and how held-out ones rank where there are any."""
@@ -117,13 +119,14 @@ def report(
     title = f"{len(shown)} strongest {what} among {len(evidence.W)} nodes"
     screen.table(ranked(shown), title)
     screen.say(why_score(evidence))
-    tell_files(screen, {"edges": out, "evidence": file})
+    draw_evidence(*figure, evidence, held_out)
+    tell_files(screen, {"edges": out, "evidence": file, "figure": figure[0]})
     facts = {
         "nodes": len(evidence.W),
         "known": int(evidence.known_edges.shape[1]),
         **evidence.counts,
         "settings": dict(evidence.settings),
-        "written": [one for one in (out, file) if one],
+        "written": [one for one in (out, file, figure[0]) if one],
     }
     facts["strongest"] = rows_of(ranked(shown))
     if held_out is None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gsnn_edges.cli.figure import draw_ranking
 from gsnn_edges.cli.scores import read_known, read_node_names, read_scores
 from gsnn_edges.cli.screen import Screen
 
@@ -89,6 +90,7 @@ def rank_edges(
     facts: Mapping[str, Any],
     out: str | None,
     metrics: str | None,
+    figure: tuple[str | None, str] = (None, "ranks"),
 ) -> None:
     """Rank, write the ranks and the metrics, and show them."""
     import numpy as np
@@ -108,13 +110,14 @@ def rank_edges(
         write_table(out, ranks(found), name="--out")
     if metrics is not None:
         write_json(metrics, result, name="--metrics")
+    draw_ranking(*figure, found)
     title = (
         f"{len(found.queries.scores)} rankings ({found.direction}), "
         f"{facts['nodes']} nodes, {facts['known']} known edges"
     )
     screen.table(columns(found), title)
-    tell_files(screen, {"ranks": out, "metrics": metrics})
-    screen.facts({**result, "files": [file for file in (out, metrics) if file]})
+    tell_files(screen, {"ranks": out, "metrics": metrics, "figure": figure[0]})
+    screen.facts({**result, "files": [file for file in (out, metrics, figure[0]) if file]})
 
 
 def tell_files(screen: Screen, files: Mapping[str, str | None]) -> None:

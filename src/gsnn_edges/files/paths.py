@@ -91,10 +91,18 @@ def writable(name: str, path: AnyPath, endings: Collection[str]) -> Path:
 def whole(path: Path) -> Iterator[Path]:
     """Give a path to write to, which takes the place of ``path`` when all has gone well."""
     # Beside its place: a rename within a file system is all or nothing.
-    with TemporaryDirectory(dir=path.parent, prefix=".unfinished-") as folder:
-        unfinished = Path(folder) / path.name
-        yield unfinished
-        os.replace(unfinished, path)
+    try:
+        with TemporaryDirectory(dir=path.parent, prefix=".unfinished-") as folder:
+            unfinished = Path(folder) / path.name
+            yield unfinished
+            os.replace(unfinished, path)
+    except OSError as error:
+        if error.errno is None:
+            raise  # a sentence of this package, or of a library that writes
+        reason = error.strerror or str(error)
+        raise OSError(
+            error.errno, f"{str(path)!r} cannot be written ({reason}); nothing is left of it"
+        ) from error
 
 
 def foreign(name: str, path: Path, error: Any) -> ValueError:
