@@ -101,11 +101,12 @@ def test_foreign_says_what_a_file_looks_like(beginning, phrase, tmp_path):
 
 
 def test_a_full_disk_is_said_with_the_path_and_leaves_nothing(tmp_path):
-    file = tmp_path / "out.csv"
-    with (
-        pytest.raises(OSError, match=r"out\.csv' cannot be written \(No space left on device\)"),
-        whole(file) as unfinished,
-    ):
-        unfinished.touch()
-        raise OSError(28, "No space left on device")
+
+    def write():
+        with whole(tmp_path / "out.csv") as unfinished:
+            unfinished.touch()
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match=r"out\.csv' cannot be written \(No space left on device\)"):
+        write()
     assert list(tmp_path.iterdir()) == []
