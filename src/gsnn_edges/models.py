@@ -168,6 +168,16 @@ def load_pickled(
     -----
     UserWarning
         Always, of what unpickling means.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> torch.save(nn.Linear(2, 1), f"{folder.name}/whole.pt")
+    >>> with warnings.catch_warnings(action="ignore"):  # of what unpickling means
+    ...     load_pickled(f"{folder.name}/whole.pt", trust_pickle=True)
+    Linear(in_features=2, out_features=1, bias=True)
+    >>> folder.cleanup()
     """
     if not _checks.flag("trust_pickle", trust_pickle):
         raise ValueError(

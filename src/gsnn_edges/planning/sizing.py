@@ -42,6 +42,15 @@ class Plan:
         The fewest devices of this memory on which it fits.
     calibration : Calibration
         The rates behind ``seconds``.
+
+    Examples
+    --------
+    >>> from gsnn_edges import plan
+    >>> from gsnn_edges.planning import Calibration
+    >>> rates = Calibration(ranked_values=1e8, rank_length=10_000, flops=1e11, copied_bytes=1e10)
+    >>> found = plan(1000, 10_000, memory="1GB", calibration=rates)
+    >>> found.fits, found.result_bytes, round(found.seconds, 1)
+    (True, 4000000, 0.4)
     """
 
     nodes: int
