@@ -220,3 +220,11 @@ def test_it_is_said_which_score_was_taken(options, said, run):
     shown = run(*CALL, *options).stdout
     assert shown.startswith("10 strongest new edges among 50 nodes\n")
     assert said in shown
+
+
+@pytest.mark.usefixtures("folder")
+def test_progress_is_shown_over_batches(run):
+    shown = run(*CALL, "--batch-size", 10, "--score", "magnitude", "-v")
+    assert shown.stderr.startswith("inferring from 40 samples ...\n")
+    assert "passes" in shown.stderr
+    assert run(*CALL, "--batch-size", 10).stderr == ""

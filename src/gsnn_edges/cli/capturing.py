@@ -26,7 +26,8 @@ def write(
     }
     reduction = {"norm": passes["norm"], "agg": passes["agg"]}
     if out.endswith(".npz"):
-        in_one_piece(network, passes["score"], how, reduction, out)
+        with screen.watched(f"recording {network.samples} samples"):
+            in_one_piece(network, passes["score"], how, reduction, out)
         return
     from gsnn_edges.observations import capture_to_store
 

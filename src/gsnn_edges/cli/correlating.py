@@ -116,8 +116,9 @@ def in_memory(path: str, out: str, asked: Mapping[str, Any]) -> Job:
     facts = counted(found.score, found.nodes, layer_pairs, samples, columns)
     check_settings(found.score, layer_pairs, asked)
 
-    def run(_: Screen) -> int | None:
-        W = scored(found, asked)
+    def run(screen: Screen) -> int | None:
+        with screen.watched(f"correlating {found.nodes} nodes"):
+            W = scored(found, asked)
         if asked["top"] is None and asked["threshold"] is None:
             write_matrix(W, found, facts, asked, out)
             return None

@@ -67,8 +67,7 @@ def prepared(network: Network, passes: Mapping[str, Any], device: str, known: An
 
 def infer(screen: Screen, inferer: Any, network: Network, passes: Mapping[str, Any]) -> Any:
     """Give the evidence."""
-    screen.note(f"inferring from {network.samples} samples")
-    with screen.work():
+    with screen.watched(f"inferring from {network.samples} samples"):
         return inferer.infer(
             network.x,
             network.y,

@@ -51,6 +51,16 @@ class Screen:
         with redirect_stdout(sys.stderr):
             yield
 
+    @contextmanager
+    def watched(self, what: str) -> Iterator[None]:
+        """Say what is done, and show bars over its batches and chunks, where progress is shown."""
+        from gsnn_edges.progress import watched
+
+        if self.progress:
+            click.echo(f"{what} ...", err=True)
+        with self.work(), watched(self.progress):
+            yield
+
     def note(self, text: str) -> None:
         """Say what is done, with --verbose."""
         if self.level > 0:
