@@ -31,6 +31,7 @@ def test_help_explains(name, run):
     shown = run(*filter(None, [name]), "--help")
     assert shown.exit_code == 0
     assert shown.stdout.startswith("Usage: ")
+    assert f"gsnn-edges {name} " in shown.stdout.partition("\n\n")[2] or not name
     assert "\\b" not in shown.stdout
 
 
@@ -46,8 +47,10 @@ def test_help_lists_the_commands_and_the_exit_codes(run):
 def test_every_command_and_option_has_a_help_text(name):
     found = command(name)
     assert len(found.get_short_help_str(200)) <= WIDTH
-    bare = [p.name for p in found.params if isinstance(p, click.Option) and not p.help]
-    assert bare == []
+    options = [param for param in found.params if isinstance(param, click.Option)]
+    assert [param.name for param in options if not param.help] == []
+    fragments = [param.help for param in options if param.help.startswith(("Of ", "To ", "For "))]
+    assert fragments == []
 
 
 def test_an_unknown_command_is_named(refused):

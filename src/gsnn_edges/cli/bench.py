@@ -7,10 +7,12 @@ import click
 from gsnn_edges.cli.screen import Command, Screen
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, epilog="Example: gsnn-edges bench --quick --json bench.json")
 @click.option("--quick", is_flag=True, help="The smallest sizes only: one minute, not twelve.")
 @click.option("--full", is_flag=True, help="The table of a GPU of 80 GB, every row of it.")
-@click.option("--scale", type=float, default=1.0, show_default=True, help="Of all sizes of --full.")
+@click.option(
+    "--scale", type=float, default=1.0, show_default=True, help="Factor of all sizes of --full."
+)
 @click.option(
     "--json",
     "json_file",

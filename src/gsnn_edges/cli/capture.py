@@ -8,7 +8,11 @@ from gsnn_edges.cli import options
 from gsnn_edges.cli.screen import Screen, Stage, size
 
 
-@click.command(cls=Stage)
+@click.command(
+    cls=Stage,
+    epilog="Example: gsnn-edges capture --model my_model:model --weights state.pt --x x.csv "
+    "--y y.csv --out seen.zarr",
+)
 @options.model
 @options.score(options.SCORES, "magnitude")
 @options.passes

@@ -9,7 +9,9 @@ from gsnn_edges.cli import options
 from gsnn_edges.cli.screen import Screen, Stage
 
 
-@click.command(cls=Stage)
+@click.command(
+    cls=Stage, epilog="Example: gsnn-edges correlate seen.zarr --out W.zarr --max-memory 2GB"
+)
 @click.argument("observations", type=options.FILE)
 @click.option(
     "--out",
@@ -67,4 +69,9 @@ def correlate(screen: Screen, /, observations: str, out: str, dry_run: bool, **a
         count = job.run(screen)
     what = f"W of {job.facts['nodes']} nodes" if count is None else f"{count} pairs"
     screen.say(f"{what}, score {job.facts['score']}: {out}")
-    screen.facts({**job.facts, "pairs": count, "written": [out]})
+    screen.facts({**job.facts, "pairs": count, "written": written(out)})
+
+
+def written(out: str) -> list[str]:
+    """List what was written: beside W in .npy, how it was made of a store."""
+    return [out, *(beside for beside in [f"{out}.json"] if Path(beside).exists())]

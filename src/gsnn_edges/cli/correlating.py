@@ -127,7 +127,7 @@ def in_memory(path: str, out: str, asked: Mapping[str, Any]) -> Job:
     return Job(facts, 4.4 * found.a.nbytes + facts["bytes"], run)
 
 
-def check_settings(score: str, layer_pairs: int, asked: Mapping[str, Any]) -> None:
+def check_settings(score: Any, layer_pairs: int, asked: Mapping[str, Any]) -> None:
     """Find out whether backend, device, layer pairs and directions are there, in a dry run too."""
     from gsnn_edges import backends
     from gsnn_edges.scoring import checked_layers

@@ -10,7 +10,11 @@ from gsnn_edges.cli.figure import figure_option
 from gsnn_edges.cli.screen import Screen, Stage, size
 
 
-@click.command(cls=Stage)
+@click.command(
+    cls=Stage,
+    epilog="Example: gsnn-edges evaluate W.zarr --edges held_out.csv --names seen.zarr "
+    "--out ranked.csv",
+)
 @click.argument("matrix", metavar="W", type=options.FILE)
 @click.option(
     "--edges",
@@ -30,7 +34,7 @@ from gsnn_edges.cli.screen import Screen, Stage, size
 @click.option(
     "--names",
     type=options.FILE,
-    help="Names of the nodes: .txt, .csv, .json, or the observations that W was made of.",
+    help="Names of the nodes: .txt, .csv, .parquet, .json, or the observations that W was made of.",
 )
 @click.option(
     "--direction",
@@ -46,7 +50,9 @@ from gsnn_edges.cli.screen import Screen, Stage, size
     help="Pairs that compete, by patterns of names, as 'TF* -> *'; again for more.",
 )
 @click.option("--exclude-self", is_flag=True, help="Leave out pairs of a node with itself.")
-@click.option("--k", "ks", type=options.POSITIVE, multiple=True, help="For hits@k; again for more.")
+@click.option(
+    "--k", "ks", type=options.POSITIVE, multiple=True, help="The k of hits@k; again for more."
+)
 @click.option(
     "--confidence", type=float, default=0.95, show_default=True, help="Level of the intervals."
 )
@@ -64,9 +70,13 @@ from gsnn_edges.cli.screen import Screen, Stage, size
     show_default=True,
     help="Resample edges, or nodes with all their edges.",
 )
-@click.option("--seed", type=options.SEED, default=0, show_default=True, help="Of the resamples.")
-@click.option("--out", type=options.FILE, help="Table of the edges and their ranks: csv, parquet.")
-@click.option("--metrics", type=options.FILE, help="Metrics: json.")
+@click.option(
+    "--seed", type=options.SEED, default=0, show_default=True, help="Seed of the resamples."
+)
+@click.option(
+    "--out", type=options.FILE, help="Table of the edges and their ranks: .csv, .parquet or .json."
+)
+@click.option("--metrics", type=options.FILE, help="All metrics with their intervals: .json.")
 @figure_option(
     ("ranks", "hits"), "A histogram of the ranks, or the curve of hits@k, beside chance:"
 )

@@ -42,7 +42,7 @@ def draw_evidence(path: str | None, picture: str, evidence: Any, held_out: Any) 
     from gsnn_edges import plots
     from gsnn_edges.plots.style import WIDTH
 
-    draw = {"heatmap": plots.heatmap, "network": plots.edge_network}[picture]
+    draw: Any = {"heatmap": plots.heatmap, "network": plots.edge_network}[picture]
     plots.save(draw(evidence, held_out=held_out, ax=plots.blank_axes(WIDTH, WIDTH)), path)
 
 
@@ -52,5 +52,5 @@ def draw_ranking(path: str | None, picture: str, ranking: Any) -> None:
         return
     from gsnn_edges import plots
 
-    draw = {"ranks": plots.rank_histogram, "hits": plots.hits_curve}[picture]
+    draw: Any = {"ranks": plots.rank_histogram, "hits": plots.hits_curve}[picture]
     plots.save(draw(ranking, ax=plots.blank_axes()), path)

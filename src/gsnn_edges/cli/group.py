@@ -25,7 +25,8 @@ COMMANDS = (
 EPILOG = """\b
 Exit codes:
     0  done
-    1  the work failed: out of memory or disk, something not installed
+    1  the work failed: out of memory or disk, something not installed, or an error
+       that the model, its factory or the loss raised
     2  wrong usage or wrong input; nothing was done
   130  interrupted by Ctrl-C
 Results go to standard output; progress, warnings, errors to standard error.
@@ -54,9 +55,10 @@ class LazyGroup(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
             close = get_close_matches(args[0], COMMANDS, 1)
-            if close and close[0] not in error.message:
-                error.message = f"{error.message.rstrip('.')}, did you mean {close[0]!r}?"
-            raise
+            if not close or close[0] in error.message:
+                raise
+            found = f"{error.message.rstrip('.')}, did you mean {close[0]!r}?"
+            raise click.UsageError(found, ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an interrupt goes past click, which would begin a new line."""

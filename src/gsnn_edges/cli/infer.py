@@ -9,7 +9,11 @@ from gsnn_edges.cli.figure import figure_option
 from gsnn_edges.cli.screen import Screen, Stage, size
 
 
-@click.command(cls=Stage)
+@click.command(
+    cls=Stage,
+    epilog="Example: gsnn-edges infer --model my_model:model --weights state.pt --x x.csv "
+    "--y y.csv --out new.csv --figure W.png",
+)
 @options.model
 @options.score(options.SCORE_CHOICES, "auto")
 @options.passes
@@ -21,14 +25,18 @@ from gsnn_edges.cli.screen import Screen, Stage, size
     help="Edges of the model's graph, which are left out and choose the score; else those that the "
     "model has in its edge_index_dict.",
 )
-@click.option("--edges", type=options.FILE, help="Edges that were held out, to be ranked.")
+@click.option(
+    "--edges", type=options.FILE, help="Edges that were held out, to be ranked: as --known."
+)
 @options.by
 @click.option(
     "--top", type=options.POSITIVE, default=1000, show_default=True, help="Edges in --out."
 )
-@click.option("--out", type=options.FILE, help="Table of the strongest new edges: csv, parquet.")
-@click.option("--evidence", type=options.FILE, help="W with names and settings: npz.")
-@click.option("--metrics", type=options.FILE, help="Metrics of --edges: json.")
+@click.option(
+    "--out", type=options.FILE, help="Table of the strongest new edges: .csv, .parquet or .json."
+)
+@click.option("--evidence", type=options.FILE, help="W with names and settings: .npz.")
+@click.option("--metrics", type=options.FILE, help="Metrics of --edges: .json.")
 @figure_option(
     ("heatmap", "network"),
     "W, or the network of its 20 strongest new edges, with known and held-out edges marked:",

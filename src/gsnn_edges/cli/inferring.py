@@ -48,7 +48,7 @@ def prepared(network: Network, passes: Mapping[str, Any], device: str, known: An
             "and cannot choose the score; give them by --known",
             stacklevel=2,
         )
-    score = "channels" if passes["score"] == "auto" else passes["score"]
+    score: Any = "channels" if passes["score"] == "auto" else passes["score"]
     checked_layers(passes["layers"], score, len(layers_of(network).blocks) - 1)
     return FunctionEdgeInferer(
         network.model,

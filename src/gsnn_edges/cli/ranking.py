@@ -155,5 +155,8 @@ def columns(found: Any) -> dict[str, list[str]]:
 
     heads = ("metric", "value", f"{found.confidence:.0%} interval", "macro", "by chance")
     cells = zip(*lines_of(found), strict=True)
-    named = {head: list(column) for head, column in zip(heads, cells, strict=True)}
+    named = {
+        head: ["-" if "nan" in cell else cell for cell in column]
+        for head, column in zip(heads, cells, strict=True)
+    }
     return {head: column for head, column in named.items() if any(column)}

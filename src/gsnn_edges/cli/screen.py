@@ -9,6 +9,8 @@ from typing import Any, TextIO
 
 import click
 
+from gsnn_edges.cli.sections import write_sections
+
 # A line of a table that is read by another program must not be broken.
 WIDE = 200
 
@@ -83,13 +85,18 @@ class Screen:
         shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
         for name, values in columns.items():
             right = all(is_number(value) for value in values)
-            shown.add_column(name, justify="right" if right else "left", overflow="fold")
+            # A number that is folded or cut is another number.
+            width = max(len(written(value)) for value in values) if right else None
+            side: Any = "right" if right else "left"
+            shown.add_column(name, justify=side, overflow="fold", min_width=width, no_wrap=right)
         for row in zip(*columns.values(), strict=True):
             # As Text: names may hold brackets, which rich would read as styles.
             shown.add_row(*(Text(written(value)) for value in row))
         console = console_of(sys.stdout)
         if title is not None:
             console.print(Text(title, "bold"))
+        unbound = console.options.update(max_width=WIDE)
+        console.width = max(console.width, console.measure(shown, options=unbound).minimum)
         console.print(shown)
         click.echo()
 
@@ -107,9 +114,9 @@ def console_of(stream: TextIO) -> Any:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a cell is a number, an interval or empty, and so stands to the right."""
+    """Whether a cell is a number, an interval, "-" or empty, and so stands to the right."""
     text = str(value if value is not None else "")
-    return not text.strip("0123456789.,-+e[] ") and text != "-"
+    return not text.strip("0123456789.,-+e[] ")
 
 
 def written(value: Any) -> str:
@@ -162,6 +169,10 @@ class Command(click.Command):
 
     def __init__(self, name: str | None, *, params: Any = None, **extra: Any) -> None:
         super().__init__(name, params=[*(params or []), *COMMON], **extra)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options under headings."""
+        write_sections(self.get_params(ctx), ctx, formatter)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run, and keep what was given: errors are told in the words of this command."""

@@ -95,7 +95,7 @@ class Plan:
         ]
         if self.devices > 1:
             rows.append(("sent", in_words(self.all_to_all_bytes + self.ring_bytes)))
-        rows.append(("time", f"{self.seconds:.3g} s ({self.calibration.source})"))
+        rows.append(("time", f"{in_time(self.seconds)} ({self.calibration.source})"))
         width = max(len(name) for name, _ in rows)
         where = "on one device" if self.devices == 1 else f"on each of {self.devices:,} devices"
         lines = [f"{size}, {where}:", *(f"  {name:{width}}  {value}" for name, value in rows)]
@@ -120,6 +120,18 @@ class Plan:
             f"{needed}; correlate_store does it on one machine within a bound, with "
             f"{in_words(self.scratch_bytes)} of disk"
         ]
+
+
+def in_time(seconds: float) -> str:
+    """Write a time in seconds, minutes, hours or days.
+
+    >>> in_time(2.5), in_time(90), in_time(5400), in_time(4e5)
+    ('2.5 s', '1.5 min', '1.5 h', '4.63 days')
+    """
+    for most, unit, length in ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600)):
+        if seconds < most:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds / 86_400:,.3g} days"
 
 
 @dataclass(frozen=True)
