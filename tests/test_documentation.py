@@ -2,7 +2,9 @@
 
 import contextlib
 import doctest
+import functools
 import importlib
+import inspect
 import io
 import pkgutil
 import re
@@ -174,6 +176,29 @@ def test_block_that_prints_something_else_is_caught():
 @pytest.mark.parametrize("block", EXCUSED, ids=lambda block: block.place)
 def test_excused_block_is_listed(block):
     pytest.skip(block.excuse)
+
+
+PUBLIC = [name for name in gsnn_edges.__all__ if name not in ("backends", "plots")]
+# Beside them, what the reference lists and users call.
+LISTED = (
+    "demo.GSNN", "demo.Problem", "demo.Topology", "demo.graph", "demo.simulate", "demo.train",
+    "demo.tutorial", "distributed.correlate_distributed", "files.read_array", "files.read_edges",
+    "files.read_names", "files.read_table", "files.write_json", "files.write_table",
+    "models.load_criterion", "models.load_model", "models.load_pickled", "planning.Calibration",
+    "planning.calibrate", "sharded.sharded_channels", "sharded.sharded_correlation",
+    "store.StoreWriter", *(f"plots.{name}" for name in gsnn_edges.plots.__all__),
+    "EdgeEvidence.evaluate", "EdgeEvidence.load", "EdgeEvidence.save", "EdgeEvidence.top",
+    "FunctionEdgeInferer.fit", "FunctionEdgeInferer.infer",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*PUBLIC, *LISTED])
+def test_what_is_public_has_an_example(name):
+    home, _, inner = name.rpartition(".")
+    if home and home[0].islower():
+        importlib.import_module(f"gsnn_edges.{home}")
+    found = functools.reduce(getattr, filter(None, [*home.split("."), inner]), gsnn_edges)
+    assert ">>> " in inspect.getdoc(found)
 
 
 @pytest.mark.parametrize("module", modules())

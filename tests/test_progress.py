@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from gsnn_edges.progress import track
+from gsnn_edges.progress import track, watched
 
 
 @pytest.mark.parametrize("verbose", [True, False])
@@ -14,6 +14,17 @@ def test_items_come_through_and_the_bar_only_if_asked_for(verbose, capsys):
     shown = capsys.readouterr()
     assert shown.out == ""
     assert ("letters" in shown.err) is verbose
+
+
+@pytest.mark.parametrize(
+    ("shown", "items", "bar"), [(True, "abc", True), (True, "a", False), (False, "abc", False)]
+)
+def test_a_loop_that_is_not_asked_shows_a_bar_where_it_is_watched(shown, items, bar, capsys):
+    with watched(shown):
+        assert list(track(items, len(items), "letters", verbose=None)) == [*items]
+    assert ("letters" in capsys.readouterr().err) is bar
+    assert list(track("abc", 3, "letters", verbose=None)) == ["a", "b", "c"]
+    assert capsys.readouterr().err == ""
 
 
 def test_the_users_random_numbers_do_not_move():

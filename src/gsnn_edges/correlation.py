@@ -13,6 +13,7 @@ from gsnn_edges.backends.splits import SPLITS
 from gsnn_edges.backends.transfers import Feed
 from gsnn_edges.backends.windows import windows
 from gsnn_edges.chunks import Chunks, chunk_sizes, halved, out_of_memory, raise_explained
+from gsnn_edges.progress import track
 from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, TIES, on_ranker
 from gsnn_edges.standardization import standardize_rows
 
@@ -332,7 +333,9 @@ class Kernel:
     ) -> Iterator[tuple[int, Array]]:
         """Give the blocks of some targets, which stay while sources come and go."""
         rows = self.resident(targets, left, right, row_chunk)
-        for top, block in sources.blocks(windows(sources.count, row_chunk)):
+        spans = [*windows(sources.count, row_chunk)]
+        tracked = track(spans, len(spans), "correlating", verbose=None)
+        for top, block in sources.blocks(tracked):
             products = self.ops.matmul(block, rows)
             del block
             yield top, self.reduced(products, sources, targets)

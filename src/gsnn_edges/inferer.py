@@ -240,6 +240,17 @@ class FunctionEdgeInferer:
         resamples its rows; in training mode, or where a model takes its statistics from the
         batch, each draw is a pass of its own. "auto" holds channels, their magnitudes and both
         matrices.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from gsnn_edges import FunctionEdgeInferer
+        >>> network = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Linear(3, 3))
+        >>> inferer = FunctionEdgeInferer(
+        ...     network, torch.nn.MSELoss(), [[0], [1]], blocks=["0", "1"], groups=range(3)
+        ... )
+        >>> inferer.fit(torch.randn(20, 4), torch.randn(20, 3)).shape
+        (3, 3)
         """
         inference = self.prepared(
             Options(

@@ -85,7 +85,7 @@ def load_model(
     Linear(in_features=2, out_features=1, bias=True)
     """
     with importable_from(folder):
-        model = named("factory", factory)(**dict(arguments or {}))
+        model = called(factory, named("factory", factory), dict(arguments or {}))
     if not isinstance(model, nn.Module):
         raise TypeError(
             f"factory must give a torch.nn.Module; {factory!r} gave {type(model).__name__}: return "
@@ -94,6 +94,15 @@ def load_model(
     if weights is not None:
         fill(model, read_weights(weights), str(weights))
     return model
+
+
+def called(name: str, factory: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    """Call a factory; an error that it raises is noted as its own."""
+    try:
+        return factory(**arguments)
+    except Exception as error:
+        error.add_note(f"raised by the factory {name!r}")
+        raise
 
 
 def load_criterion(name: str, *, folder: str | PathLike[str] = ".") -> Callable[[Any, Any], Tensor]:
@@ -123,7 +132,9 @@ def load_criterion(name: str, *, folder: str | PathLike[str] = ".") -> Callable[
     """
     with importable_from(folder):
         found = named("crit", name)
-        criterion: Callable[[Any, Any], Tensor] = found() if isinstance(found, type) else found
+        criterion: Callable[[Any, Any], Tensor] = (
+            called(name, found, {}) if isinstance(found, type) else found
+        )
     return criterion
 
 
@@ -157,6 +168,16 @@ def load_pickled(
     -----
     UserWarning
         Always, of what unpickling means.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> torch.save(nn.Linear(2, 1), f"{folder.name}/whole.pt")
+    >>> with warnings.catch_warnings(action="ignore"):  # of what unpickling means
+    ...     load_pickled(f"{folder.name}/whole.pt", trust_pickle=True)
+    Linear(in_features=2, out_features=1, bias=True)
+    >>> folder.cleanup()
     """
     if not _checks.flag("trust_pickle", trust_pickle):
         raise ValueError(
@@ -212,6 +233,11 @@ def importable_from(folder: str | PathLike[str]) -> Iterator[None]:
     sys.path.insert(0, place)
     try:
         yield
+    except SystemExit as error:
+        raise RuntimeError(
+            f"the model's own code ended the program by sys.exit({error.code!r}): have it give the "
+            "model instead"
+        ) from error
     finally:
         if place in sys.path:
             sys.path.remove(place)
@@ -228,6 +254,12 @@ def named(argument: str, name: str) -> Callable[..., Any]:
         raise ValueError(
             f"{argument} must be 'package.module:name'; got {name!r}: put a colon between the "
             "module and the name in it"
+        )
+    if "/" in module_name or module_name.endswith(".py"):
+        dotted = ".".join(Path(module_name.removesuffix(".py")).parts)
+        raise ValueError(
+            f"{argument} must be 'package.module:name', and no path; got {name!r}: did you mean "
+            f"'{dotted}:{attribute}'?"
         )
     module = imported(argument, name, module_name)
     found: Any = module
@@ -249,11 +281,13 @@ def imported(argument: str, name: str, module: str) -> Any:
     """Import a module, or say which one is missing."""
     try:
         return import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+    except Exception as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is None or not f"{module}.".startswith(f"{missing}."):
+            error.add_note(f"raised by the import of {module!r}")
             raise
         raise ValueError(
-            f"{argument} must name a module that can be imported; there is no {error.name!r} for "
+            f"{argument} must name a module that can be imported; there is no {missing!r} for "
             f"{name!r}: run from the folder that it lies in, or install it"
         ) from error
 

@@ -28,6 +28,12 @@ class EdgeRecovery:
         That of the same edges, by the scores made with all edges in place: the baseline.
     edges : tuple of int64 arrays of shape (2, H)
         The columns of ``edge_index`` that each repeat hid.
+
+    Examples
+    --------
+    >>> found = EdgeRecovery(np.array([0.5, 0.7]), np.array([0.9, 0.9]), ())
+    >>> print(f"{found.hidden.mean():.1f} hidden, {found.shown.mean():.1f} shown")
+    0.6 hidden, 0.9 shown
     """
 
     hidden: NDArray[np.float64]

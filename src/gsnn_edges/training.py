@@ -7,9 +7,14 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from torch import Tensor, nn
-
 from gsnn_edges import _checks
+
+try:
+    from torch import Tensor, nn  # asked for here, to say once what to install
+except ModuleNotFoundError as error:
+    raise ImportError(
+        "BestWeights needs torch, which is not installed: pip install 'gsnn-edges[torch]'"
+    ) from error
 from gsnn_edges._typing import Array
 from gsnn_edges.link_ranking import mrr
 from gsnn_edges.observations.guard import unchanged

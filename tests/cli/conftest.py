@@ -8,6 +8,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from safetensors.torch import save_file
+from tables import write_edges
 
 from gsnn_edges.cli import main
 from gsnn_edges.demo import GSNN, tutorial
@@ -22,11 +23,6 @@ def model(layers=3):
     return GSNN(edges, names, channels=2, layers=layers, seed=0)
 """
 ROWS = 40
-
-
-def write_edges(path, edges, names):
-    lines = [f"{names[source]},{names[target]}" for source, target in edges.T]
-    path.write_text("\n".join(["source,target", *lines]) + "\n")
 
 
 @pytest.fixture(scope="session")

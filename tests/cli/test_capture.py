@@ -71,6 +71,15 @@ def test_known_edges_are_kept_with_the_observations(run, problem):
 
 
 @pytest.mark.usefixtures("folder")
+def test_known_edges_of_the_model_are_kept_and_evaluate_takes_them(run, problem):
+    assert run(*CALL, "--out", "seen.zarr", "-q").exit_code == 0
+    assert_array_equal(open_store("seen.zarr").edge_index, problem.known_edges)
+    ranked = ("evaluate", "W.npy", "--names", "seen.zarr", "--edges", "held_out.csv", "--json")
+    shown = run(*ranked)
+    assert (json.loads(shown.stdout)["known"], shown.stderr) == (37, "")
+
+
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("out", ["seen.npz", "seen.zarr"])
 def test_json_and_dry_run_say_the_same(out, run, folder):
     before = json.loads(run(*CALL, "--out", out, "--dry-run", "--json").stdout)
@@ -94,7 +103,10 @@ BAD = {
     "score": (("--out", "seen.npz", "--score", "rank"), "is not one of"),
     "device": (("--out", "seen.npz", "--device", "warp"), "warp"),
     "groups": (("--out", "seen.npz", "--groups", "W.npy"), "groups must come with blocks"),
-    "names": (("--out", "seen.npz", "--names", "few.txt"), "node_names must"),
+    "names": (
+        ("--out", "seen.npz", "--names", "few.txt"),
+        "--names must hold a name for each of 50 nodes; got 2",
+    ),
     "known": (("--out", "seen.zarr", "--known", "few.txt"), "--known must end in"),
     "known in npz": (("--out", "seen.npz", "--known", "known.csv"), "--known needs a .zarr"),
 }

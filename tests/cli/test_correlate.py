@@ -54,7 +54,7 @@ def test_w_is_that_of_the_inferer(ending, seen, run, fitted):
     ending = ending if ending == "npy" else seen.rpartition(".")[2]
     shown = run("correlate", seen, "--out", f"new.{ending}")
     assert shown.exit_code == 0, shown.output
-    assert shown.stdout == f"W of 50 nodes: new.{ending}\n"
+    assert shown.stdout == f"W of 50 nodes, score magnitude: new.{ending}\n"
     assert_allclose(read(f"new.{ending}"), fitted(), atol=ACCURACY)
 
 
@@ -85,7 +85,7 @@ def test_channels_are_correlated_by_their_norms(kind, run, fitted):
 def test_top_are_the_best_targets_of_each_source(ending, seen, run, fitted, names):
     out = f"top.{ending}"
     shown = run("correlate", seen, "--out", out, "--top", 3)
-    assert shown.stdout == f"150 pairs: {out}\n"
+    assert shown.stdout == f"150 pairs, score magnitude: {out}\n"
     found = (pd.read_csv if ending == "csv" else pd.read_parquet)(out)
     W = fitted()
     np.fill_diagonal(W, -np.inf)
@@ -258,7 +258,7 @@ def test_what_several_processes_do_not_heed_is_refused(option, run, refused):
 @pytest.mark.parametrize(
     ("name", "phrase"),
     [
-        ("data.npz", "it holds no observations: capture writes them"),
+        ("data.npz", "must be what capture wrote; 'data.npz' holds 'x', 'y'"),
         ("folder.zarr", "store"),
         ("nowhere.zarr", "observations must be a file that is there"),
         ("W.npy", "observations must end in .zarr, .npz"),

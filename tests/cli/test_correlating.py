@@ -13,6 +13,7 @@ from gsnn_edges.files.observations import Observations, write_observations
 USUAL = {
     "top": None,
     "threshold": None,
+    "max_memory": "2GB",
     "coordinator": None,
     "processes": None,
     "process": None,
@@ -59,6 +60,10 @@ def test_evidence_keeps_names_and_settings(seen, tmp_path):
             "asks the cluster who is who; got --process",
         ),
         ({"processes": 2}, "W.npy", "go together; got --processes: give all three"),
+        ({"top": 1, "threshold": 0.5}, "e.csv", "--top or --threshold may be given, and not both"),
+        ({"threshold": float("nan")}, "e.csv", "--threshold must be at least 0, and finite; got"),
+        ({"threshold": -1.0}, "e.csv", "--threshold must be at least 0, and finite; got -1.0"),
+        ({"max_memory": "much"}, "W.npy", "--max-memory must be bytes, or a number with a unit"),
         ({"devices": 2}, "W.npy", "--devices needs --backend jax"),
         ({}, "W.zarr", "for .npz observations must end in .npy, .npz"),
     ],

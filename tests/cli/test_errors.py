@@ -31,7 +31,7 @@ def exit_code(error, screen=None):
         (ImportError("jax: pip install 'gsnn-edges[jax]'"), 1, "Error: jax: pip install"),
         (ModuleNotFoundError("no", name="zarr"), 1, "Error: this needs zarr, which is not inst"),
         (ModuleNotFoundError("No module 'mine'", name="mine"), 1, "Error: No module 'mine'"),
-        (OSError(28, "No space left on device"), 1, "Error: [Errno 28] No space left on device"),
+        (OSError(28, "No space left on device"), 1, "Error: No space left on device"),
         (MemoryError(), 1, "Error: out of memory: give a smaller batch"),
         (RuntimeError("CUDA out of memory."), 1, "Error: out of memory: CUDA out of memory."),
         (RuntimeError("mat1 and\nmat2"), 1, "Error: RuntimeError: mat1 and mat2 (--traceback"),
@@ -47,6 +47,23 @@ def test_an_error_is_a_line_and_a_code(error, code, line, capsys):
     assert shown.out == ""
     assert shown.err.startswith(line)
     assert shown.err.count("\n") == 1
+
+
+def test_a_file_that_cannot_be_written_is_named_with_its_option(capsys):
+    given = {"--out": "big.zarr", "--metrics": "m.json"}
+    full = OSError(28, "No space left on device")
+    assert exit_code(full, Screen(given=given)) == 1
+    assert capsys.readouterr().err == "Error: --out 'big.zarr': No space left on device\n"
+    named = OSError(28, "'m.json' cannot be written (No space left on device)")
+    assert exit_code(named, Screen(given=given)) == 1
+    assert capsys.readouterr().err.startswith("Error: --metrics 'm.json' cannot be written")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), click.exceptions.Abort()])
+def test_only_what_goes_on_is_said_to_go_on(error, capsys):
+    for resumes, way in ((False, ""), (True, "; the same call goes on where it was")):
+        assert exit_code(error, Screen(resumes=resumes)) == 130
+        assert capsys.readouterr().err == f"Interrupted: no result is written{way}\n"
 
 
 def test_a_traceback_is_shown_where_it_is_asked_for(capsys):

@@ -86,6 +86,24 @@ def test_quiet_says_nothing(run):
     assert (shown.exit_code, shown.output) == (0, "")
 
 
+@pytest.mark.usefixtures("folder")
+def test_it_is_said_where_no_edges_are_known(run):
+    shown = run("evaluate", "W.npy", "--edges", "held_out.csv", "--names", "names.txt")
+    assert shown.stdout.startswith("18 rankings (tail), 50 nodes, 0 known edges\n")
+    assert shown.stderr.startswith("Warning: there are no known edges: ")
+
+
+def test_numbers_that_are_names_are_told_apart(folder, run, refused):
+    (folder / "numbers.txt").write_text("\n".join(str(one) for one in range(1, 51)))
+    (folder / "some.csv").write_text("source,target\n1,2\n")
+    call = ("evaluate", "W.npy", "--edges", "some.csv", "--names", "numbers.txt")
+    assert refused(*call).endswith("may be both: pass --by name or --by index")
+    W = np.load("W.npy")
+    for by, edges in (("name", [[0], [1]]), ("index", [[1], [2]])):
+        found = json.loads(run(*call, "--by", by, "--n-boot", 0, "--json").stdout)
+        assert found["micro"]["mrr"] == evaluate_edges(W, edges, n_boot=None).mrr
+
+
 @pytest.mark.usefixtures("wanted")
 def test_edges_by_index_need_no_names(run, problem, folder):
     rows = pd.DataFrame(problem.test_edges.T, columns=["source", "target"])
@@ -106,7 +124,7 @@ BAD = {
     "no such folder": ((*NAMED, "--out", "nowhere/r.csv"), "make 'nowhere' first"),
     "not square": (("evaluate", "x.npy", "--edges", "far.csv"), "W must be square"),
     "no names": (CALL, "no index: give the names of all nodes too"),
-    "too deep": ((*NAMED, "--k", "60"), "ks must not exceed"),
+    "too deep": ((*NAMED, "--k", "60"), "--k must not exceed"),
     "ending": ((*NAMED, "--metrics", "m.csv"), "--metrics must end in .json"),
     "unknown": ((*NAMED, "--speed"), "No such option"),
 }

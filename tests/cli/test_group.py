@@ -31,6 +31,8 @@ def test_help_explains(name, run):
     shown = run(*filter(None, [name]), "--help")
     assert shown.exit_code == 0
     assert shown.stdout.startswith("Usage: ")
+    assert f"gsnn-edges {name} " in shown.stdout.partition("\n\n")[2] or not name
+    assert "\\b" not in shown.stdout
 
 
 def test_help_lists_the_commands_and_the_exit_codes(run):
@@ -45,12 +47,21 @@ def test_help_lists_the_commands_and_the_exit_codes(run):
 def test_every_command_and_option_has_a_help_text(name):
     found = command(name)
     assert len(found.get_short_help_str(200)) <= WIDTH
-    bare = [p.name for p in found.params if isinstance(p, click.Option) and not p.help]
-    assert bare == []
+    options = [param for param in found.params if isinstance(param, click.Option)]
+    assert [param.name for param in options if not param.help] == []
+    fragments = [param.help for param in options if param.help.startswith(("Of ", "To ", "For "))]
+    assert fragments == []
 
 
 def test_an_unknown_command_is_named(refused):
     assert "No such command 'frobnicate'" in refused("frobnicate")
+    assert "No such command 'captur', did you mean 'capture'?" in refused("captur")
+
+
+def test_the_bare_command_shows_its_help(run):
+    shown = run()
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert shown.stdout == run("--help").stdout
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["correlate", "--help"]])
@@ -105,6 +116,7 @@ def test_an_interrupt_is_one_line_and_leaves_no_file(folder):
         process.send_signal(signal.SIGINT)
         shown, said = process.communicate(timeout=60)
     assert (process.returncode, shown) == (130, "")
-    assert said.strip().startswith("Interrupted: ")
-    assert len(said.strip().splitlines()) == 1
+    warned, line = said.splitlines()
+    assert warned.startswith("Warning: no known edges")
+    assert line == "Interrupted: no result is written"
     assert {one.name for one in folder.iterdir()} - {"__pycache__"} == there

@@ -57,7 +57,7 @@ def test_options_are_those_of_the_inferer(options, asked, inferred, run):
 @pytest.mark.usefixtures("folder")
 def test_json_is_the_only_thing_on_standard_output(run):
     found = json.loads(run(*CALL, "--json").stdout)
-    assert (found["nodes"], found["known"], found["samples"]) == (50, 0, 40)
+    assert (found["nodes"], found["known"], found["samples"]) == (50, 37, 40)
     assert [edge["rank"] for edge in found["strongest"]] == list(range(1, 11))
     both = json.loads(run(*CALL, "--edges", "held_out.csv", "--json").stdout)
     assert both["strongest"] == found["strongest"]
@@ -82,22 +82,29 @@ def test_dry_run_writes_nothing(run, folder):
 
 BAD = {
     "pickle": (("--weights", "whole.pt"), "holds other objects, as a pickled module does"),
-    "weights": (("--weights", "state.p"), "weights must be a file that is there"),
+    "weights": (("--weights", "state.p"), "--weights must be a file that is there"),
     "factory": (("--model", "tiny:modell"), "did you mean 'model'"),
     "arguments": (("--model-args", '{"layers": 5}'), "missing: ResBlocks"),
     "rows": (("--y", "W.npy"), "got 40 in 'data.npz:x', 50 in 'W.npy'"),
-    "criterion": (("--crit", "torch.nn:Loss"), "crit must name what there is"),
+    "criterion": (("--crit", "torch.nn:Loss"), "--crit must name what there is"),
     "known": (("--known", "W.npy"), "--known must have shape"),
     "metrics": (("--metrics", "m.json"), "--metrics needs --edges"),
+    "known outside": (("--known", "far.csv"), "--known must hold targets in 0 .. 49"),
+    "edges": (("--edges", "far.csv"), "--edges must hold targets in 0 .. 49"),
+    "path": (("--model", "./tiny.py:model"), "did you mean 'tiny:model'?"),
+    "no module": (("--model", "tony:model"), "--model must name a module that can be imported"),
+    "columns of y": (("--y", "few.npy"), "--y has 3 columns, the model gives 25"),
     "ending": (("--evidence", "e.csv"), "--evidence must end in .npz"),
     "layers": (("--layers", "9"), "layer pair in 0 .. 1; got 9"),
-    "columns": (("--x", "columns.csv"), "must be a whole .csv file"),
+    "columns": (("--x", "columns.csv"), "has 'high' in line 2, column 'b': drop that"),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
 def test_mistakes_are_one_line_and_leave_no_file(case, folder, refused):
     (folder / "columns.csv").write_text("a,b\n1,high\n")
+    (folder / "far.csv").write_text("source,target\n0,77\n")
+    np.save("few.npy", np.ones((40, 3), np.float32))
     options, phrase = BAD[case]
     call = [*CALL]
     if options[0] in call:
@@ -106,13 +113,118 @@ def test_mistakes_are_one_line_and_leave_no_file(case, folder, refused):
     assert phrase in refused(*call, *options)
 
 
-def test_an_error_of_the_model_is_one_line(folder, refused):
-    (folder / "broken.py").write_text(
-        "import torch\nclass Broken(torch.nn.Linear):\n"
-        "    def __init__(self):\n        super().__init__(25, 2)\n"
-        "    def forward(self, x):\n        raise RuntimeError('no\\nluck')\n"
-    )
+BROKEN = """
+import sys
+import torch
+
+class Broken(torch.nn.Linear):
+    def __init__(self, size=25):
+        super().__init__(size, 2)
+
+    def forward(self, x):
+        raise ValueError('no\\nluck')
+
+def wrong(prediction, y):
+    raise KeyError("y")
+
+def factory():
+    return {}["weights"]
+
+def leaving():
+    sys.exit(3)
+
+def sparse():
+    import scanpy
+"""
+OWN = {
+    "model": (("--model", "broken:Broken"), "the model raised ValueError: no luck"),
+    "criterion": (
+        ("--model", "tiny:model", "--crit", "broken:wrong"),
+        "the criterion raised KeyError: 'y'",
+    ),
+    "factory": (
+        ("--model", "broken:factory"),
+        "the factory 'broken:factory' raised KeyError: 'weights'",
+    ),
+    "arguments": (
+        ("--model", "broken:Broken", "--model-args", '{"size": "a"}'),
+        "raised TypeError",
+    ),
+    "exit": (("--model", "broken:leaving"), "ended the program by sys.exit(3): have it give"),
+    "library": (
+        ("--model", "broken:sparse"),
+        "the factory 'broken:sparse' needs 'scanpy', which is not installed",
+    ),
+    "import": (("--model", "syntax:model"), "the module 'syntax' raised SyntaxError: "),
+    "imported": (("--model", "missing:model"), "the module 'missing' needs 'scanpy', which is not"),
+}
+
+
+@pytest.mark.parametrize("case", OWN)
+def test_errors_of_the_users_own_code_are_failures_and_one_line(case, folder, refused):
+    (folder / "broken.py").write_text(BROKEN)
+    (folder / "syntax.py").write_text("def model(:\n")
+    (folder / "missing.py").write_text("import scanpy\n")
     np.save("groups.npy", np.arange(2))
-    call = ["infer", "--model", "broken:Broken", *DATA, "--groups", "groups.npy"]
-    said = refused(*call, "--block", "", "--block", "", code=1)
-    assert said == "Error: RuntimeError: no luck (--traceback shows where)"
+    options, phrase = OWN[case]
+    if "broken:Broken" in options:
+        options = (*options, "--groups", "groups.npy", "--block", "", "--block", "")
+    before = set(folder.iterdir())
+    assert phrase in refused("infer", *DATA, *options, code=1)
+    assert set(folder.iterdir()) - {folder / "__pycache__"} == before
+
+
+@pytest.mark.usefixtures("folder")
+def test_arguments_that_a_factory_does_not_take_are_wrong_input(refused):
+    said = refused("infer", "--model", "tiny:model", *DATA, "--model-args", '{"depth": 3}')
+    assert "unexpected keyword argument 'depth'" in said
+
+
+def test_what_a_factory_prints_is_not_on_standard_output(folder, run):
+    (folder / "talking.py").write_text(
+        "from tiny import model as made\ndef model():\n    print('hello')\n    return made()\n"
+    )
+    shown = run("infer", "--model", "talking:model", *DATA, "--json")
+    assert json.loads(shown.stdout)["nodes"] == 50
+    assert "hello" in shown.stderr
+
+
+@pytest.mark.usefixtures("folder")
+def test_known_edges_are_those_of_the_model(run):
+    found = json.loads(run(*CALL, "--json").stdout)
+    told = json.loads(run(*CALL, "--known", "known.csv", "--json").stdout)
+    assert found["known"] == told["known"] == 37
+    assert found["strongest"] == told["strongest"]
+
+
+def test_without_known_edges_nothing_is_called_new(folder, run):
+    (folder / "bare.py").write_text(
+        "from tiny import model as made\ndef model():\n"
+        "    own = made()\n    del own.edge_index_dict\n    return own\n"
+    )
+    shown = run("infer", "--model", "bare:model", *DATA)
+    assert shown.stderr.count("Warning: no known edges are given, and the model keeps none") == 1
+    assert shown.stdout.startswith("10 strongest pairs (no known edges given) among 50 nodes\n")
+    assert "score: channels, as too few known edges are given to choose" in shown.stdout
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--score", "magnitude"), "score: magnitude\n"),
+        ((), "score: channels, chosen by the known edges (MRR 0."),
+    ],
+)
+def test_it_is_said_which_score_was_taken(options, said, run):
+    shown = run(*CALL, *options).stdout
+    assert shown.startswith("10 strongest new edges among 50 nodes\n")
+    assert said in shown
+
+
+@pytest.mark.usefixtures("folder")
+def test_progress_is_shown_over_batches(run):
+    shown = run(*CALL, "--batch-size", 10, "--score", "magnitude", "-v")
+    assert shown.stderr.startswith("inferring from 40 samples ...\n")
+    assert "passes" in shown.stderr
+    assert run(*CALL, "--batch-size", 10).stderr == ""

@@ -40,3 +40,10 @@ def test_layers_are_a_name_or_a_number(text, value):
 def test_other_layers_are_refused(text):
     with pytest.raises(click.BadParameter, match="is none of pooled, mean, last"):
         options.LayerChoice().convert(text, None, None)
+
+
+@pytest.mark.parametrize(("text", "error"), [("-1", "not in the range"), (str(2**63), "too large")])
+def test_a_seed_is_one_that_generators_take(text, error):
+    with pytest.raises(click.BadParameter, match=error):
+        options.SEED.convert(text, None, None)
+    assert options.SEED.convert(str(2**63 - 1), None, None) == 2**63 - 1

@@ -1,5 +1,7 @@
 """Questions are read once, and checked before anything is ranked."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -44,6 +46,13 @@ def test_the_best_rank_stands_first():
     assert_array_equal(table["source"], [0, 1])
     assert_array_equal(table["realistic"], [1, 2])
     assert_array_equal(table["score"], [0.9, 0.1])
+
+
+def test_an_interval_that_is_none_is_a_dash():
+    found = evaluate_edges(W, [[1, 0], [0, 1]], n_boot=100, seed=0)
+    none = type(found.intervals["mrr"])(float("nan"), float("nan"))
+    hollow = dataclasses.replace(found, intervals={"mrr": none})
+    assert columns(hollow)["95% interval"][0] == "-"
 
 
 def test_empty_columns_are_left_out():

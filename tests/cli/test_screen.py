@@ -2,9 +2,12 @@
 
 import json
 import sys
+from functools import partial
 
 import pytest
+from rich.console import Console
 
+from gsnn_edges.cli import screen
 from gsnn_edges.cli.screen import Screen, size
 
 COLUMNS = {"name": ["a[b]", "c"], "score": [0.5, 2], "none": ["", None]}
@@ -69,3 +72,17 @@ def test_progress_is_for_a_terminal_or_on_request(level, terminal, shown, monkey
 )
 def test_sizes_are_short(count, text):
     assert size(count) == text
+
+
+def narrow(width, stream):
+    return Console(file=stream, width=width, highlight=False)
+
+
+@pytest.mark.parametrize("width", [20, 40])
+def test_numbers_are_never_folded_or_cut(width, monkeypatch, capsys):
+    monkeypatch.setattr(screen, "console_of", partial(narrow, width))
+    names = ["a very long name of a node that has to be folded", "b"]
+    Screen().table({"source": names, "score": [0.123456, 2.0], "interval": ["[0.1, 0.2]", "-"]})
+    shown = capsys.readouterr().out
+    assert "0.1235" in shown
+    assert "[0.1, 0.2]" in shown

@@ -26,7 +26,8 @@ def make_store(tmp_path):
     def make(pairs=2, samples=23, columns=37, *, unit=None, seed=0, **facts):
         rng = np.random.default_rng(seed)
         shape = (2, pairs, samples, columns)
-        a, g = (rng.standard_normal(shape) * (rng.random(shape) > 0.3)).astype(np.float32)
+        dtype = facts.get("dtype", "float32")
+        a, g = (rng.standard_normal(shape) * (rng.random(shape) > 0.3)).astype(dtype)
         path = tmp_path / "seen.zarr"
         writer = StoreWriter.create(
             path, pairs=pairs, samples=samples, columns=columns, unit=unit or samples, **facts

@@ -127,6 +127,13 @@ def test_a_cluster_that_is_none_is_said(make_store, tmp_path):
         correlate_distributed(store, tmp_path / "W.zarr")
 
 
+def test_a_store_of_float64_is_correlated_in_float64(make_store, tmp_path):
+    store, a, g = make_store(dtype="float64")
+    found = correlate_distributed(store, tmp_path / "W.zarr", processes=1, row_chunk=5)
+    expected = oracles.correlation(a.reshape(-1, 37), g.reshape(-1, 37))
+    assert_allclose(found.to_numpy(), expected, atol=2e-6, rtol=0)
+
+
 def test_one_process_needs_nobody_and_finds_what_is_finished(make_store, tmp_path):
     store, a, g = make_store()
     out = tmp_path / "W.zarr"

@@ -29,6 +29,7 @@ WRITERS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:the numbers in .* are taken as indices")
 @pytest.mark.parametrize("name", WRITERS)
 def test_edges_come_back(name, tmp_path):
     WRITERS[name](tmp_path / name)
@@ -42,10 +43,46 @@ def test_an_array_in_a_file_of_several(tmp_path):
     assert_array_equal(read_edges(tmp_path / "d.npz:known"), EDGES)
 
 
-def test_numbers_are_names_where_all_are_names(tmp_path):
-    (tmp_path / "e.csv").write_text("source,target\n2,0\n")
-    assert_array_equal(read_edges(tmp_path / "e.csv", ["0", "1", "2"][::-1]), [[0], [2]])
-    assert_array_equal(read_edges(tmp_path / "e.csv", ["a", "b", "c"]), [[2], [0]])
+@pytest.mark.parametrize(
+    ("ends", "names", "by", "wanted"),
+    [
+        ("2,0", ["2", "1", "0"], "name", [[0], [2]]),
+        ("2,0", ["2", "1", "0"], "index", [[2], [0]]),
+        ("2,0", ["0", "1", "2"], None, [[2], [0]]),
+        ("2,0", ["a", "b", "c"], None, [[2], [0]]),
+        ("a,c", ["a", "b", "c"], "name", [[0], [2]]),
+    ],
+)
+def test_it_may_be_said_what_numbers_are(ends, names, by, wanted, tmp_path):
+    (tmp_path / "e.csv").write_text(f"source,target\n{ends}\n")
+    assert_array_equal(read_edges(tmp_path / "e.csv", names, by=by), wanted)
+
+
+@pytest.mark.parametrize(
+    ("ends", "taken", "wanted"),
+    [("7157,672", "names", [[1], [0]]), ("2,0", "indices", [[2], [0]])],
+)
+def test_it_is_said_as_what_numbers_are_taken(ends, taken, wanted, tmp_path):
+    (tmp_path / "e.csv").write_text(f"source,target\n{ends}\n")
+    with pytest.warns(UserWarning, match=f"are taken as {taken} of nodes: pass by="):
+        found = read_edges(tmp_path / "e.csv", ["672", "7157", "4193"])
+    assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(
+    ("ends", "by", "phrase"),
+    [
+        ("2,0", None, "has some that may be both: pass by='name' or by='index'"),
+        ("2,3", None, "has '3', which is no name, beside some that are: correct it, or"),
+        ("2,3", "name", "must hold names of nodes; .* has '3', the name of no node"),
+        ("2,a", "index", "must hold node indices from 0; .* has 'a', no index"),
+        ("2,0", "names", "by must be one of 'index', 'name'"),
+    ],
+)
+def test_numbers_that_may_be_both_are_refused(ends, by, phrase, tmp_path):
+    (tmp_path / "e.csv").write_text(f"source,target\n{ends}\n")
+    with pytest.raises(ValueError, match=phrase):
+        read_edges(tmp_path / "e.csv", ["2", "1", "0"], by=by)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +97,9 @@ def test_numbers_are_names_where_all_are_names(tmp_path):
         ("source,target\n0,-1\n", None, "'-1', no index"),
         ("source,target\n0,1.5\n", None, "'1.5', no index"),
         ("source,target\n0,\n", None, "'', no index"),
+        ("source,target\n0,nan\n", ["a", "b"], "'nan', the name of no node"),
+        ("source,target\ninf,1\n", ["a", "b"], "'inf', the name of no node"),
+        ("source,target\n0,1e300\n", None, "'1e300', no index"),
     ],
 )
 def test_other_files_are_explained(content, names, phrase, tmp_path):

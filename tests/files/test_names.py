@@ -30,7 +30,7 @@ def test_names_come_back_in_order(name, tmp_path):
         ("n.txt", "\n\n", "at least one name"),
         ("n.json", '{"a": 1}', "it holds no list of texts"),
         ("n.json", "[a", "must be a whole .json file"),
-        ("n.csv", "node\na\n", "must have the columns name; .* has 'node'"),
+        ("n.csv", "node\na\n", "must have the column name; .* has 'node'"),
         ("n.npy", "a", "must end in .txt"),
     ],
 )

@@ -98,3 +98,15 @@ def test_foreign_says_what_a_file_looks_like(beginning, phrase, tmp_path):
     file.write_bytes(beginning)
     assert phrase in str(foreign("x", file, "no\nnumber"))
     assert "(no number)" in str(foreign("x", file, "no\nnumber"))
+
+
+def test_a_full_disk_is_said_with_the_path_and_leaves_nothing(tmp_path):
+
+    def write():
+        with whole(tmp_path / "out.csv") as unfinished:
+            unfinished.touch()
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match=r"out\.csv' cannot be written \(No space left on device\)"):
+        write()
+    assert list(tmp_path.iterdir()) == []

@@ -57,6 +57,7 @@ def test_spaces_and_a_mark_of_the_byte_order_do_not_matter(tmp_path):
         ("t.csv", b"from,to\na,b\n", "columns source, target; .* has 'from', 'to': name them so"),
         ("t.csv", b"source;target\na;b\n", "separate the values by commas"),
         ("t.csv", b"source,target\na\n", "line 2 has 1 values, and the first line 2"),
+        ("t.csv", b"source,target,source\na,b,c\n", "its first line has 'source' 2 times"),
         ("t.csv", b"\x93NUMPY\x01\x00", "begins as a .npy file"),
         ("t.csv", b"\xff\xfes\x00o\x00", "utf-8"),
         ("t.parquet", b"source,target\n", "must be a whole .parquet file"),

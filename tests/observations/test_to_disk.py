@@ -71,6 +71,14 @@ def test_magnitudes_are_those_of_capture(tmp_path, norm, from_loader):
     assert_array_equal(store.read("g"), g.numpy())
 
 
+def test_inputs_of_more_digits_than_the_model_make_no_wider_store(tmp_path):
+    model, (x, y) = TinyGSNN(EVEN), data(25)
+    wide = capture_to_store(tmp_path / "wide.zarr", model, MSE, x.double(), y.double())
+    plain = capture_to_store(tmp_path / "plain.zarr", model, MSE, x, y)
+    assert wide.read("a").dtype == plain.read("a").dtype == "float32"
+    assert_array_equal(wide.read("g"), plain.read("g"))
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_channels_are_those_of_capture_channels(tmp_path, dtype):
     model, (x, y) = TinyGSNN(EVEN).to(dtype), data(25, dtype=dtype)

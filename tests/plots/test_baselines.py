@@ -56,7 +56,7 @@ def test_chance_and_order(found):
     assert_allclose(line.get_xdata(), 2 * [found["W"].ranking.expected_mrr])
     assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first row stands at the top"
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert texts == ["given", "untrained, mean and range", "baseline", "random scores"]
+    assert texts == ["given scores", "untrained models: mean, range", "baselines", "random scores"]
 
 
 def test_without_intervals_there_are_no_lines(evidence, edges):

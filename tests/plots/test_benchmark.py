@@ -40,9 +40,9 @@ def rows(request, tmp_path):
 def test_lines_are_the_rows(rows):
     ax = scaling(rows)
     found = lines(ax)
-    assert_allclose(found["Spearman"], [[1000, 0.5], [4000, 8]])
-    assert_allclose(found["product"], [[1000, 0.1], [4000, 1.6]])
-    assert_allclose(found["as N²"], [[1000, 0.1], [4000, 1.6]])
+    assert_allclose(found["Spearman"], [[1000, 500], [4000, 8000]])
+    assert_allclose(found["product"], [[1000, 100], [4000, 1600]])
+    assert_allclose(found["as N²"], [[1000, 100], [4000, 1600]])
     assert len(found) == 3, "SciPy has one size, JAX no time"
     assert ax.get_xlabel() == "N (M = 10,000)"
     assert [label.get_text() for label in ax.get_xticklabels()] == ["1,000", "4,000"]
@@ -50,8 +50,8 @@ def test_lines_are_the_rows(rows):
 
 def test_another_size():
     found = lines(scaling(ROWS, against="M"))
-    assert_allclose(found["Spearman"], [[10_000, 0.5], [20_000, 0.9]])
-    assert_allclose(found["as M"], [[10_000, 0.5], [20_000, 1.0]])
+    assert_allclose(found["Spearman"], [[10_000, 500], [20_000, 900]])
+    assert_allclose(found["as M"], [[10_000, 500], [20_000, 1000]])
 
 
 def test_names_choose_and_order():
@@ -93,3 +93,21 @@ def test_file_that_is_no_json(tmp_path):
 def test_sizes_of_other_letters():
     assert benchmark.sizes_of("N=10, C=4, M=7") == {"N": 10, "C": 4, "M": 7}
     assert_array_equal(list(benchmark.sizes_of("no size")), [])
+
+
+@pytest.mark.parametrize(
+    ("times", "named"),
+    [
+        ((100.0, 4000.0), ["100", "200", "500", "1,000", "2,000", "5,000"]),
+        ((1.0, 5e4), ["1", "10", "100", "1,000", "10,000", "100,000"]),
+    ],
+)
+def test_times_are_named_in_plain_milliseconds(times, named):
+    rows = [Row("a", f"N={n}, M=5", milliseconds=t) for n, t in zip((10, 90), times, strict=True)]
+    ax = scaling(rows)
+    ax.figure.canvas.draw()
+    low, high = ax.get_ylim()
+    ticks = ax.yaxis.get_majorticklabels()
+    texts = [t.get_text() for t in ticks if low <= t.get_position()[1] <= high]
+    assert texts[:5] == named[:5]
+    assert ax.get_ylabel() == "time, ms"

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from matplotlib.transforms import Bbox
 from numpy.testing import assert_array_equal
 
 from gsnn_edges import EdgeEvidence
 from gsnn_edges.plots import edge_network
+from gsnn_edges.plots.network import NODE_SIZE
 
 
 def pairs(edges):
@@ -62,11 +64,26 @@ def test_nodes_and_names(evidence):
     ax = edge_network(evidence, 4)
     named = {text.get_text() for text in ax.texts}
     assert named == {n for e in evidence.top(4) for n in (e.source_name, e.target_name)}
-    assert_array_equal(
-        ax.collections[0].get_offsets()[:, 0].round(6).tolist(),
-        [round(float(text.xy[0]), 6) for text in ax.texts],
-    )
+    nodes = {tuple(place) for place in ax.collections[0].get_offsets().round(6).tolist()}
+    assert nodes == {tuple(np.round(text.xy, 6).tolist()) for text in ax.texts}
     assert min(text.get_fontsize() for text in ax.texts) >= 7
+
+
+@pytest.mark.parametrize(("nodes", "known"), [(50, 60), (60, 200), (15, 20), (400, 200)])
+def test_names_cover_no_node_and_no_name_among_20_edges(nodes, known):
+    rng = np.random.default_rng(nodes)
+    names = [f"GENE{node}" for node in range(nodes)]
+    edges = rng.integers(0, nodes, (2, known))
+    evidence = EdgeEvidence(rng.random((nodes, nodes)), names, known_edges=edges)
+    ax = edge_network(evidence, 20)
+    ax.figure.canvas.draw()
+    boxes = [text.get_window_extent().shrunk(0.98, 0.9) for text in ax.texts]
+    covered = [(a, b) for a in range(len(boxes)) for b in range(a) if boxes[a].overlaps(boxes[b])]
+    assert covered == []
+    radius = ax.figure.dpi / 72 * NODE_SIZE**0.5 / 2
+    for x, y in ax.transData.transform(ax.collections[0].get_offsets()):
+        node = Bbox([[x - radius, y - radius], [x + radius, y + radius]])
+        assert not any(box.overlaps(node) for box in boxes)
 
 
 def test_same_evidence_same_picture(evidence):

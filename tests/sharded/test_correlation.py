@@ -8,6 +8,7 @@ import shards
 from numpy.testing import assert_allclose
 
 from gsnn_edges.channels import channel_correlation
+from gsnn_edges.correlation import cross_correlation
 from gsnn_edges.sharded import sharded_blocks, sharded_correlation
 
 # Within twice the bound of law 3 for columns of few distinct values, which are among these.
@@ -31,6 +32,16 @@ def test_channels_are_those_of_one_device(eight, name):
     directions = shards.CHANNELS[name][1].get("directions")
     expected = channel_correlation(*shards.inputs(), *shards.nodes(), directions=directions)
     assert_allclose(eight.arrays[name], expected, atol=WITHIN, rtol=0)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_places_are_of_one_kind_under_x64(precision):
+    a, g = (side.astype(precision) for side in shards.inputs())
+    with jax.enable_x64(True):
+        found = np.asarray(
+            cross_correlation(a, g, backend="jax", devices=1, precision=precision, row_chunk=4)
+        )
+    assert_allclose(found, oracles.correlation(a, g), atol=WITHIN, rtol=0)
 
 
 def test_matrix_lies_by_rows_where_the_devices_divide_them(eight):

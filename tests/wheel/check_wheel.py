@@ -17,9 +17,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TRIAL = Path(__file__).with_name("try_installed.py")
+IN_STAGES = Path(__file__).with_name("try_stages.py")
 USER = Path(__file__).with_name("user_script.py")
 # Extras, and the backends that they bring: without any there is NumPy alone.
-ENVIRONMENTS = {"": ("numpy",), "[all]": ("numpy", "torch", "jax")}
+ENVIRONMENTS = {"": ("numpy",), "[jax,store]": ("numpy", "jax"), "[all]": ("numpy", "torch", "jax")}
+# The stages of each, over files in one folder: the second is run where torch is not.
+STAGES = {"[jax,store]": ("correlate",), "[all]": ("capture", "evaluate")}
+# Extras that are small; each is installed on top of the others, and must bring what it says.
+SMALL = ("stats", "frames", "files", "plots")
 
 
 def main() -> None:
@@ -27,9 +32,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gsnn-edges-wheel-") as name:
         scratch = Path(name)
         wheel = build(scratch)
-        for extras, backends in ENVIRONMENTS.items():
-            print(f"--- {wheel.name}{extras} in an environment of its own", flush=True)
-            try_wheel(wheel, extras, backends, scratch, types=bool(extras))
+        made = {extras: try_wheel(wheel, extras, scratch) for extras in ENVIRONMENTS}
+        try_stages(made, scratch)
+        for small in SMALL:
+            install(made[""], f"{wheel}[{small}]")
+            subprocess.run([made[""], "-I", IN_STAGES, "extra", small], cwd=scratch, check=True)
         target.mkdir(exist_ok=True)
         for file in wheel.parent.iterdir():
             shutil.copy(file, target)
@@ -64,22 +71,36 @@ def contents(wheel: Path) -> set[tuple[str, int]]:
         return {(file.filename, file.CRC) for file in archive.infolist()}
 
 
-def try_wheel(
-    wheel: Path, extras: str, backends: tuple[str, ...], scratch: Path, *, types: bool
-) -> None:
-    """Install a wheel into an empty environment and use it from an empty folder."""
-    with tempfile.TemporaryDirectory(dir=scratch) as name:
-        environment, elsewhere = Path(name, "environment"), Path(name, "elsewhere")
-        elsewhere.mkdir()
-        venv.create(environment)
-        python = environment / "bin" / "python"
-        pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
-        install = ["install", "--quiet", "--constraint", ROOT / "constraints.txt"]
-        subprocess.run([*pip, *install, f"{wheel}{extras}"], check=True)
-        # -I: neither the folder of the script nor PYTHONPATH may lead back to the checkout.
-        subprocess.run([python, "-I", TRIAL, *backends], cwd=elsewhere, check=True)
-        if types:
-            check_types(python, elsewhere)
+def try_wheel(wheel: Path, extras: str, scratch: Path) -> Path:
+    """Use a wheel in an environment of its own, from an empty folder; give its Python."""
+    print(f"--- {wheel.name}{extras} in an environment of its own", flush=True)
+    place = Path(tempfile.mkdtemp(dir=scratch))
+    environment, elsewhere = place / "environment", place / "elsewhere"
+    elsewhere.mkdir()
+    venv.create(environment)
+    python = environment / "bin" / "python"
+    install(python, f"{wheel}{extras}")
+    # -I: neither the folder of the script nor PYTHONPATH may lead back to the checkout.
+    subprocess.run([python, "-I", TRIAL, *ENVIRONMENTS[extras]], cwd=elsewhere, check=True)
+    if extras == "[all]":
+        check_types(python, elsewhere)
+    return python
+
+
+def install(python: Path, what: str) -> None:
+    """Install into an environment, of the versions that are pinned."""
+    pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
+    pinned = ["--quiet", "--constraint", ROOT / "constraints.txt"]
+    subprocess.run([*pip, "install", *pinned, what], check=True)
+
+
+def try_stages(made: dict[str, Path], scratch: Path) -> None:
+    """Go from a model to ranked edges over files: each stage with the Python that suits it."""
+    folder = scratch / "stages"
+    folder.mkdir()
+    homes = {stage: made[extras] for extras, stages in STAGES.items() for stage in stages}
+    for stage in ("capture", "correlate", "evaluate"):
+        subprocess.run([homes[stage], "-I", IN_STAGES, stage], cwd=folder, check=True)
 
 
 def check_types(python: Path, folder: Path) -> None:

@@ -10,9 +10,15 @@ from gsnn_edges.cli.screen import Screen, Stage
 # Devices to ask each library for, beside its default.
 DEVICES = {"torch": ("cpu", "cuda", "mps"), "jax": ("cpu", "gpu", "tpu")}
 
+# NumPy's and the generic one come with the package itself.
+WITH_THE_PACKAGE = {"numpy": "gsnn-edges", "generic": "gsnn-edges"}
+OF_AN_EXTRA = "'gsnn-edges[{}]'"
 
-@click.command(cls=Stage)
-@click.option("--check", "validate", is_flag=True, help="Validate each one on this machine.")
+
+@click.command(cls=Stage, epilog="Example: gsnn-edges backends --check")
+@click.option(
+    "--check", "validate", is_flag=True, help="Hold each one to its laws, on this machine."
+)
 @click.pass_obj
 def backends(screen: Screen, validate: bool) -> None:
     """List backends, devices, precision, and what to install."""
@@ -69,7 +75,7 @@ def described() -> Iterator[dict[str, Any]]:
             "version": version(package) if installed else None,
             "devices": devices(name) if installed else [],
             "precisions": precisions(name) if installed else [],
-            "install": f"pip install 'gsnn-edges[{name}]'",
+            "install": f"pip install {WITH_THE_PACKAGE.get(name, OF_AN_EXTRA.format(name))}",
         }
 
 

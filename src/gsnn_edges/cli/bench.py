@@ -7,10 +7,12 @@ import click
 from gsnn_edges.cli.screen import Command, Screen
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, epilog="Example: gsnn-edges bench --quick --json bench.json")
 @click.option("--quick", is_flag=True, help="The smallest sizes only: one minute, not twelve.")
 @click.option("--full", is_flag=True, help="The table of a GPU of 80 GB, every row of it.")
-@click.option("--scale", type=float, default=1.0, show_default=True, help="Of all sizes of --full.")
+@click.option(
+    "--scale", type=float, default=1.0, show_default=True, help="Factor of all sizes of --full."
+)
 @click.option(
     "--json",
     "json_file",
@@ -33,15 +35,14 @@ def bench(
     """Time this package beside naive code and its peers."""
     from dataclasses import asdict
 
+    from gsnn_edges.files.paths import writable
+
+    screen.as_json = str(json_file) == "-"
+    if json_file is not None and not screen.as_json:
+        writable("--json", json_file, [".json"])
     from gsnn_edges.bench import Row, run_bench
     from gsnn_edges.bench.report import render, write_json
 
-    screen.as_json = str(json_file) == "-"
-    if json_file is not None and not json_file.parent.is_dir():
-        raise FileNotFoundError(
-            f"--json must lie in a folder that is there; got {str(json_file)!r}: make "
-            f"{str(json_file.parent)!r} first"
-        )
     # With progress it shows its table by itself.
     shown = screen.progress and not screen.as_json
     made: dict[str, str] = {}

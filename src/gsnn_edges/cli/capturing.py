@@ -13,7 +13,7 @@ def write(
     passes: Mapping[str, Any],
     device: str,
     out: str,
-    known: str | None,
+    known: Any,
 ) -> None:
     """Record observations, and write them to a store or to one file."""
     how = {
@@ -26,14 +26,11 @@ def write(
     }
     reduction = {"norm": passes["norm"], "agg": passes["agg"]}
     if out.endswith(".npz"):
-        in_one_piece(network, passes["score"], how, reduction, out)
+        with screen.watched(f"recording {network.samples} samples"):
+            in_one_piece(network, passes["score"], how, reduction, out)
         return
-    from gsnn_edges.files import read_edges
     from gsnn_edges.observations import capture_to_store
 
-    edges = None
-    if known is not None:
-        edges = read_edges(known, layers_of(network).node_names, name="--known")
     capture_to_store(
         out,
         network.model,
@@ -41,7 +38,7 @@ def write(
         network.x,
         network.y,
         score=passes["score"],
-        edge_index=edges,
+        edge_index=known,
         verbose=screen.progress,
         **how,
         **(reduction if passes["score"] == "magnitude" else {}),

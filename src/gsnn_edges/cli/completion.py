@@ -15,14 +15,17 @@ LINES = {
 }
 
 
-@click.command(cls=Command)
+HELP = """Print the line that switches on completion in a shell.
+
+\b
+gsnn-edges completion bash >> ~/.bashrc
+gsnn-edges completion zsh >> ~/.zshrc
+gsnn-edges completion fish > ~/.config/fish/completions/gsnn-edges.fish
+"""
+
+
+@click.command(cls=Command, help=HELP)
 @click.argument("shell", type=click.Choice(list(LINES)))
 def completion(shell: str) -> None:
-    r"""Print the line that switches on completion in a shell.
-
-    \b
-    gsnn-edges completion bash >> ~/.bashrc
-    gsnn-edges completion zsh >> ~/.zshrc
-    gsnn-edges completion fish > ~/.config/fish/completions/gsnn-edges.fish
-    """
+    """Print the line that switches on completion in a shell."""
     click.echo(LINES[shell][0])

@@ -1,5 +1,6 @@
 """gsnn-edges correlate."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -8,7 +9,9 @@ from gsnn_edges.cli import options
 from gsnn_edges.cli.screen import Screen, Stage
 
 
-@click.command(cls=Stage)
+@click.command(
+    cls=Stage, epilog="Example: gsnn-edges correlate seen.zarr --out W.zarr --max-memory 2GB"
+)
 @click.argument("observations", type=options.FILE)
 @click.option(
     "--out",
@@ -70,8 +73,14 @@ def correlate(screen: Screen, /, observations: str, out: str, dry_run: bool, **a
         screen.facts({**job.facts, "memory": job.memory, "dry_run": True})
         return
     screen.note(job.description)
+    screen.resumes = Path(observations).suffix == ".zarr"
     with screen.work():
         count = job.run(screen)
     what = f"W of {job.facts['nodes']} nodes" if count is None else f"{count} pairs"
-    screen.say(f"{what}: {out}")
-    screen.facts({**job.facts, "pairs": count, "written": [out]})
+    screen.say(f"{what}, score {job.facts['score']}: {out}")
+    screen.facts({**job.facts, "pairs": count, "written": written(out)})
+
+
+def written(out: str) -> list[str]:
+    """List what was written: beside W in .npy, how it was made of a store."""
+    return [out, *(beside for beside in [f"{out}.json"] if Path(beside).exists())]

@@ -1,5 +1,6 @@
 """What correlate does: in memory, from a store, or over several machines."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,13 +49,16 @@ class Job:
 
 def check(observations: str, out: str, asked: Mapping[str, Any]) -> None:
     """Find out what cannot be, before anything is read."""
+    from gsnn_edges.cli.apart import check_apart
     from gsnn_edges.files.paths import checked_ending, ending, readable, writable
 
     source = ending(readable("observations", observations, [".zarr", ".npz"]))
     writable("--out", out, [*MATRICES, *TABLES])
+    check_apart({"--out": out}, {"observations": observations})
     few = asked["top"] is not None or asked["threshold"] is not None
     if asked["top"] is not None and asked["threshold"] is not None:
         raise ValueError("--top or --threshold may be given, and not both: choose one")
+    check_numbers(asked["threshold"], asked["max_memory"])
     if few:
         checked_ending("--out with --top or --threshold", out, TABLES)
     elif ending(Path(out)) in TABLES:
@@ -70,6 +74,13 @@ def check(observations: str, out: str, asked: Mapping[str, Any]) -> None:
             "--devices needs --backend jax and observations in .npz; those in .zarr go over all "
             "devices of this machine by --processes 1"
         )
+
+
+def check_numbers(threshold: float | None, max_memory: str) -> None:
+    """Find out whether a threshold and an amount of memory are some."""
+    if threshold is not None and not 0 <= threshold < math.inf:
+        raise ValueError(f"--threshold must be at least 0, and finite; got {threshold}")
+    in_bytes(max_memory)
 
 
 def check_crew(source: str, out: str, asked: Mapping[str, Any], *, few: bool) -> None:
@@ -122,15 +133,29 @@ def in_memory(path: str, out: str, asked: Mapping[str, Any]) -> Job:
     found = read_observations(path, name="observations")
     layer_pairs, samples, columns = found.a.shape
     facts = counted(found.score, found.nodes, layer_pairs, samples, columns)
+    check_settings(found.score, layer_pairs, asked)
 
-    def run(_: Screen) -> int | None:
-        W = scored(found, asked)
+    def run(screen: Screen) -> int | None:
+        with screen.watched(f"correlating {found.nodes} nodes"):
+            W = scored(found, asked)
         if asked["top"] is None and asked["threshold"] is None:
             write_matrix(W, found, facts, asked, out)
             return None
         return pairs.write(out, pairs.of_matrix(W, asked["top"], asked["threshold"]), found)
 
     return Job(facts, 4.4 * found.a.nbytes + facts["bytes"], run)
+
+
+def check_settings(score: Any, layer_pairs: int, asked: Mapping[str, Any]) -> None:
+    """Find out whether backend, device, layer pairs and directions are there, in a dry run too."""
+    from gsnn_edges import backends
+    from gsnn_edges.scoring import checked_layers
+
+    if asked["directions"] is not None and score != "channels":
+        raise ValueError("--directions needs observations of channels; these are of nodes")
+    checked_layers(asked["layers"], score, layer_pairs)
+    if asked["processes"] is None and not asked["distributed"]:
+        backends.load(asked["backend"], asked["device"])
 
 
 def counted(score: str, nodes: int, layer_pairs: int, samples: int, columns: int) -> dict[str, Any]:
@@ -148,13 +173,10 @@ def counted(score: str, nodes: int, layer_pairs: int, samples: int, columns: int
 
 def scored(found: Any, asked: Mapping[str, Any]) -> Any:
     """W of observations in memory."""
-    from gsnn_edges import backends
     from gsnn_edges.layers import checked_layers
     from gsnn_edges.scoring import Scorer, backend_of
 
     layer_pairs, _, columns = found.a.shape
-    if asked["directions"] is not None and found.score != "channels":
-        raise ValueError("--directions needs observations of channels; these are of nodes")
     where = backend_of(asked["backend"], asked["device"], None, asked["precision"])
     if asked["devices"] is not None:
         where["devices"] = asked["devices"]
@@ -170,7 +192,6 @@ def scored(found: Any, asked: Mapping[str, Any]) -> Any:
         columns=found.column_nodes,
         where=where,
     )
-    backends.load(asked["backend"], asked["device"])
     return scorer.matrix(found.a.reshape(-1, columns), found.g.reshape(-1, columns))
 
 
@@ -204,6 +225,7 @@ def from_store(path: str, out: str, asked: Mapping[str, Any]) -> Job:
     store = open_store(path)
     facts = counted(store.score, store.nodes, store.pairs, store.samples, store.columns)
     methodical = {name: asked[name] for name in METHODICAL}
+    check_settings(store.score, store.pairs, asked)
 
     def together(screen: Screen) -> None:
         from gsnn_edges.distributed import correlate_distributed

@@ -8,7 +8,7 @@ from gsnn_edges.cli import options
 from gsnn_edges.cli.screen import Screen, Stage
 
 
-@click.command(cls=Stage)
+@click.command(cls=Stage, epilog="Example: gsnn-edges demo --graph dream4-1 --out dream4")
 @click.option(
     "--graph",
     default="tutorial",
@@ -18,9 +18,15 @@ from gsnn_edges.cli.screen import Screen, Stage
 )
 @options.backend("torch")
 @click.option(
-    "--seed", type=click.INT, default=0, show_default=True, help="Of data, model, training."
+    "--seed",
+    type=options.SEED,
+    default=0,
+    show_default=True,
+    help="Seed of data, model and training.",
 )
-@click.option("--epochs", type=options.SEED, help="Of training; as suits the graph by default.")
+@click.option(
+    "--epochs", type=options.SEED, help="Epochs of training; by default as suits the graph."
+)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),

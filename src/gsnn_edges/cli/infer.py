@@ -5,23 +5,42 @@ from typing import Any
 import click
 
 from gsnn_edges.cli import options
+from gsnn_edges.cli.figure import figure_option
 from gsnn_edges.cli.screen import Screen, Stage, size
 
 
-@click.command(cls=Stage)
+@click.command(
+    cls=Stage,
+    epilog="Example: gsnn-edges infer --model my_model:model --weights state.pt --x x.csv "
+    "--y y.csv --out new.csv --figure W.png",
+)
 @options.model
 @options.score(options.SCORE_CHOICES, "auto")
 @options.passes
 @options.backend("torch")
 @options.correlation
-@click.option("--known", type=options.FILE, help="Edges of the model's graph; they are left out.")
-@click.option("--edges", type=options.FILE, help="Edges that were held out, to be ranked.")
+@click.option(
+    "--known",
+    type=options.FILE,
+    help="Edges of the model's graph, which are left out and choose the score; else those that the "
+    "model has in its edge_index_dict.",
+)
+@click.option(
+    "--edges", type=options.FILE, help="Edges that were held out, to be ranked: as --known."
+)
+@options.by
 @click.option(
     "--top", type=options.POSITIVE, default=1000, show_default=True, help="Edges in --out."
 )
-@click.option("--out", type=options.FILE, help="Table of the strongest new edges: csv, parquet.")
-@click.option("--evidence", type=options.FILE, help="W with names and settings: npz.")
-@click.option("--metrics", type=options.FILE, help="Metrics of --edges: json.")
+@click.option(
+    "--out", type=options.FILE, help="Table of the strongest new edges: .csv, .parquet or .json."
+)
+@click.option("--evidence", type=options.FILE, help="W with names and settings: .npz.")
+@click.option("--metrics", type=options.FILE, help="Metrics of --edges: .json.")
+@figure_option(
+    ("heatmap", "network"),
+    "W, or the network of its 20 strongest new edges, with known and held-out edges marked:",
+)
 @options.dry_run
 @click.pass_obj
 def infer(
@@ -29,21 +48,36 @@ def infer(
     /,
     known: str | None,
     edges: str | None,
+    by: str | None,
     top: int,
     out: str | None,
     evidence: str | None,
     metrics: str | None,
+    figure: str | None,
+    picture: str,
     dry_run: bool,
     **asked: Any,
 ) -> None:
     """Capture, correlate and evaluate in one, in memory."""
     from gsnn_edges.cli import inferring
-    from gsnn_edges.cli.network import read_network, shape_of
+    from gsnn_edges.cli.apart import check_apart, inputs_of
+    from gsnn_edges.cli.figure import check_figure
+    from gsnn_edges.cli.network import known_edges, read_network, shape_of
     from gsnn_edges.cli.ranking import check_outputs
 
     check_outputs(out, metrics)
     inferring.check_outputs(edges, evidence, metrics)
-    network = read_network(**{name: asked[name] for name in options.MODEL})
+    check_figure(figure)
+    check_apart(
+        {"--out": out, "--evidence": evidence, "--metrics": metrics, "--figure": figure},
+        {**inputs_of(asked), "--known": known, "--edges": edges},
+    )
+    passes = {name: value for name, value in asked.items() if name not in options.MODEL}
+    with screen.work():
+        network = read_network(**{name: asked[name] for name in options.MODEL})
+        known_pairs = known_edges(network, known, by)
+        held_out = inferring.read_held_out(network, edges, by)
+        inferer = inferring.prepared(network, passes, asked["device"], known_pairs)
     if dry_run:
         facts = shape_of(network, asked["score"])
         need = 2 * facts["bytes"] + 4 * facts["nodes"] ** 2
@@ -54,15 +88,15 @@ def infer(
         )
         screen.facts({**facts, "dry_run": True, "bytes": need})
         return
-    passes = {name: value for name, value in asked.items() if name not in options.MODEL}
-    found = inferring.infer(screen, network, passes, asked["device"], known)
+    found = inferring.infer(screen, inferer, network, passes)
     inferring.report(
         screen,
         found,
-        edges=edges,
+        held_out=held_out,
         top=top,
         out=out,
         file=evidence,
         metrics=metrics,
+        figure=(figure, picture),
         seed=asked["seed"],
     )

@@ -1,9 +1,11 @@
 """What infer does with the model that its options name."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gsnn_edges.cli.figure import draw_evidence
 from gsnn_edges.cli.network import Network, layers_of
 from gsnn_edges.cli.ranking import Question, rank_edges, tell_files
 from gsnn_edges.cli.screen import Screen
@@ -21,22 +23,37 @@ def check_outputs(edges: str | None, evidence: str | None, metrics: str | None) 
         raise ValueError("--metrics needs --edges, the edges that were held out")
 
 
-def infer(
-    screen: Screen, network: Network, passes: Mapping[str, Any], device: str, known: str | None
-) -> Any:
-    """Give the evidence."""
+def read_held_out(network: Network, path: str | None, by: str | None) -> Any:
+    """Read the edges that were held out, where there are any, before the passes."""
+    from gsnn_edges import _checks
+    from gsnn_edges.files import read_edges
+
+    if path is None:
+        return None
+    layers = layers_of(network)
+    edges = read_edges(path, layers.node_names, name="--edges", by=by)
+    return _checks.edge_index("--edges", edges, (layers.nodes, layers.nodes))
+
+
+def prepared(network: Network, passes: Mapping[str, Any], device: str, known: Any) -> Any:
+    """Settle what can be wrong before the passes: backend, device, layer pairs."""
     import numpy as np
 
-    from gsnn_edges.files import read_edges
     from gsnn_edges.inferer import FunctionEdgeInferer
+    from gsnn_edges.scoring import checked_layers
 
-    edges = np.empty((2, 0), np.int64)
-    if known is not None:
-        edges = read_edges(known, layers_of(network).node_names, name="--known")
-    inferer = FunctionEdgeInferer(
+    if known is None:
+        warnings.warn(
+            "no known edges are given, and the model keeps none: known edges are listed as new, "
+            "and cannot choose the score; give them by --known",
+            stacklevel=2,
+        )
+    score: Any = "channels" if passes["score"] == "auto" else passes["score"]
+    checked_layers(passes["layers"], score, len(layers_of(network).blocks) - 1)
+    return FunctionEdgeInferer(
         network.model,
         network.crit,
-        edges,
+        np.empty((2, 0), np.int64) if known is None else known,
         passes["prenorm"],
         device,
         passes["norm"],
@@ -46,8 +63,11 @@ def infer(
         precision=passes["precision"],
         **network.how,
     )
-    screen.note(f"inferring from {network.samples} samples")
-    with screen.work():
+
+
+def infer(screen: Screen, inferer: Any, network: Network, passes: Mapping[str, Any]) -> Any:
+    """Give the evidence."""
+    with screen.watched(f"inferring from {network.samples} samples"):
         return inferer.infer(
             network.x,
             network.y,
@@ -62,39 +82,50 @@ def infer(
         )
 
 
+def why_score(evidence: Any) -> str:
+    """Say which score was taken, and why, where it was not asked for."""
+    taken, choice = evidence.settings["score"], evidence.settings.get("choice")
+    if choice is None:
+        return f"score: {taken}"
+    if choice["lift"] is None and choice["magnitude"] is None:
+        return f"score: {taken}, as too few known edges are given to choose"
+    found = f"MRR {choice['magnitude']:.2f} by magnitude, {choice['channels']:.2f} by channels"
+    return f"score: {taken}, chosen by the known edges ({found})"
+
+
 def report(
     screen: Screen,
     evidence: Any,
     *,
-    edges: str | None,
+    held_out: Any,
     top: int,
     out: str | None,
     file: str | None,
     metrics: str | None,
+    figure: tuple[str | None, str],
     seed: int,
 ) -> None:
     """Write and show the strongest edges, and how held-out ones rank where there are any."""
-    from gsnn_edges import _checks
-    from gsnn_edges.files import read_edges, write_table
+    from gsnn_edges.files import write_table
 
-    held_out = None
-    if edges is not None:
-        held_out = read_edges(edges, evidence.node_names, name="--edges")
-        held_out = _checks.edge_index("--edges", held_out, evidence.W.shape)
     best = evidence.top(top)
     if file is not None:
         evidence.save(Path(file))
     if out is not None:
         write_table(out, ranked(best), name="--out")
     shown = best[:SHOWN]
-    screen.table(ranked(shown), f"{len(shown)} strongest new edges among {len(evidence.W)} nodes")
-    tell_files(screen, {"edges": out, "evidence": file})
+    what = "new edges" if evidence.known_edges.size else "pairs (no known edges given)"
+    title = f"{len(shown)} strongest {what} among {len(evidence.W)} nodes"
+    screen.table(ranked(shown), title)
+    screen.say(why_score(evidence))
+    draw_evidence(*figure, evidence, held_out)
+    tell_files(screen, {"edges": out, "evidence": file, "figure": figure[0]})
     facts = {
         "nodes": len(evidence.W),
         "known": int(evidence.known_edges.shape[1]),
         **evidence.counts,
         "settings": dict(evidence.settings),
-        "written": [one for one in (out, file) if one],
+        "written": [one for one in (out, file, figure[0]) if one],
     }
     facts["strongest"] = rows_of(ranked(shown))
     if held_out is None:

@@ -1,10 +1,14 @@
 """The model, the criterion, inputs and targets that options name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from gsnn_edges.cli.scores import read_node_names
+
+# Where a GSNN, or what makes one, keeps the edges between its function nodes.
+FUNCTION_EDGES = ("function", "to", "function")
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,9 @@ def read_network(
         )
     if trust_pickle is not None and (weights is not None or model_args is not None):
         raise ValueError("--weights and --model-args need --model; a pickled model has its own")
+    for option, file in {"--weights": weights, "--trust-pickle": trust_pickle}.items():
+        if file is not None and not Path(file).is_file():
+            raise FileNotFoundError(f"{option} must be a file that is there; got {file!r}")
     given = [read_array(file, name="--x") for file in x_files]
     how = {
         "blocks": list(blocks) or None,
@@ -106,6 +113,23 @@ def layers_of(network: Network) -> Any:
 
     how = network.how
     return find_layers(network.model, how["blocks"], how["groups"], how["node_names"])
+
+
+def known_edges(network: Network, path: str | None, by: str | None = None) -> Any:
+    """Read the known edges, or take those of the graph that the model keeps; None without any."""
+    from gsnn_edges import _checks
+    from gsnn_edges.files import read_edges
+
+    layers = layers_of(network)
+    if path is not None:
+        edges = read_edges(path, layers.node_names, name="--known", by=by)
+        return _checks.edge_index("--known", edges, (layers.nodes, layers.nodes))
+    for module in network.model.modules():
+        graph = getattr(module, "edge_index_dict", None)
+        if isinstance(graph, Mapping) and FUNCTION_EDGES in graph:
+            edges = graph[FUNCTION_EDGES]
+            return _checks.edge_index("edge_index_dict", edges, (layers.nodes, layers.nodes))
+    return None
 
 
 def shape_of(network: Network, score: str) -> dict[str, int]:

@@ -23,9 +23,16 @@ FILE = click.Path()
 
 
 class Whole(click.IntRange):
-    """A whole number, under a shorter name."""
+    """A whole number, under a shorter name, of at most 63 bits: what arrays and generators take."""
 
     name = "number"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """Read a number."""
+        number: int = super().convert(value, param, ctx)
+        if number >= 1 << 63:
+            self.fail(f"{value} is too large a number", param, ctx)
+        return number
 
 
 SEED, POSITIVE = Whole(min=0), Whole(min=1)
@@ -54,6 +61,14 @@ def given() -> set[str]:
     """Name the options that the user wrote, and not those that are as usual."""
     context, written = click.get_current_context(), click.core.ParameterSource.COMMANDLINE
     return {name for name in context.params if context.get_parameter_source(name) is written}
+
+
+by = click.option(
+    "--by",
+    type=click.Choice(["index", "name"]),
+    help="What the ends of edges in tables are: indices from 0, or names of nodes. Needed only "
+    "where names look like numbers.",
+)
 
 
 def all_of(*options: Decorator) -> Decorator:
@@ -88,8 +103,12 @@ def score(choices: tuple[str, ...], usual: str) -> Decorator:
         type=click.Choice(choices),
         default=usual,
         show_default=True,
-        help="Correlate nodes, or all channels"
-        + (", or what ranks the known edges better." if "auto" in choices else "."),
+        help="Correlate the magnitudes of nodes, or all their channels"
+        + (
+            "; auto makes both, and takes the one that ranks the known edges better."
+            if "auto" in choices
+            else "; infer makes both, and chooses."
+        ),
     )
     return decorator
 
@@ -133,22 +152,34 @@ model = all_of(
         help="Inputs, a row for each sample: .npy, .npz:name, .zarr, .safetensors:name, .csv or "
         ".parquet. Again for each further argument of the model.",
     ),
-    click.option("--y", "y_file", type=FILE, required=True, help="Targets, as --x."),
+    click.option(
+        "--y", "y_file", type=FILE, required=True, help="Targets, in files as those of --x."
+    ),
     click.option(
         "--block",
         "blocks",
         multiple=True,
         metavar="MODULE",
-        help="For a model that is no GSNN: a layer, by its dotted name; once for each, in order.",
+        help="A layer of a model that is no GSNN, by its dotted name; once for each, in order.",
     ),
-    click.option("--groups", type=FILE, help="And the node of each of their channels."),
     click.option(
-        "--names", type=FILE, help="Names of the nodes (.txt, .csv, .json); else the model's."
+        "--groups",
+        type=FILE,
+        help="The node of each channel of the layers that --block names: whole numbers, as --x.",
+    ),
+    click.option(
+        "--names",
+        type=FILE,
+        help="Names of the nodes: .txt, .csv, .parquet or .json; else the model's.",
     ),
 )
 passes = all_of(
     click.option(
-        "--norm", type=click.Choice(NORMS), default="l1", show_default=True, help="Of a channel."
+        "--norm",
+        type=click.Choice(NORMS),
+        default="l1",
+        show_default=True,
+        help="Size of a channel: |v|, v², or v itself.",
     ),
     click.option(
         "--agg",
@@ -174,7 +205,7 @@ passes = all_of(
         show_default=True,
         help="Evaluation mode, or that in which the factory leaves the model.",
     ),
-    click.option("--seed", type=SEED, default=0, show_default=True, help="Of dropout and draws."),
+    click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of dropout."),
 )
 correlation = all_of(
     click.option(
@@ -205,7 +236,7 @@ correlation = all_of(
         type=click.Choice(PRECISIONS),
         default="float32",
         show_default=True,
-        help="Of the correlation.",
+        help="Precision of the correlation.",
     ),
 )
 

@@ -1,5 +1,6 @@
 """The strongest pairs of nodes as a table, without those of a node with itself."""
 
+import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -63,6 +64,8 @@ def write(out: str, pairs: Pairs, of: Any) -> int:
 
     from gsnn_edges.files.tables import write_parts
 
+    if not len(pairs.scores):
+        warnings.warn(f"no pair is so strong: {out!r} holds none", stacklevel=2)
     order = np.argsort(-pairs.scores, kind="stable")
     names = None if of.node_names is None else np.array(of.node_names, object)
 

@@ -1,10 +1,12 @@
 """Held-out edges ranked, shown and written: the last step of evaluate and of infer."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gsnn_edges.cli.scores import read_node_names, read_scores
+from gsnn_edges.cli.figure import draw_ranking
+from gsnn_edges.cli.scores import read_known, read_node_names, read_scores
 from gsnn_edges.cli.screen import Screen
 
 
@@ -33,15 +35,17 @@ class Question:
 def check_outputs(out: str | None, metrics: str | None) -> None:
     """Find out that results can be written, before any work."""
     from gsnn_edges.files.paths import writable
-    from gsnn_edges.files.tables import WRITTEN
+    from gsnn_edges.files.tables import writable_table
 
     if out is not None:
-        writable("--out", out, WRITTEN)
+        writable_table("--out", out)
     if metrics is not None:
         writable("--metrics", metrics, [".json"])
 
 
-def read_question(matrix: str, edges: str, known: str | None, names: str | None) -> Question:
+def read_question(
+    matrix: str, edges: str, known: str | None, names: str | None, by: str | None = None
+) -> Question:
     """Read what evaluate is asked."""
     from gsnn_edges import _checks
     from gsnn_edges.files import read_edges
@@ -54,10 +58,18 @@ def read_question(matrix: str, edges: str, known: str | None, names: str | None)
             f"W must be square, a row and a column for each node; {matrix!r} has shape {shape}"
         )
     check_names(node_names, shape[0], names or matrix)
-    asked = _checks.edge_index("--edges", read_edges(edges, node_names, name="--edges"), shape)
-    others = scores.known_edges
+    asked = read_edges(edges, node_names, name="--edges", by=by)
+    asked = _checks.edge_index("--edges", asked, shape)
+    others = read_known(names) if scores.known_edges is None else scores.known_edges
     if known is not None:
-        others = read_edges(known, node_names, name="--known")
+        others = read_edges(known, node_names, name="--known", by=by)
+    if others is None or not others.size:
+        warnings.warn(
+            "there are no known edges: those that the model has compete with the held-out ones; "
+            "give them by --known",
+            stacklevel=2,
+        )
+    else:
         others = _checks.edge_index("--known", others, shape)
     return Question(scores.W, asked, others, node_names)
 
@@ -78,6 +90,7 @@ def rank_edges(
     facts: Mapping[str, Any],
     out: str | None,
     metrics: str | None,
+    figure: tuple[str | None, str] = (None, "ranks"),
 ) -> None:
     """Rank, write the ranks and the metrics, and show them."""
     import numpy as np
@@ -97,13 +110,14 @@ def rank_edges(
         write_table(out, ranks(found), name="--out")
     if metrics is not None:
         write_json(metrics, result, name="--metrics")
+    draw_ranking(*figure, found)
     title = (
         f"{len(found.queries.scores)} rankings ({found.direction}), "
         f"{facts['nodes']} nodes, {facts['known']} known edges"
     )
     screen.table(columns(found), title)
-    tell_files(screen, {"ranks": out, "metrics": metrics})
-    screen.facts({**result, "files": [file for file in (out, metrics) if file]})
+    tell_files(screen, {"ranks": out, "metrics": metrics, "figure": figure[0]})
+    screen.facts({**result, "files": [file for file in (out, metrics, figure[0]) if file]})
 
 
 def tell_files(screen: Screen, files: Mapping[str, str | None]) -> None:
@@ -141,5 +155,8 @@ def columns(found: Any) -> dict[str, list[str]]:
 
     heads = ("metric", "value", f"{found.confidence:.0%} interval", "macro", "by chance")
     cells = zip(*lines_of(found), strict=True)
-    named = {head: list(column) for head, column in zip(heads, cells, strict=True)}
+    named = {
+        head: ["-" if "nan" in cell else cell for cell in column]
+        for head, column in zip(heads, cells, strict=True)
+    }
     return {head: column for head, column in named.items() if any(column)}

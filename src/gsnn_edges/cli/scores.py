@@ -49,6 +49,20 @@ def is_evidence(file: Path) -> bool:
         return {"header.npy", "W.npy"} <= set(archive.namelist())
 
 
+def read_known(path: str | None) -> Any:
+    """Read the known edges that observations or evidence hold beside the names; None without."""
+    if path is None:
+        return None
+    file = Path(path)
+    if file.suffix == ".zarr":
+        from gsnn_edges.store import open_store
+
+        return open_store(file).edge_index
+    if file.suffix == ".npz" and is_evidence(file):
+        return read_scores(path).known_edges
+    return None
+
+
 def read_node_names(path: str | None) -> list[str] | None:
     """Read names of nodes: from a list of them, from observations, or from evidence."""
     if path is None:

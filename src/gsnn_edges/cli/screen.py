@@ -4,10 +4,12 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 import click
+
+from gsnn_edges.cli.sections import write_sections
 
 # A line of a table that is read by another program must not be broken.
 WIDE = 200
@@ -25,11 +27,17 @@ class Screen:
         One JSON object on standard output, and nothing else there.
     traceback : bool
         Show where an error arose.
+    given : mapping
+        The options of the command that was called, with what they were given.
+    resumes : bool
+        Whether the same call goes on with what was begun.
     """
 
     level: int = 0
     as_json: bool = False
     traceback: bool = False
+    given: Mapping[str, Any] = field(default_factory=dict)
+    resumes: bool = False
 
     @property
     def progress(self) -> bool:
@@ -43,6 +51,16 @@ class Screen:
             yield
             return
         with redirect_stdout(sys.stderr):
+            yield
+
+    @contextmanager
+    def watched(self, what: str) -> Iterator[None]:
+        """Say what is done, and show bars over its batches and chunks, where progress is shown."""
+        from gsnn_edges.progress import watched
+
+        if self.progress:
+            click.echo(f"{what} ...", err=True)
+        with self.work(), watched(self.progress):
             yield
 
     def note(self, text: str) -> None:
@@ -67,13 +85,18 @@ class Screen:
         shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
         for name, values in columns.items():
             right = all(is_number(value) for value in values)
-            shown.add_column(name, justify="right" if right else "left", overflow="fold")
+            # A number that is folded or cut is another number.
+            width = max(len(written(value)) for value in values) if right else None
+            side: Any = "right" if right else "left"
+            shown.add_column(name, justify=side, overflow="fold", min_width=width, no_wrap=right)
         for row in zip(*columns.values(), strict=True):
             # As Text: names may hold brackets, which rich would read as styles.
             shown.add_row(*(Text(written(value)) for value in row))
         console = console_of(sys.stdout)
         if title is not None:
             console.print(Text(title, "bold"))
+        unbound = console.options.update(max_width=WIDE)
+        console.width = max(console.width, console.measure(shown, options=unbound).minimum)
         console.print(shown)
         click.echo()
 
@@ -91,9 +114,9 @@ def console_of(stream: TextIO) -> Any:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a cell is a number, an interval or empty, and so stands to the right."""
+    """Whether a cell is a number, an interval, "-" or empty, and so stands to the right."""
     text = str(value if value is not None else "")
-    return not text.strip("0123456789.,-+e[] ") and text != "-"
+    return not text.strip("0123456789.,-+e[] ")
 
 
 def written(value: Any) -> str:
@@ -146,6 +169,23 @@ class Command(click.Command):
 
     def __init__(self, name: str | None, *, params: Any = None, **extra: Any) -> None:
         super().__init__(name, params=[*(params or []), *COMMON], **extra)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options under headings."""
+        write_sections(self.get_params(ctx), ctx, formatter)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run, and keep what was given: errors are told in the words of this command."""
+        ctx.ensure_object(Screen).given = {
+            label_of(param): ctx.params.get(param.name or "") for param in self.params
+        }
+        return super().invoke(ctx)
+
+
+def label_of(param: click.Parameter) -> str:
+    """Name an option or an argument as the user typed it, or saw it in the help."""
+    longest = max(param.opts, key=len)
+    return str(param.metavar or longest) if isinstance(param, click.Argument) else longest
 
 
 class Stage(Command):

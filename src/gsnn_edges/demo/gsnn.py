@@ -242,6 +242,7 @@ class GSNN(nn.Module):
         self.seed = seed
         self.n_inputs = counts["input"]
         # What names the nodes in errors of `capture` and in `EdgeEvidence`.
+        self.edge_index_dict = dict(edge_index_dict)
         self.node_names_dict = {kind: list(names) for kind, names in node_names_dict.items()}
         self.register_buffer("input_sources", into[0], persistent=False)
 

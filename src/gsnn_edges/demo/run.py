@@ -248,7 +248,7 @@ def _metrics(result: DemoResult) -> dict[str, Any]:
 
 
 def _score_table(scores: dict[str, Score]) -> str:
-    table = Table("matrix", box=box.MARKDOWN)
+    table = Table("matrix", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("validation MRR", justify="right")
     table.add_column("test MRR", justify="right")
     for name, label in _LABELS.items():

@@ -36,6 +36,13 @@ class Problem:
         The edges between function nodes, in three parts.
     true_edges : int64 array of shape (2, E)
         All of them.
+
+    Examples
+    --------
+    >>> from gsnn_edges.demo import tutorial
+    >>> problem = tutorial(seed=0)
+    >>> problem.known_edges.shape, problem.test_edges.shape, problem.x_train.shape
+    ((2, 37), (2, 18), (1000, 25))
     """
 
     edge_index_dict: dict[EdgeType, torch.Tensor]
@@ -105,6 +112,13 @@ def simulate(
     ValueError
         If there are too few edges to hold one out for validation and one for testing, or too few
         rows settle.
+
+    Examples
+    --------
+    >>> from gsnn_edges.demo import graph
+    >>> problem = simulate(graph("dream4-1"), seed=0, train_rows=20, test_rows=10)
+    >>> problem.x_test.shape, problem.known_edges.shape[0], problem.test_edges.shape[1] > 0
+    ((10, 15), 2, True)
     """
     generator = np.random.default_rng(seed)
     validation, test = _split_held_out(topology, held_out_share, generator)

@@ -36,6 +36,13 @@ class Topology:
         The function node that feeds each output.
     held_out : tuple of int64 arrays of shape (2, E_k)
         Edges that the model shall not see, by kind; empty where they are to be drawn.
+
+    Examples
+    --------
+    >>> from gsnn_edges.demo import graph
+    >>> topology = graph("dream4-1")
+    >>> len(topology.functions), topology.edges.shape, topology.dynamics
+    (100, (2, 176), 'tanh')
     """
 
     name: str

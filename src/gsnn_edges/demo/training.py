@@ -86,6 +86,17 @@ def train(
     ------
     ValueError
         If there are fewer rows than batch_size, or epochs or batch_size is too small.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from gsnn_edges.demo import GSNN, tutorial
+    >>> problem = tutorial(seed=0)
+    >>> model = GSNN(problem.edge_index_dict, problem.node_names_dict, layers=2, seed=0)
+    >>> x, y = torch.from_numpy(problem.x_train), torch.from_numpy(problem.y_train)
+    >>> losses = train(model, x, y, epochs=3)
+    >>> losses[-1] < losses[0], model.training
+    (True, False)
     """
     _checks.whole_number("epochs", epochs, least=0)
     _checks.whole_number("batch_size", batch_size, least=1)

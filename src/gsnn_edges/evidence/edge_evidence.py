@@ -194,6 +194,15 @@ class EdgeEvidence:
         -----
         A partition finds the k-th score, and only what reaches it is sorted. Peak memory: a copy
         of W on the host, one more where W lies elsewhere, and two masks of a byte for each pair.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gsnn_edges import EdgeEvidence
+        >>> W = np.array([[0.0, 0.9, 0.1], [0.2, 0.0, 0.8], [0.3, 0.1, 0.0]])
+        >>> evidence = EdgeEvidence(W, ["a", "b", "c"], known_edges=[[0], [1]])
+        >>> [(edge.rank, edge.source_name, edge.target_name) for edge in evidence.top(2)]
+        [(1, 'b', 'c'), (2, 'c', 'a')]
         """
         pool = self._pool(exclude_self, exclude_known, candidates)
         return self._scored(strongest(self._scores(), pool, arguments.checked_k(k)))
@@ -320,6 +329,15 @@ class EdgeEvidence:
         -------
         LinkRanking
             As `gsnn_edges.evaluate_edges` gives it, with the same errors and warnings.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gsnn_edges import EdgeEvidence
+        >>> W = np.array([[0.0, 0.9, 0.1], [0.2, 0.0, 0.8], [0.3, 0.1, 0.0]])
+        >>> evidence = EdgeEvidence(W, ["a", "b", "c"], known_edges=[[0], [1]])
+        >>> evidence.evaluate([[1], [2]], n_boot=None).mrr
+        1.0
         """
         if all_true_edges is None and self.known_edges is not None:
             queries = _checks.edge_index("edge_index", edge_index, self.W.shape)
@@ -344,6 +362,16 @@ class EdgeEvidence:
         -----
         Arrays are written as NumPy's, bit for bit; bfloat16 as float32, which holds its values.
         Peak memory: a copy of the largest array.
+
+        Examples
+        --------
+        >>> import tempfile, numpy as np
+        >>> from gsnn_edges import EdgeEvidence
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> EdgeEvidence(np.eye(2), ["a", "b"]).save(f"{folder.name}/evidence.npz")
+        >>> EdgeEvidence.load(f"{folder.name}/evidence.npz").node_names
+        ['a', 'b']
+        >>> folder.cleanup()
         """
         arrays = {"W": self.W, "spread": self.spread, "known_edges": self.known_edges}
         facts = {name: getattr(self, name) for name in FACTS}
@@ -371,6 +399,16 @@ class EdgeEvidence:
             If there is no such file.
         ValueError
             If the file is broken, of another kind, or of a newer format.
+
+        Examples
+        --------
+        >>> import tempfile, numpy as np
+        >>> from gsnn_edges import EdgeEvidence
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> EdgeEvidence(np.eye(2), settings={"score": "magnitude"}).save(f"{folder.name}/e.npz")
+        >>> EdgeEvidence.load(f"{folder.name}/e.npz").settings
+        {'score': 'magnitude'}
+        >>> folder.cleanup()
         """
         facts, arrays = storage.read_file(storage.as_path(path))
         try:

@@ -99,6 +99,10 @@ def tried(name: str, file: Path, read: Callable[[], Any]) -> Any:
         return read()
     except (ImportError, MemoryError, PermissionError):
         raise
+    except NoNumber as error:
+        raise ValueError(
+            f"{name} must hold numbers, with commas between them; {str(file)!r} {error}"
+        ) from error
     except Exception as error:  # zarr, safetensors and pyarrow have kinds of errors of their own
         raise foreign(name, file, error) from error
 
@@ -159,10 +163,40 @@ def from_csv(path: Path) -> Found:
     if named and not rest:
         raise ValueError("it has a line of names and no line of numbers")
     skip = int(named)
-    values = np.loadtxt(
-        path, delimiter=",", skiprows=skip, ndmin=2, encoding="utf-8-sig", quotechar='"'
-    )
+    try:
+        values = np.loadtxt(
+            path, delimiter=",", skiprows=skip, ndmin=2, encoding="utf-8-sig", quotechar='"'
+        )
+    except ValueError as error:
+        raise first_wrong(path, first, named) or error from error
     return {"": values}
+
+
+class NoNumber(ValueError):
+    """A csv that holds something else than numbers, with the place of the first."""
+
+
+def first_wrong(path: Path, first: list[str], named: bool) -> NoNumber | None:
+    """Find the first value of a csv that is no number, or the first line of another length."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = csv.reader(file)
+        for row in lines:
+            for mark in ";\t|":
+                if mark in "".join(row):
+                    return NoNumber(f"has {mark!r} in line {lines.line_num}: write commas instead")
+            if row and len(row) != len(first):
+                return NoNumber(
+                    f"has {len(row)} values in line {lines.line_num} and {len(first)} in the "
+                    "first: write as many in each"
+                )
+            strange = [place for place, field in enumerate(row) if not is_number(field)]
+            if strange and (lines.line_num > 1 or not named):
+                head = first[strange[0]].strip() if named else str(strange[0] + 1)
+                return NoNumber(
+                    f"has {row[strange[0]]!r} in line {lines.line_num}, column {head!r}: drop that "
+                    "column, or write numbers in it"
+                )
+    return None
 
 
 def is_number(text: str) -> bool:

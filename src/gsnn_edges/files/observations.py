@@ -113,12 +113,16 @@ def read_observations(path: AnyPath, *, name: str = "path") -> Observations:
     try:
         arrays = from_npz(file)
         facts = json.loads(str(arrays.get("header", "{}")))
-        if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-            raise ValueError("it holds no observations: capture writes them")
     except MemoryError:
         raise
     except Exception as error:  # a broken archive has many kinds of errors
         raise foreign(name, file, error) from error
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        held = ", ".join(repr(one) for one in arrays) or "nothing"
+        raise ValueError(
+            f"{name} must be what capture wrote; {str(path)!r} holds {held}: "
+            "capture first, or name another file"
+        )
     if facts["format_version"] > VERSION:
         raise ValueError(
             f"{name} must be of format version {VERSION} or older; {str(path)!r} has version "

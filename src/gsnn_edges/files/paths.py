@@ -91,19 +91,35 @@ def writable(name: str, path: AnyPath, endings: Collection[str]) -> Path:
 def whole(path: Path) -> Iterator[Path]:
     """Give a path to write to, which takes the place of ``path`` when all has gone well."""
     # Beside its place: a rename within a file system is all or nothing.
-    with TemporaryDirectory(dir=path.parent, prefix=".unfinished-") as folder:
-        unfinished = Path(folder) / path.name
-        yield unfinished
-        os.replace(unfinished, path)
+    try:
+        with TemporaryDirectory(dir=path.parent, prefix=".unfinished-") as folder:
+            unfinished = Path(folder) / path.name
+            yield unfinished
+            os.replace(unfinished, path)
+    except OSError as error:
+        if error.errno is None:
+            raise  # a sentence of this package, or of a library that writes
+        reason = error.strerror or str(error)
+        raise OSError(
+            error.errno, f"{str(path)!r} cannot be written ({reason}); nothing is left of it"
+        ) from error
 
 
 def foreign(name: str, path: Path, error: Any) -> ValueError:
     """Say that a file is not what its ending says."""
-    reason = " ".join(str(error).split())[:200]
+    reason = reason_of(error)
     return ValueError(
-        f"{name} must be a whole {ending(path)} file; {str(path)!r} {looks_like(path)} ({reason}): "
-        "give it its true ending, or write it again"
+        f"{name} must be a whole {ending(path)} file; {str(path)!r} {looks_like(path)}"
+        f"{reason and f' ({reason})'}: give it its true ending, or write it again"
     )
+
+
+def reason_of(error: Any) -> str:
+    """Say in a line what was found, without NumPy's advice to unpickle what nobody trusts."""
+    reason = " ".join(str(error).split())[:200]
+    if "Object arrays" in reason:
+        return "it holds Python objects, which are not unpickled"
+    return "" if "allow_pickle" in reason else reason
 
 
 def looks_like(path: Path) -> str:

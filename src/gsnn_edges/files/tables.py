@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,9 @@ def read_table(
         raise foreign(name, file, error) from error
     missing = [column for column in columns or () if column not in found]
     if missing:
+        many = "the columns" if len(columns or ()) > 1 else "the column"
         raise ValueError(
-            f"{name} must have the columns {', '.join(columns or ())}; {str(path)!r} has "
+            f"{name} must have {many} {', '.join(columns or ())}; {str(path)!r} has "
             f"{_checks.listing([repr(one) for one in found])}: {way_to_columns(list(found))}"
         )
     return found if columns is None else {column: found[column] for column in columns}
@@ -92,6 +94,9 @@ def from_csv(path: Path) -> dict[str, list[Any]]:
                 rows.append(row)
     if "\0" in "".join(head):
         raise ValueError("it is no text")
+    twice = [key for key, times in Counter(head).items() if times > 1]
+    if twice:
+        raise ValueError(f"its first line has {twice[0]!r} {head.count(twice[0])} times")
     columns = zip(*rows, strict=True) if rows else [()] * len(head)
     return {
         key: [text.strip() for text in column] for key, column in zip(head, columns, strict=True)
@@ -138,9 +143,17 @@ def write_table(path: AnyPath, columns: Mapping[str, Any], *, name: str = "path"
     a,0.5
     >>> folder.cleanup()
     """
-    file = writable(name, path, WRITTEN)
+    file = writable_table(name, path)
     with whole(file) as unfinished:
         WRITERS[ending(file)](unfinished, columns)
+
+
+def writable_table(name: str, path: AnyPath) -> Path:
+    """Give the path of a table that can be written: its folder and its library are there."""
+    file = writable(name, path, WRITTEN)
+    if ending(file) == ".parquet":
+        _checks.imported("pyarrow", ".parquet files need pyarrow", "files")
+    return file
 
 
 def write_parts(path: AnyPath, parts: Iterable[Mapping[str, Any]], *, name: str = "path") -> None:

@@ -33,6 +33,7 @@ from gsnn_edges.observations.modes import Mode, check_mode, switch, warn_of_mode
 from gsnn_edges.observations.nodes import AGGS, NORMS, NodeReducer, Reducer
 from gsnn_edges.observations.trace import Trace
 from gsnn_edges.observations.wrappers import run_alone, unwrapped, without_compiler
+from gsnn_edges.progress import track
 
 Criterion: TypeAlias = Callable[[Any, Any], Tensor]
 Reduction: TypeAlias = Literal["mean", "sum"]
@@ -256,7 +257,8 @@ class Pass:
         shape = len(self.reducers) - 1, batch, width
         dtype, first = precision_of(self.model, x), tensors(x)[0]
         a, g = (first.new_empty(shape, dtype=dtype, requires_grad=False) for _ in range(2))
-        for start in range(0, batch, size):
+        starts = range(0, batch, size)
+        for start in track(starts, len(starts), "passes", verbose=None):
             rows = slice(start, min(start + size, batch))
             part = {name: cut(value, rows, batch) for name, value in kwargs.items()}
             # A mean over s of B rows weighs each of them B / s times too much.

@@ -16,7 +16,7 @@ from gsnn_edges._typing import Agg, Device, Norm
 from gsnn_edges.observations.channels import check_alike
 from gsnn_edges.observations.finding import Layers, find_layers
 from gsnn_edges.observations.identity import Digest, digest_of
-from gsnn_edges.observations.inputs import Batch, checked_kwargs, cut, rows_in
+from gsnn_edges.observations.inputs import Batch, checked_kwargs, cut, for_model, rows_in
 from gsnn_edges.observations.modes import Mode
 from gsnn_edges.observations.nodes import AGGS, NORMS, ChannelKeeper, NodeReducer, Reducer
 from gsnn_edges.observations.parts import Data, data_of
@@ -193,9 +193,11 @@ class Recording:
     def facts(self) -> dict[str, Any]:
         """Say what the store will hold, and how it was made."""
         first, layers = self.data.first(), self.layers
+        # As the passes see it: a csv gives float64 to a model of float32.
+        x = for_model(first[0], torch.device("cpu"), self.model)
         channels = layers.groups[0].cpu().numpy()
         nodes = np.arange(layers.nodes) if self.reduction else channels
-        pairs, dtype = len(layers.blocks) - 1, str(precision_of(self.model, first[0]))[6:]
+        pairs, dtype = len(layers.blocks) - 1, str(precision_of(self.model, x))[6:]
         fitting = min(usual_unit(pairs, len(nodes), dtype), most_samples(self.data.batch_size))
         return {
             "pairs": pairs,

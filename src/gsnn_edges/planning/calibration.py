@@ -42,6 +42,16 @@ class Calibration:
         Bytes that a device sends to another in a second; None where there is no other.
     source : str
         Where the rates are from.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> rates = Calibration(ranked_values=1e8, rank_length=10_000, flops=1e11, copied_bytes=1e10)
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> rates.save(f"{folder.name}/rates.json")
+    >>> Calibration.load(f"{folder.name}/rates.json") == rates
+    True
+    >>> folder.cleanup()
     """
 
     ranked_values: float

@@ -48,6 +48,15 @@ class Plan:
         The fewest devices of this memory on which it fits.
     calibration : Calibration
         The rates behind ``seconds``.
+
+    Examples
+    --------
+    >>> from gsnn_edges import plan
+    >>> from gsnn_edges.planning import Calibration
+    >>> rates = Calibration(ranked_values=1e8, rank_length=10_000, flops=1e11, copied_bytes=1e10)
+    >>> found = plan(1000, 10_000, memory="1GB", calibration=rates)
+    >>> found.fits, found.result_bytes, round(found.seconds, 1)
+    (True, 4000000, 0.4)
     """
 
     nodes: int
@@ -97,7 +106,7 @@ class Plan:
             rows.append(("sent", f"{sent}{', not in the time: give network=' if slow else ''}"))
             leaves = "W stays" if self.rounds == 1 else f"W leaves in {self.rounds} blocks"
             rows.append(("rounds", f"{self.rounds}: {leaves}"))
-        rows.append(("time", f"{self.seconds:.3g} s ({self.calibration.source})"))
+        rows.append(("time", f"{in_time(self.seconds)} ({self.calibration.source})"))
         width = max(len(name) for name, _ in rows)
         where = "on one device" if self.devices == 1 else f"on each of {self.devices:,} devices"
         lines = [f"{size}, {where}:", *(f"  {name:{width}}  {value}" for name, value in rows)]
@@ -122,6 +131,18 @@ class Plan:
             f"{needed}; correlate_store does it on one machine within a bound, with "
             f"{in_words(self.scratch_bytes)} of disk"
         ]
+
+
+def in_time(seconds: float) -> str:
+    """Write a time in seconds, minutes, hours or days.
+
+    >>> in_time(2.5), in_time(90), in_time(5400), in_time(4e5)
+    ('2.5 s', '1.5 min', '1.5 h', '4.63 days')
+    """
+    for most, unit, length in ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600)):
+        if seconds < most:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds / 86_400:,.3g} days"
 
 
 @dataclass(frozen=True)

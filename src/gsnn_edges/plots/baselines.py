@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LOOKS: dict[str, dict[str, Any]] = {
-    "given": {"color": BLUE, "marker": "o", "label": "given"},
-    "untrained": {"color": VERMILION, "marker": "D", "label": "untrained, mean and range"},
-    "baseline": {"color": BLACK, "marker": "s", "label": "baseline"},
+    "given": {"color": BLUE, "marker": "o", "label": "given scores"},
+    "untrained": {"color": VERMILION, "marker": "D", "label": "untrained models: mean, range"},
+    "baseline": {"color": BLACK, "marker": "s", "label": "baselines"},
 }
 # Of the axes without rows, and of each row, in inches.
 FRAME, ROW = 0.9, 0.17

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gsnn_edges import _checks
-from gsnn_edges.plots.style import GREY, MARKERS, SERIES, WIDTH, drawing, legend_above
+from gsnn_edges.plots.style import GREY, MARKERS, SERIES, WIDTH, drawing, legend_above, matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +27,7 @@ def scaling(
     names: Sequence[str] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw the time of benchmark rows against one of their sizes, both on logarithmic axes.
+    """Draw the milliseconds of benchmark rows against one of their sizes, both on logarithmic axes.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def scaling(
     Returns
     -------
     matplotlib.axes.Axes
-        A line in seconds for each thing that was timed at two sizes or more that differ in
+        A line for each thing that was timed at two sizes or more that differ in
         ``against`` alone. Along N and M a dashed line grows as the product of the matrices does:
         by N², and by M.
 
@@ -67,17 +67,17 @@ def scaling(
     ... ]
     >>> ax = scaling(rows, ax=blank_axes())
     >>> ax.lines[0].get_label(), ax.lines[0].get_ydata().tolist()
-    ('Spearman, numpy', [0.004, 0.012])
+    ('Spearman, numpy', [4.0, 12.0])
     """
     curves = curves_of(timed_rows(rows), against, names)
     others = {rest for _, rest in curves}
     shared = f"{against} ({others.pop()})" if len(others) == 1 and "" not in others else against
     with drawing(ax, height=WIDTH) as axes:
         for place, ((what, rest), points) in enumerate(curves.items()):
-            sizes, seconds = zip(*sorted(points), strict=True)
+            sizes, times = zip(*sorted(points), strict=True)
             axes.plot(
                 sizes,
-                seconds,
+                times,
                 color=SERIES[place % len(SERIES)],
                 marker=MARKERS[place % len(MARKERS)],
                 linestyle="-" if place < len(SERIES) else "--",
@@ -85,10 +85,29 @@ def scaling(
             )
         if against in EXPONENTS:
             guide(axes, sorted(min(curves.values(), key=min)), against)
-        axes.set(xscale="log", yscale="log", xlabel=shared, ylabel="time, s")
+        axes.set(xscale="log", yscale="log", xlabel=shared, ylabel="time, ms")
+        name_times(axes, [time for points in curves.values() for _, time in points])
         name_sizes(axes, {size for points in curves.values() for size, _ in points})
         legend_above(axes, ncols=2 if shared != against else 1, centre=0.4)
     return axes
+
+
+def name_times(axes: Any, times: list[float]) -> None:
+    """Put ticks at 1, 2, 5, 10, ... where there is room, else at 1, 10, 100, ..."""
+    ticker = matplotlib("matplotlib.ticker")
+    close = max(times) < 1000 * min(times)
+    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if close else (1,)))
+    axes.yaxis.set_major_formatter(plain)
+    axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+
+
+def plain(value: float, _: int | None = None) -> str:
+    """Write a time as people do, and not as a power.
+
+    >>> plain(1000), plain(0.1)
+    ('1,000', '0.1')
+    """
+    return f"{value:,.10g}"
 
 
 def name_sizes(axes: Any, sizes: set[int]) -> None:
@@ -99,11 +118,11 @@ def name_sizes(axes: Any, sizes: set[int]) -> None:
 
 def guide(axes: Any, points: list[Point], against: str) -> None:
     """Draw how a time grows that the product alone takes."""
-    (first, seconds), (last, _) = points[0], points[-1]
+    (first, least), (last, _) = points[0], points[-1]
     power = EXPONENTS[against]
     label = f"as {against}" + ("²" if power == 2 else "")
-    end = seconds * (last / first) ** power
-    axes.plot([first, last], [seconds, end], color=GREY, linestyle=":", label=label)
+    end = least * (last / first) ** power
+    axes.plot([first, last], [least, end], color=GREY, linestyle=":", label=label)
 
 
 def timed_rows(rows: Any) -> list[Mapping[str, Any]]:
@@ -115,7 +134,7 @@ def timed_rows(rows: Any) -> list[Mapping[str, Any]]:
     try:
         found = [row if isinstance(row, Mapping) else vars(row) for row in rows]
         return [
-            {"what": str(r["what"]), "size": str(r["size"]), "seconds": r["milliseconds"] / 1000}
+            {"what": str(r["what"]), "size": str(r["size"]), "time": r["milliseconds"]}
             for r in found
             if r["milliseconds"] is not None
         ]
@@ -148,7 +167,7 @@ def curves_of(
         if against in sizes:
             size = sizes.pop(against)
             rest = ", ".join(f"{letter} = {value:,}" for letter, value in sizes.items())
-            curves.setdefault((row["what"], rest), []).append((size, row["seconds"]))
+            curves.setdefault((row["what"], rest), []).append((size, row["time"]))
     long = {curve: points for curve, points in curves.items() if len(dict(points)) > 1}
     known = list(dict.fromkeys(what for what, _ in long))
     for name in names or ():

@@ -1,5 +1,6 @@
 """The heatmap of W, with known and held-out edges marked."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,11 +10,21 @@ from gsnn_edges import _checks, backends
 from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.plots.arguments import checked_evidence, labels_of
 from gsnn_edges.plots.clustering import cluster_order
-from gsnn_edges.plots.style import BLACK, COLOURS, VERMILION, WIDTH, drawing, legend_above
+from gsnn_edges.plots.style import (
+    BLACK,
+    COLOURS,
+    SIGNED_COLOURS,
+    VERMILION,
+    WIDTH,
+    drawing,
+    legend_above,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+# Of the diagonal: neither an end nor the middle of a map of colours.
+BLANK = "#d9d9d9"
 # More names than these do not fit beside the axes at 7 points.
 MOST_NAMES = 24
 
@@ -25,6 +36,8 @@ def heatmap(
     *,
     order: Any = "cluster",
     exclude_self: bool = True,
+    vmin: float | None = None,
+    vmax: float | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
     """Draw a matrix of evidence, sources from top to bottom and targets from left to right.
@@ -41,26 +54,29 @@ def heatmap(
         the order of another matrix to be drawn beside this one.
     exclude_self : bool
         Leave the diagonal blank, so that it does not stretch the colours.
+    vmin, vmax : float, optional
+        The scores at both ends of the colours; left out, the least and the largest that are shown.
+        The same ends make two pictures comparable.
     ax : matplotlib.axes.Axes, optional
         Where to draw; left out, on new axes 3.4 inches wide.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Its image holds W in the order drawn. Nodes are named up to 24 of them.
+        Its image holds W in the order drawn. Of more than 24 nodes every second, third, ... is
+        named. Where scores of both signs are shown, the colours run both ways from white at 0.
 
     Raises
     ------
     ImportError
         Without matplotlib, or SciPy for the order: the extra "plots".
     TypeError, ValueError
-        For a W that is no square matrix of finite real numbers, edges outside of it, or an order
-        that does not hold every node once.
+        For a W that is no square matrix of finite real numbers, edges outside of it, an order
+        that does not hold every node once, or ends of the colours that are none.
 
     Notes
     -----
-    Colours span the scores that are shown, from the least to the largest: two pictures have
-    scales of their own. Peak memory: two copies of W, and those of `cluster_order`.
+    Peak memory: two copies of W, and those of `cluster_order`.
 
     Examples
     --------
@@ -81,9 +97,13 @@ def heatmap(
     }
     nodes = checked_order(order, evidence)
     scores = shown_scores(evidence, nodes, exclude_self)
+    look = colours(scores, vmin, vmax)
     with drawing(ax, height=WIDTH) as axes:
-        image = axes.imshow(scores, cmap=COLOURS)
-        axes.figure.colorbar(image, ax=axes, label="evidence W", shrink=0.8)
+        axes.set_facecolor(BLANK)
+        image = axes.imshow(scores, **look)
+        # Within the axes' own frame, so that the bar is as high as the matrix.
+        bar = axes.inset_axes((1.04, 0, 0.05, 1))
+        axes.figure.colorbar(image, cax=bar, label=meaning(evidence))
         mark(axes, edges, np.argsort(nodes))
         name_nodes(axes, [labels_of(evidence)[node] for node in nodes])
     return axes
@@ -115,6 +135,30 @@ def shown_scores(
     return np.ma.MaskedArray(scores.astype(np.float64), hidden)
 
 
+def colours(scores: Any, vmin: float | None, vmax: float | None) -> dict[str, Any]:
+    """Choose the map and its ends; both sides of 0 are as long where there are both."""
+    low, high = (float(end) if scores.count() else 0.0 for end in (scores.min(), scores.max()))
+    low, high = (low if vmin is None else vmin), (high if vmax is None else vmax)
+    if not -math.inf < low <= high < math.inf:
+        raise ValueError(
+            f"vmin and vmax must be finite, and vmin not above vmax; got {low} and {high}: leave "
+            "one out to take it from W"
+        )
+    if low < 0 < high:
+        most = max(-low, high)
+        return {"cmap": SIGNED_COLOURS, "vmin": -most, "vmax": most}
+    return {"cmap": COLOURS, "vmin": low, "vmax": high}
+
+
+def meaning(evidence: EdgeEvidence) -> str:
+    """Say what W is, where the evidence knows how it was made."""
+    kind = {"spearman": "rank correlation", "pearson": "correlation"}.get(evidence.method)
+    score = evidence.settings.get("score")
+    if score == "channels":
+        return "W, norm of the correlations of channels"
+    return f"W, {kind}" if score == "magnitude" and kind else "evidence W"
+
+
 def mark(axes: Any, edges: dict[str, NDArray[np.int64]], place: NDArray[np.int64]) -> None:
     """Mark edges by dots and rings, as large as a cell but never too small to see."""
     window = axes.get_window_extent()
@@ -127,17 +171,20 @@ def mark(axes: Any, edges: dict[str, NDArray[np.int64]], place: NDArray[np.int64
     names = {"known_edges": "known edge", "held_out": "held-out edge"}
     for kind, (sources, targets) in edges.items():
         look = {**looks[kind], "ms": max(1.8, 4 * looks[kind]["ms"], cell * looks[kind]["ms"])}
-        axes.plot(place[targets], place[sources], linestyle="", label=names[kind], **look)
+        axes.plot(
+            place[targets], place[sources], linestyle="", label=names[kind], clip_on=False, **look
+        )
     if edges:
         legend_above(axes, ncols=2)
 
 
 def name_nodes(axes: Any, names: list[str]) -> None:
-    """Name rows and columns where the names fit, and say how many there are."""
-    shown = len(names) <= MOST_NAMES
-    axes.set_xticks(range(len(names)) if shown else [], names if shown else [], rotation=90)
-    axes.set_yticks(range(len(names)) if shown else [], names if shown else [])
-    axes.tick_params(length=0)
+    """Name every row and column, or as many as fit, evenly; and say how many there are."""
+    step = -(-len(names) // MOST_NAMES)
+    shown = range(0, len(names), step)
+    axes.set_xticks(shown, [names[node] for node in shown], rotation=90)
+    axes.set_yticks(shown, [names[node] for node in shown])
+    axes.tick_params(length=0 if step == 1 else 2)
     axes.spines[:].set_visible(False)
-    count = "" if shown else f" ({len(names)} in all)"
+    count = "" if step == 1 else f" (1 in {step} of {len(names)} named)"
     axes.set(xlabel=f"target node{count}", ylabel=f"source node{count}")

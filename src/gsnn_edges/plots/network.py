@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from gsnn_edges import _checks
 from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.plots.arguments import labels_of
-from gsnn_edges.plots.layout import placed
+from gsnn_edges.plots.layout import GAP, NODE, Laid, laid
 from gsnn_edges.plots.style import (
     BLACK,
     BLUE,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Pair = tuple[int, int]
 
 NODE_SIZE = 12  # square points
+NAME_SIZE = 7  # points
 LOOKS: dict[str, dict[str, Any]] = {
     "known": {"edge_color": GREY, "style": "solid"},
     "new": {"edge_color": VERMILION, "style": "dashed"},
@@ -85,14 +86,39 @@ def edge_network(
         )
     kinds = edges_by_kind(evidence, top, held_out, candidates)
     graph = nx.DiGraph([pair for pairs in kinds.values() for pair in pairs])
-    places = placed(graph.to_undirected())
+    names = labels_of(evidence)
     with drawing(ax, height=WIDTH) as axes:
-        draw_nodes(nx, axes, graph, places, labels_of(evidence))
-        for kind, pairs in kinds.items():
-            draw_edges(nx, axes, graph, places, kind, pairs, labels_of(evidence))
+        for kind in kinds:
+            look = LOOKS[kind]
+            axes.plot([], [], color=look["edge_color"], linestyle=look["style"], label=kind)
         axes.set_axis_off()
         legend_above(axes, ncols=3)
+        found = laid(graph.to_undirected(), sizes_of(axes, graph, names), ground_of(axes))
+        places = {node: one.place for node, one in found.items()}
+        for kind, pairs in kinds.items():
+            draw_edges(nx, axes, graph, places, kind, pairs, names)
+        draw_nodes(nx, axes, graph, found, names)
     return axes
+
+
+def ground_of(axes: Any) -> tuple[float, float]:
+    """Make points the unit of both axes, and say how many there are."""
+    axes.figure.draw_without_rendering()  # the layout of the figure is settled by drawing only
+    box = axes.get_window_extent()
+    width, height = (72 / axes.figure.dpi * side for side in (box.width, box.height))
+    axes.set(xlim=(0, width), ylim=(0, height))
+    return width, height
+
+
+def sizes_of(axes: Any, nodes: Any, names: list[str]) -> dict[int, tuple[float, float]]:
+    """Measure the name of each node, in points."""
+    sizes = {}
+    for node in nodes:
+        text = axes.text(0, 0, names[node], fontsize=NAME_SIZE)
+        box = text.get_window_extent()
+        sizes[node] = (72 / axes.figure.dpi * box.width, 72 / axes.figure.dpi * box.height)
+        text.remove()
+    return sizes
 
 
 def edges_by_kind(
@@ -120,15 +146,24 @@ def pairs_of(edges: Any) -> list[Pair]:
     return list(zip(*edges.tolist(), strict=True))
 
 
-def draw_nodes(nx: Any, axes: Any, graph: Any, places: Any, names: list[str]) -> None:
-    """Draw all nodes, each with its name above."""
+def draw_nodes(nx: Any, axes: Any, graph: Any, found: dict[int, Laid], names: list[str]) -> None:
+    """Draw all nodes, each with its name above or below."""
     halo = matplotlib("matplotlib.patheffects").withStroke(linewidth=1.5, foreground="white")
+    places = {node: one.place for node, one in found.items()}
     nx.draw_networkx_nodes(
         graph, places, ax=axes, node_size=NODE_SIZE, node_color="white", edgecolors=BLACK
     )
-    for node in graph:
-        label = {"textcoords": "offset points", "xytext": (0, 3), "ha": "center", "va": "bottom"}
-        axes.annotate(names[node], places[node], fontsize=7, path_effects=[halo], **label)
+    for node, (place, side) in found.items():
+        axes.annotate(
+            names[node],
+            place,
+            textcoords="offset points",
+            xytext=[along * (NODE + GAP) / 2 for along in side],
+            ha={-1: "right", 0: "center", 1: "left"}[side[0]],
+            va={-1: "top", 0: "center", 1: "bottom"}[side[1]],
+            fontsize=NAME_SIZE,
+            path_effects=[halo],
+        )
 
 
 def draw_edges(
@@ -150,4 +185,3 @@ def draw_edges(
     )
     for arrow, (source, target) in zip(arrows, pairs, strict=True):
         arrow.set_gid(f"{kind} {names[source]} -> {names[target]}")
-    axes.plot([], [], color=look["edge_color"], linestyle=look["style"], label=kind)

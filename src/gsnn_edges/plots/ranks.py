@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from gsnn_edges.link_ranking import LinkRanking
 
 
+# So many ranks find room beneath the bars.
+MOST_TICKS = 8
+
+
 def rank_histogram(ranking: "LinkRanking", *, bins: int = 20, ax: "Axes | None" = None) -> "Axes":
     """Draw how many queries have which rank, beside what random scores would give.
 
@@ -23,8 +27,8 @@ def rank_histogram(ranking: "LinkRanking", *, bins: int = 20, ax: "Axes | None" 
     ranking : LinkRanking
         As `gsnn_edges.evaluate_edges` gives it; its realistic ranks are counted.
     bins : int
-        At most so many bars, each of equally many whole ranks, from 1 to the largest number of
-        candidates.
+        At most so many bars. The first is of rank 1 alone; the others are of equally many whole
+        ranks each, up to the largest number of candidates, and named by the first of them.
     ax : matplotlib.axes.Axes, optional
         Where to draw; left out, on new axes 3.4 inches wide.
 
@@ -53,27 +57,54 @@ def rank_histogram(ranking: "LinkRanking", *, bins: int = 20, ax: "Axes | None" 
     [0.0, 1.0, 1.0]
     """
     queries = checked_ranking("ranking", ranking).queries
-    most = int(queries.candidates.max())
-    step = -(-most // _checks.whole_number("bins", bins, least=1))
-    edges = 0.5 + step * np.arange(-(-most // step) + 1)
+    edges = edges_of(int(queries.candidates.max()), _checks.whole_number("bins", bins, least=1))
     counts = np.histogram(queries.ranks.realistic, edges)[0]
     chance = expected_counts(queries.candidates, edges)
+    # Bars of one width: on an axis of ranks that of rank 1 would hardly be seen.
+    places = np.arange(len(edges)) - 0.5
     with drawing(ax) as axes:
         axes.bar(
-            edges[:-1],
+            places[:-1],
             counts,
-            width=step,
+            width=1,
             align="edge",
             color=BLUE,
             edgecolor="white",
             linewidth=0.4,
             label=f"{len(queries.scores)} queries",
         )
-        axes.stairs(chance, edges, color=VERMILION, linestyle="--", label="random scores")
-        axes.set(xlabel="rank among the candidates", ylabel="queries", xlim=(edges[0], edges[-1]))
+        axes.stairs(chance, places, color=VERMILION, linestyle="--", label="random scores")
+        axes.set(xlabel=f"rank among the candidates{grouped(edges)}", ylabel="queries")
+        axes.set_xlim(places[0], places[-1])
+        name_bars(axes, edges)
         axes.locator_params(axis="y", integer=True)
         legend_above(axes, ncols=2)
     return axes
+
+
+def edges_of(most: int, bins: int) -> NDArray[np.float64]:
+    """Give the ends of bars, half-way between ranks: that of rank 1, and at most so many more.
+
+    >>> edges_of(9, 5)
+    array([0.5, 1.5, 3.5, 5.5, 7.5, 9.5])
+    """
+    if bins == 1 or most == 1:
+        return np.array([0.5, most + 0.5])
+    step = -(-(most - 1) // (bins - 1))
+    return np.append(0.5, 1.5 + step * np.arange(-(-(most - 1) // step) + 1))
+
+
+def grouped(edges: NDArray[np.float64]) -> str:
+    """Say how many ranks a bar has behind the first, where it is more than one."""
+    step = int(edges[-1] - edges[-2])
+    return f" (1, then {step} a bar)" if step > 1 and len(edges) > 2 else ""
+
+
+def name_bars(axes: Any, edges: NDArray[np.float64]) -> None:
+    """Name some bars by their first rank, that of rank 1 among them."""
+    first = (edges[:-1] + 0.5).astype(int)
+    every = -(-len(first) // MOST_TICKS)
+    axes.set_xticks(range(0, len(first), every), [f"{rank:,}" for rank in first[::every]])
 
 
 def expected_counts(candidates: NDArray[np.int64], edges: NDArray[Any]) -> NDArray[np.float64]:

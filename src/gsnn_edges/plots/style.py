@@ -25,6 +25,8 @@ SERIES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK, GREY)
 MARKERS = "osD^vP*X"
 # Nuñez, Anderton, Renslow (2018), PLoS ONE 13, e0199239: falls evenly in grey too.
 COLOURS = "cividis"
+# Brewer (2003), Transactions in GIS 7, 81-100: purple above white, brown below, for both signs.
+SIGNED_COLOURS = "PuOr"
 
 STYLE = {
     "font.size": 8,
@@ -53,7 +55,12 @@ def drawing(ax: Any, *, height: float = HEIGHT) -> Iterator["Axes"]:
         new_figure = matplotlib("matplotlib.pyplot").figure
         figure = new_figure(figsize=(WIDTH, height), layout="constrained")
     with rc_context(STYLE):
-        yield ax if figure is None else figure.subplots()
+        axes = ax if figure is None else figure.subplots()
+        yield axes
+        # Axes that the caller made have texts of other sizes.
+        for label in (axes.xaxis.label, axes.yaxis.label):
+            label.set_size(STYLE["axes.labelsize"])
+        axes.tick_params(labelsize=STYLE["xtick.labelsize"])
 
 
 def blank_axes(width: float = WIDTH, height: float = HEIGHT) -> "Axes":

@@ -149,6 +149,15 @@ def sharded_channels(
         together on one device.
     project, norms : callables
         How rows of a node are reduced to ``directions``, and blocks of products to numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gsnn_edges import channel_correlation
+    >>> a, g = np.random.default_rng(0).standard_normal((2, 30, 4), np.float32)
+    >>> nodes = [0, 0, 1, 1]
+    >>> channel_correlation(a, g, nodes, nodes, backend="jax", devices=1).shape
+    (2, 2)
     """
     options = checked_options(a, g, method, ties, precision, row_chunk)
     sides = channel_sides(members, directions, project)

@@ -110,9 +110,7 @@ def add_targets(
     """Standardize some targets, and put them at a row of what each device keeps."""
 
     def part(resident: jax.Array, g: jax.Array, row: jax.Array) -> jax.Array:
-        return lax.dynamic_update_slice(
-            resident, standardized(g, score, score.targets), (0, row, 0)
-        )
+        return put(resident, standardized(g, score, score.targets), (0, row, 0))
 
     inputs = (ROWS, spread_of(g), PartitionSpec())
     return spread(part, mesh, inputs, ROWS)(resident, g, row)
@@ -183,7 +181,7 @@ def by_nodes(fn: Callable[[jax.Array], jax.Array], rows: jax.Array, side: Side) 
 
     def step(place: jax.Array, out: jax.Array) -> jax.Array:
         # The last block overlaps its neighbour, as the slices are kept inside.
-        top = jnp.minimum(place * size, nodes - size)
+        top = jnp.minimum(place * size, nodes - size).astype(jnp.int32)
         block = lax.dynamic_slice_in_dim(rows, top * side.width, size * side.width)
         return lax.dynamic_update_slice_in_dim(out, fn(block), top * side.kept, axis=0)
 
@@ -225,9 +223,14 @@ def fill(
     def step(place: jax.Array, out: jax.Array) -> jax.Array:
         top = jnp.minimum(place * size, nodes - size)
         rows = lax.dynamic_slice_in_dim(sources, top * kept, size * kept, axis=1)
-        return lax.dynamic_update_slice(out, mean_block(rows, targets, score), (top, column))
+        return put(out, mean_block(rows, targets, score), (top, column))
 
     return lax.fori_loop(0, -(-nodes // size), step, out)
+
+
+def put(out: jax.Array, block: jax.Array, corner: tuple[Any, ...]) -> jax.Array:
+    """Write a block; under x64 JAX makes places of two kinds, which it refuses together."""
+    return lax.dynamic_update_slice(out, block, [jnp.int32(place) for place in corner])
 
 
 def mean_block(sources: jax.Array, targets: jax.Array, score: Score) -> jax.Array:

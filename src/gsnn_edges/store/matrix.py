@@ -24,6 +24,16 @@ class StoredMatrix:
     path : Path
     cells
         The zarr array or the memory-mapped .npy behind it.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> np.save(f"{folder.name}/W.npy", np.arange(9.0).reshape(3, 3))
+    >>> W = open_matrix(f"{folder.name}/W.npy")
+    >>> W.shape, W.columns([0, 2]).tolist()
+    ((3, 3), [[0.0, 2.0], [3.0, 5.0], [6.0, 8.0]])
+    >>> folder.cleanup()
     """
 
     path: Path

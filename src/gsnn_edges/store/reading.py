@@ -25,6 +25,20 @@ class ObservationStore:
     path : Path
     facts : Facts
         Everything but the numbers; its fields are attributes of the store too.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from gsnn_edges.store import StoreWriter
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> writer = StoreWriter.create(f"{folder.name}/seen", pairs=2, samples=5, columns=3, unit=5)
+    >>> writer.put(0, np.zeros((2, 5, 3)), np.ones((2, 5, 3)))
+    >>> store = writer.finish()
+    >>> store.pairs, store.samples, store.columns, store.nbytes
+    (2, 5, 3, 240)
+    >>> store.read("g", columns=slice(0, 2)).shape
+    (10, 2)
+    >>> folder.cleanup()
     """
 
     path: Path
@@ -214,6 +228,18 @@ def open_store(path: Any) -> ObservationStore:
         store of a newer version.
     ImportError
         When zarr is not installed.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from gsnn_edges.store import StoreWriter
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> writer = StoreWriter.create(f"{folder.name}/seen", pairs=2, samples=5, columns=3, unit=5)
+    >>> writer.put(0, np.zeros((2, 5, 3)), np.ones((2, 5, 3)))
+    >>> _ = writer.finish()
+    >>> open_store(f"{folder.name}/seen").score
+    'magnitude'
+    >>> folder.cleanup()
     """
     path = checked_path(path)
     facts = facts_of(path, dict(opened(path, "r").attrs))

@@ -31,6 +31,13 @@ class PairsAbove:
     sources, targets : int64 arrays of shape (K,)
     scores : array of shape (K,)
         Their W, signed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = PairsAbove(np.array([0, 2]), np.array([1, 0]), np.array([0.9, -0.7]))
+    >>> found.to_frame(["a", "b", "c"]).to_dict("list")["source"]
+    ['a', 'c']
     """
 
     sources: np.ndarray

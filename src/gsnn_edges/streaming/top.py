@@ -25,6 +25,13 @@ class TopTargets:
         Best first; equal scores stand by the number of the target.
     scores : array of shape (N, k)
         Their W.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = TopTargets(np.array([[1], [2], [0]]), np.array([[0.9], [0.8], [0.3]]))
+    >>> found.to_frame(["a", "b", "c"]).to_dict("list")["target"]
+    ['b', 'c', 'a']
     """
 
     targets: np.ndarray
