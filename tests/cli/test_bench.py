@@ -1,6 +1,7 @@
 """gsnn-edges bench."""
 
 import json
+import sys
 
 import pytest
 
@@ -39,3 +40,9 @@ def test_bench_gives_json(to_file, run, tmp_path):
 
 def test_a_wrong_folder_is_found_out_first(refused):
     assert "there; got 'nowhere/bench.json'" in refused("bench", "--json", "nowhere/bench.json")
+
+
+def test_a_missing_peer_is_found_out_first(monkeypatch, refused):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    said = refused("bench", "--quick", code=1)
+    assert said.endswith("pandas, which is not installed: pip install 'gsnn-edges[bench]'")

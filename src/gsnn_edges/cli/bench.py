@@ -35,6 +35,7 @@ def bench(
     """Time this package beside naive code and its peers."""
     from dataclasses import asdict
 
+    from gsnn_edges import _checks
     from gsnn_edges.files.paths import writable
 
     screen.as_json = str(json_file) == "-"
@@ -43,6 +44,8 @@ def bench(
     from gsnn_edges.bench import Row, run_bench
     from gsnn_edges.bench.report import render, write_json
 
+    for library in () if full else ("scipy", "pandas"):
+        _checks.imported(library, f"the bench has a peer of {library}", "bench")
     # With progress it shows its table by itself.
     shown = screen.progress and not screen.as_json
     made: dict[str, str] = {}
