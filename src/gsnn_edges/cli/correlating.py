@@ -149,7 +149,7 @@ def in_memory(path: str, out: str, asked: Mapping[str, Any]) -> Job:
 def check_settings(score: Any, layer_pairs: int, asked: Mapping[str, Any]) -> None:
     """Find out whether backend, device, layer pairs and directions are there, in a dry run too."""
     from gsnn_edges import backends
-    from gsnn_edges.scoring import checked_layers
+    from gsnn_edges.layers import checked_layers
 
     if asked["directions"] is not None and score != "channels":
         raise ValueError("--directions needs observations of channels; these are of nodes")

@@ -40,7 +40,7 @@ def prepared(network: Network, passes: Mapping[str, Any], device: str, known: An
     import numpy as np
 
     from gsnn_edges.inferer import FunctionEdgeInferer
-    from gsnn_edges.scoring import checked_layers
+    from gsnn_edges.layers import checked_layers
 
     if known is None:
         warnings.warn(
