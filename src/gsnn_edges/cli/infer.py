@@ -28,6 +28,14 @@ from gsnn_edges.cli.screen import Screen, Stage, size
 @click.option(
     "--edges", type=options.FILE, help="Edges that were held out, to be ranked: as --known."
 )
+@click.option(
+    "--untrained",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Average the channel score with that of so many models that are drawn anew and never "
+    "trained; one is enough.",
+)
 @options.by
 @click.option(
     "--top", type=options.POSITIVE, default=1000, show_default=True, help="Edges in --out."

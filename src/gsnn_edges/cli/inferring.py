@@ -75,6 +75,7 @@ def infer(screen: Screen, inferer: Any, network: Network, passes: Mapping[str, A
             score=passes["score"],
             layers=passes["layers"],
             directions=passes["directions"],
+            untrained=passes["untrained"],
             batch_size=passes["batch_size"],
             seed=passes["seed"],
             mode="eval" if passes["mode"] == "eval" else None,
@@ -85,6 +86,8 @@ def infer(screen: Screen, inferer: Any, network: Network, passes: Mapping[str, A
 def why_score(evidence: Any) -> str:
     """Say which score was taken, and why, where it was not asked for."""
     taken, choice = evidence.settings["score"], evidence.settings.get("choice")
+    if evidence.settings.get("untrained"):
+        taken += f", with {evidence.settings['untrained']} untrained"
     if choice is None:
         return f"score: {taken}"
     if choice["lift"] is None and choice["magnitude"] is None:
