@@ -45,6 +45,7 @@ def test_files_hold_what_the_inferer_finds(inferred, run, problem, names):
     [
         (["--score", "magnitude", "--backend", "numpy"], {"score": "magnitude"}),
         (["--score", "channels"], {"score": "channels"}),
+        (["--score", "channels", "--untrained", "1"], {"score": "channels", "untrained": 1}),
         (["--layers", "last", "--method", "pearson"], {"layers": "last", "method": "pearson"}),
         (["--layers", "0", "--directions", "1"], {"layers": 0, "directions": 1}),
     ],
