@@ -12,12 +12,13 @@ def labels(rows):
 
 
 def test_channels_have_a_limit_and_ours():
-    rows = evidence.channels(5, 2, 60, SETTINGS)
+    rows = evidence.channels(5, 3, 60, SETTINGS)
     assert rows[0].what.startswith("bare product, ")
-    ours = [f"{method}, {name}" for method in ("Spearman", "Pearson") for name in LIBRARIES]
+    kinds = ("Spearman", "two directions", "Pearson")
+    ours = [f"{kind}, {name}" for kind in kinds for name in LIBRARIES]
     assert labels(rows)[1:] == [f"channel score, {one}" for one in ours]
     assert {row.reference for row in rows[1:]} == {rows[0].what}
-    assert {row.size for row in rows} == {"N=5, C=2, M=60"}
+    assert {row.size for row in rows} == {"N=5, C=3, M=60"}
 
 
 def test_permutations_are_divided_by_as_many_products():

@@ -19,6 +19,11 @@ CHANNELS_AT_MOST = {(1000, 4, 10**4): 1.3}
 PERMUTATIONS_AT_MOST = {(1000, 10**4): 1.3}
 EVALUATION_AT_MOST = {(5000, 50_000): 2.0}
 
+CHANNEL_SCORES: dict[str, dict[str, Any]] = {
+    "Spearman": {"method": "spearman"},
+    "two directions": {"method": "spearman", "directions": 2},
+    "Pearson": {"method": "pearson"},
+}
 PRODUCT = "bare product"
 PAIRS = 5  # layer pairs of the observations that are permuted
 
@@ -29,10 +34,10 @@ def channels(nodes: int, width: int, count: int, settings: Settings) -> list[Row
     own = nodes_of(nodes, width)
     libraries = installed(settings.device)
     scored = {
-        f"channel score, {method.capitalize()}, {name}": Contestant(
-            partial(channel_correlation, ops.adopt(a), ops.adopt(g), own, own, method=method)
+        f"channel score, {kind}, {name}": Contestant(
+            partial(channel_correlation, ops.adopt(a), ops.adopt(g), own, own, **options)
         )
-        for method in ("spearman", "pearson")
+        for kind, options in CHANNEL_SCORES.items()
         for name, ops in libraries.items()
     }
     products = references.products(a, g, libraries)
@@ -44,6 +49,7 @@ def channels(nodes: int, width: int, count: int, settings: Settings) -> list[Row
     return [
         group.row(best),
         *group.ours("channel score, Spearman", there, **limit, at_most=goal),
+        *group.ours("channel score, two directions", there, **limit),
         *group.ours("channel score, Pearson", there, **limit),
     ]
 
