@@ -55,3 +55,9 @@ def test_observations_of_other_nodes_are_refused():
     given = data() | {"observations": np.ones((9, 4))}
     with pytest.raises(ValueError, match=r"must have shape \(M, 6\), .* got \(9, 4\)"):
         list(baselines(NODES, KNOWN, **given, seed=0))
+
+
+def test_two_observations_are_refused():
+    given = data() | {"observations": np.ones((2, NODES))}
+    with pytest.raises(ValueError, match=r"rows. of observations must be at least 3; got 2"):
+        list(baselines(NODES, KNOWN, **given, seed=0))

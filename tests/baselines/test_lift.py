@@ -5,7 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import bootstrap, ttest_1samp
 
-from gsnn_edges.baselines.lift import drawn_counts, lift, resampled_lifts
+from gsnn_edges.baselines.lift import lift, resampled_lifts
+from gsnn_edges.draws import drawn_counts
 
 
 def draws(queries=80, others=1, seed=0):

@@ -68,4 +68,5 @@ def of_observations(observations: Any, count: int) -> Scores:
             f"observations must have shape (M, {count}), a column for each node of scores; got "
             f"{tuple(observations.shape)}: give the activations a of capture"
         )
+    _checks.samples("the observations (rows) of observations", observations.shape[0])
     return networks.activation_correlation(observations)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gsnn_edges.draws import drawn_counts
 from gsnn_edges.link_ranking.averages import Interval
 
 Values = NDArray[np.float64]
@@ -110,10 +111,3 @@ def redrawn_mean(others: Values, rng: np.random.Generator) -> Values:
         return np.asarray(mean)
     error = others.std(axis=1, ddof=1) / np.sqrt(count)
     return np.asarray(mean + error * rng.standard_t(count - 1, len(others)))
-
-
-def drawn_counts(count: int, rows: int, rng: np.random.Generator) -> Values:
-    """How often each of ``count`` things is drawn, in each of ``rows`` resamples."""
-    drawn = rng.integers(0, count, (rows, count)) + np.arange(rows)[:, None] * count
-    times = np.bincount(drawn.reshape(-1), minlength=rows * count)
-    return times.reshape(rows, count).astype(np.float64)
