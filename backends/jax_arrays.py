@@ -39,3 +39,9 @@ def write_in_place(out: Array, block: Array, row: int, column: int) -> Array:
 def columns_as_rows(x: Array, low: int, size: int) -> Array:
     """Give ``x[:, low : low + size].T`` by one copy, and compiled once for each size."""
     return lax.dynamic_slice_in_dim(x, low, size, axis=1).T
+
+
+@partial(jax.jit, static_argnames="length")
+def marked(places: Array, length: int) -> Array:
+    """Give a bool array that is true at these places, of which some may stand twice."""
+    return jnp.zeros(length, bool).at[places].set(True)

@@ -12,7 +12,13 @@ from jax import lax
 
 from gsnn_edges._typing import Array
 from gsnn_edges.backends.generic_backend import GenericBackend
-from gsnn_edges.backends.jax_arrays import columns_as_rows, find_device, own_copy, write_in_place
+from gsnn_edges.backends.jax_arrays import (
+    columns_as_rows,
+    find_device,
+    marked,
+    own_copy,
+    write_in_place,
+)
 from gsnn_edges.backends.jax_products import CPU_LENGTH, DEVICE_LENGTH, long_product
 from gsnn_edges.backends.keys import first_of_runs
 from gsnn_edges.backends.numpy_backend import NumpyBackend
@@ -109,6 +115,15 @@ class JaxBackend(GenericBackend):
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
         return jnp.zeros(shape, dtype, device=self.device)
+
+    def fixed_size(self, count: int) -> int:
+        return 1 << max(4, (count - 1).bit_length())
+
+    def marked(self, places: np.ndarray, length: int) -> Array:
+        if len(places) == 0:
+            return jnp.zeros(length, bool, device=self.device)
+        more = self.fixed_size(len(places)) - len(places)
+        return marked(self.take_over(np.pad(places, (0, more), "edge")), length)
 
     def adopt(self, x: Array) -> Array:
         if isinstance(x, jax.Array):

@@ -128,6 +128,10 @@ class TorchBackend(GenericBackend):
         """Whether the device computes while the host goes on."""
         return bool(self.device.type == "cuda")
 
+    def marked(self, places: np.ndarray, length: int) -> Array:
+        nowhere = torch.zeros(length, dtype=torch.bool, device=self.device)
+        return nowhere.index_fill_(0, self.take_over(places), True)
+
     def adopt(self, x: Array) -> Array:
         # What is copied may be read from memory that nobody may write to.
         return (read_tensor(x) if self.is_cuda() else host_tensor(x)).to(self.device)

@@ -56,6 +56,19 @@ class Traffic:
         out[row : row + block.shape[0], column : column + block.shape[1]] = block
         return out
 
+    def fixed_size(self, count: int) -> int:
+        """Give a length, ``count`` or more, for an array whose length changes from call to call.
+
+        A library that compiles for each length gives few.
+        """
+        return count
+
+    def marked(self, places: np.ndarray, length: int) -> Array:
+        """Give a bool array of that length on this device, true at these places, of NumPy."""
+        mask = np.zeros(length, bool)
+        mask[places] = True
+        return self.take_over(mask)
+
     def adopt(self, x: Array) -> Array:
         """``x``, of NumPy or of this library, on this device.
 

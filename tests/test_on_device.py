@@ -116,7 +116,7 @@ def test_scores_stay_where_they_are(device, monkeypatch):
         type(ops), "to_numpy", lambda self, x: sizes.append(x.numel()) or give(self, x)
     )
     mrr(scores, edges, edges)
-    assert 0 < max(sizes) <= 300
+    assert 0 < max(sizes) <= 2 * 300  # places from the left and from the right
 
 
 def test_running_out_of_memory_goes_on_with_half(device, monkeypatch):

@@ -78,3 +78,17 @@ def test_a_drain_writes_every_block(ops, library, away):
                 out = drain.put(out, library.array(part), row, column)
         out = drain.finish(out)
     np.testing.assert_array_equal(home.to_numpy(out), x)
+
+
+@pytest.mark.parametrize("places", [[], [0], [4, 6, 29], list(range(30))])
+def test_places_are_marked(ops, places):
+    found = ops.to_numpy(ops.marked(np.array(places, np.int64), 30))
+    expected = np.isin(np.arange(30), places)
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == np.bool_
+
+
+def test_sizes_are_fixed_upward(ops):
+    sizes = [ops.fixed_size(count) for count in range(1, 200)]
+    assert all(size >= count for count, size in enumerate(sizes, 1))
+    assert len(set(sizes)) == (5 if ops.name == "jax" else 199)

@@ -5,6 +5,7 @@ import pytest
 import rankings
 from numpy.testing import assert_array_equal
 
+from gsnn_edges import backends
 from gsnn_edges.link_ranking import competitors
 from gsnn_edges.link_ranking.counting import count
 from gsnn_edges.link_ranking.pools import Pool
@@ -55,3 +56,47 @@ def test_a_matrix_that_is_not_square():
         found = count(scores, edges, edges, 1, axis=axis)
         expected = rankings.counts(scores, edges, edges, axis)
         assert_array_equal([found.above, found.level, found.candidates], expected)
+
+
+def test_a_device_is_told_places_and_not_a_mask(monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setenv("GSNN_EDGES_PATH", "device")
+    scores = torch.randn(200, 200)
+    queries = np.stack([np.arange(150), np.arange(150)[::-1] + 40])
+    kind, sizes = type(backends.of(scores)), []
+    for name in ("adopt", "take_over"):
+        give = getattr(kind, name)
+
+        def watched(self, x, give=give):
+            if isinstance(x, np.ndarray):
+                sizes.append(x.nbytes)
+            return give(self, x)
+
+        monkeypatch.setattr(kind, name, watched)
+    above, level = competitors(scores, queries, queries, 100)
+    assert 0 < max(sizes) <= 8 * 150
+    monkeypatch.setenv("GSNN_EDGES_PATH", "auto")
+    expected = competitors(scores.numpy(), queries, queries, 100)
+    assert_array_equal([above, level], expected)
+
+
+def test_jax_compiles_once_for_many_numbers_of_queries(monkeypatch):
+    jax = pytest.importorskip("jax")
+    monkeypatch.setenv("GSNN_EDGES_PATH", "device")
+    scores = jax.numpy.asarray(np.random.default_rng(0).random((64, 64), np.float32))
+    compilations = []
+
+    def listen(event, duration, **given):
+        compilations.append(event) if "backend_compile" in event else None
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        for edges in (40, 50, 61):
+            before = len(compilations)
+            # As many sources, so that the rows have one shape.
+            queries = np.stack([np.arange(edges) % 20, np.arange(edges) % 61])
+            competitors(scores, queries, queries, 64)
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    assert before > 0
+    assert len(compilations) == before

@@ -54,3 +54,9 @@ def test_listed_equals_a_loop_over_pairs():
     expected = [pair in known for pair in zip(*edges.tolist(), strict=True)]
     assert_array_equal(doubts.listed(edges, others), expected)
     assert_array_equal(doubts.listed(edges, others[:, :0]), np.zeros(40, bool))
+
+
+@pytest.mark.parametrize("known", [[], [3], [1, 3, 3, 9], list(range(20))])
+def test_found_in_equals_isin(known):
+    cells = np.random.default_rng(0).integers(0, 12, 50)
+    assert_array_equal(doubts.found_in(cells, np.array(known, int)), np.isin(cells, known))

@@ -7,6 +7,7 @@ import numpy as np
 
 from gsnn_edges import _checks, backends
 from gsnn_edges._typing import Array
+from gsnn_edges.link_ranking.doubts import found_in
 from gsnn_edges.link_ranking.pools import Pool
 from gsnn_edges.link_ranking.scores import Table, table_of
 
@@ -76,33 +77,85 @@ def count(
     for start in range(0, len(anchors), chunk):
         here = np.flatnonzero((row >= start) & (row < start + chunk))
         nodes = anchors[start : start + chunk]
-        removed = removed_cells(nodes, truths, table.width, axis=axis, pool=pool)
+        removed = removed_from(table, nodes, truths, axis, pool)
         part = count_rows(table, nodes, row[here] - start, queries[1 - axis, here], removed)
         for whole, values in zip(found, part, strict=True):
             whole[here] = values
     return Counts(*found)
 
 
+@dataclass(frozen=True, eq=False)
+class Removed:
+    """What does not compete in some rows.
+
+    Attributes
+    ----------
+    mask : bool array of the backend that ranks, of the rows' shape
+    places : int64 array or None
+        Flat places of what is removed, rising, each once; where None, the mask lies on the host.
+    """
+
+    mask: Array
+    places: np.ndarray | None = None
+
+    def holds(self, cells: np.ndarray) -> np.ndarray:
+        """Tell which flat places are removed."""
+        if self.places is None:
+            return np.asarray(self.mask.reshape(-1)[cells])
+        return found_in(cells, self.places)
+
+    def left_over(self) -> np.ndarray:
+        """Count what competes in each row."""
+        rows, width = self.mask.shape
+        if self.places is None:
+            return np.asarray(width - np.count_nonzero(self.mask, axis=1))
+        return np.asarray(width - np.bincount(self.places // width, minlength=rows))
+
+
+def removed_from(
+    table: Table, nodes: np.ndarray, truths: np.ndarray, axis: int, pool: Pool | None
+) -> Removed:
+    """Find what does not compete in the (sorted, unique) nodes' rows.
+
+    A device is told the places alone, and marks them itself: a mask is a hundred times as long.
+    """
+    ops, width = table.ops, table.width
+    if pool is not None or ops.name == "numpy":
+        return Removed(removed_cells(nodes, truths, width, axis=axis, pool=pool))
+    place, known = rows_of(nodes, truths[axis])
+    places = np.unique(place[known] * width + truths[1 - axis][known])
+    mask = ops.marked(places, len(nodes) * width)
+    return Removed(ops.xp.reshape(mask, (len(nodes), width)), places)
+
+
+def rows_of(nodes: np.ndarray, anchors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find the row of each anchor among the (sorted, unique) nodes, and whether it has one."""
+    place = np.searchsorted(nodes, anchors)
+    return place, np.take(nodes, place, mode="clip") == anchors
+
+
 def count_rows(
-    table: Table, nodes: np.ndarray, row: np.ndarray, other: np.ndarray, removed: np.ndarray
+    table: Table, nodes: np.ndarray, row: np.ndarray, other: np.ndarray, removed: Removed
 ) -> tuple[np.ndarray, ...]:
     """Count for the queries at ``(nodes[row], other)``, with these nodes' rows in memory."""
     ops, xp, width = table.ops, table.ops.xp, table.width
     rows = table.rows(nodes)
     cell = row * width + other
-    own = xp.take(xp.reshape(rows, (-1,)), ops.adopt(cell))
-    rows = ops.map_rows(sort_each, without(rows, ops.adopt(removed), ops), _checks.dtype_name(rows))
-    flat, base = xp.reshape(rows, (-1,)), ops.adopt(row * width)
-    left = search(flat, base, own, width, xp=xp, right=False)
-    right = search(flat, base, own, width, xp=xp, right=True)
+    # Few lengths: a library may compile for each of them.
+    size = ops.fixed_size(len(cell))
+    cells, bases = (ops.adopt(np.pad(x, (0, size - len(x)), "edge")) for x in (cell, cell - other))
+    own = xp.take(xp.reshape(rows, (-1,)), cells)
+    rows = without(rows, ops.adopt(removed.mask), ops)
+    rows = ops.map_rows(sort_each, rows, _checks.dtype_name(rows))
+    both = ops.call(search_both, xp.reshape(rows, (-1,)), bases, own, width=width)
+    left, right = ops.to_numpy(both)[:, : len(cell)]
     # A query that is not among the true edges is in its own row, level with itself.
-    itself = ~removed.reshape(-1)[cell]
-    left_over = width - np.count_nonzero(removed, axis=1)
+    itself = ~removed.holds(cell)
     return (
-        width - ops.to_numpy(right),
-        ops.to_numpy(right - left) - itself,
-        left_over[row] + 1 - itself,
-        as_float64(own, ops),
+        width - right,
+        right - left - itself,
+        removed.left_over()[row] + 1 - itself,
+        as_float64(own, ops)[: len(cell)],
     )
 
 
@@ -111,10 +164,8 @@ def removed_cells(
 ) -> np.ndarray:
     """Mark what does not compete in the (sorted, unique) nodes' rows: true, or not in the pool."""
     mask = np.zeros((len(nodes), width), bool) if pool is None else ~pool.rows(nodes, axis)
-    anchor, other = truths[axis], truths[1 - axis]
-    place = np.searchsorted(nodes, anchor)
-    known = np.take(nodes, place, mode="clip") == anchor
-    mask[place[known], other[known]] = True
+    place, known = rows_of(nodes, truths[axis])
+    mask[place[known], truths[1 - axis][known]] = True
     return mask
 
 
@@ -133,6 +184,15 @@ def as_float64(x: Array, ops: backends.Backend) -> np.ndarray:
 def sort_each(rows: Array, *, ops: backends.Backend, dtype: str) -> Array:
     """Sort each row."""
     return ops.xp.sort(rows, axis=1, stable=False)
+
+
+def search_both(
+    flat: Array, base: Array, values: Array, *, ops: backends.Backend, width: int
+) -> Array:
+    """Give `search` from the left above that from the right."""
+    sides = (False, True)
+    found = (search(flat, base, values, width, xp=ops.xp, right=right) for right in sides)
+    return ops.xp.stack(list(found))
 
 
 def search(flat: Array, base: Array, values: Array, width: int, *, xp: Any, right: bool) -> Array:

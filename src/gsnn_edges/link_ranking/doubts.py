@@ -56,4 +56,19 @@ def listed(edges: np.ndarray, others: np.ndarray) -> np.ndarray:
     array([False,  True])
     """
     width = 1 + max((int(part.max()) for part in (edges, others) if part.size), default=0)
-    return np.isin(edges[0] * width + edges[1], others[0] * width + others[1])
+    cells, known = (ends[0] * width + ends[1] for ends in (edges, others))
+    return found_in(cells, np.sort(known))
+
+
+def found_in(cells: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Tell which whole numbers are among others, which rise: several times as fast as np.isin.
+
+    Sorted ones are searched near to each other.
+    """
+    if known.size == 0:
+        return np.zeros(cells.shape, bool)
+    order = np.argsort(cells)
+    rising = cells[order]
+    found = np.empty(cells.shape, bool)
+    found[order] = np.take(known, np.searchsorted(known, rising), mode="clip") == rising
+    return found
