@@ -670,6 +670,14 @@ def test_channels_are_scaled_by_the_mean_activation_of_their_node(norm):
 
 # The score that the known edges choose
 
+ADJUSTED = {
+    "penalty_factor": 0.1,
+    "scale_by_act_mean": True,
+    "estimate": True,
+    "estimate_iters": 3,
+    "estimate_n_samples": 30,
+    "seed": 5,
+}
 CIRCLE = np.stack([np.arange(12), (np.arange(12) + 1) % 12])
 
 
@@ -713,19 +721,11 @@ def test_the_chosen_score_is_what_it_is_when_asked_for(score, training, monkeypa
     monkeypatch.setattr("gsnn_edges.inference.standing", decided(score))
     made, (x, y) = wide(norm="none"), many()
     made.model.train(training)
-    options = {
-        "penalty_factor": 0.1,
-        "scale_by_act_mean": True,
-        "estimate": True,
-        "estimate_iters": 3,
-        "estimate_n_samples": 30,
-        "seed": 5,
-    }
-    chosen = made.infer(x, y, score="auto", **options)
-    asked = made.infer(x, y, score=score, **options)
+    chosen = made.infer(x, y, score="auto", **ADJUSTED)
+    asked = made.infer(x, y, score=score, **ADJUSTED)
     np.testing.assert_allclose(chosen.W, asked.W, rtol=1e-5, atol=4e-6)
     np.testing.assert_allclose(chosen.spread, asked.spread, rtol=1e-4, atol=4e-6)
-    np.testing.assert_array_equal(made.fit(x, y, score="auto", **options), chosen.W)
+    np.testing.assert_array_equal(made.fit(x, y, score="auto", **ADJUSTED), chosen.W)
     assert {**chosen.settings, "choice": None} == {**asked.settings, "choice": None}
     assert chosen.counts == asked.counts
 
@@ -733,16 +733,8 @@ def test_the_chosen_score_is_what_it_is_when_asked_for(score, training, monkeypa
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_w_may_stay_where_it_was_made(backend):
     made, (x, y) = wide(backend=backend), many()
-    options = {
-        "penalty_factor": 0.1,
-        "scale_by_act_mean": True,
-        "estimate": True,
-        "estimate_iters": 3,
-        "estimate_n_samples": 30,
-        "seed": 5,
-    }
-    here = made.infer(x, y, score="magnitude", **options)
-    there = made.infer(x, y, score="magnitude", on_host=False, **options)
+    here = made.infer(x, y, score="magnitude", **ADJUSTED)
+    there = made.infer(x, y, score="magnitude", on_host=False, **ADJUSTED)
     assert isinstance(here.W, np.ndarray)
     assert isinstance(here.spread, np.ndarray)
     kind = {"jax": jax.Array, "torch": torch.Tensor}.get(backend, np.ndarray)

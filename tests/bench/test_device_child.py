@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+import weakref
 
 import pytest
 from libraries import require
@@ -99,6 +100,12 @@ def test_a_bench_learns_the_card():
     assert with_card(bench, Row(COPY, "", 1.0, rate=7.0)).card.copy == 7.0
 
 
-def test_memory_is_let_go():
-    module.let_go("torch")
-    module.let_go("jax")
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_memory_is_let_go(library):
+    """Things that hold each other, as an error and its frames do."""
+    thing = Row(COPY, "", 1.0)
+    around, held = [thing], weakref.ref(thing)
+    around.append(around)
+    del thing, around
+    module.let_go(library)
+    assert held() is None

@@ -79,3 +79,6 @@ def test_what_is_not_ours_is_refused(tmp_path):
 def test_w_that_correlate_store_made_is_taken(tmp_path):
     make_matrix(tmp_path / "W.zarr", 10, "float32", (10, 10), {"made": SETTINGS})
     Output(tmp_path / "W.zarr", SETTINGS, 10).check(resume=True)
+    other = Output(tmp_path / "W.zarr", SETTINGS | {"method": "pearson"}, 10)
+    with pytest.raises((ValueError, FileExistsError), match="method was 'spearman'"):
+        other.check(resume=True)
