@@ -23,7 +23,7 @@ from gsnn_edges.backends.torch_products import (
     short_tensor,
     tensor_core_product,
 )
-from gsnn_edges.backends.torch_streams import CudaLanes, host_tensor, read_tensor
+from gsnn_edges.backends.torch_streams import CudaLanes, host_tensor, own_copy, read_tensor
 from gsnn_edges.backends.transfers import Feed, StagedFeed
 
 # What torch sorts, and does not search in.
@@ -162,14 +162,3 @@ class TorchBackend(GenericBackend):
             cached = reserved - torch.cuda.memory_allocated(self.device)
             return torch.cuda.mem_get_info(self.device)[0] + cached
         return NumpyBackend().free_bytes() if self.device.type == "cpu" else None
-
-
-def own_copy(x: Array) -> torch.Tensor:
-    """Copy what another library lends through dlpack, on its device.
-
-    The copy has been made when this returns: the library may then use the memory again.
-    """
-    copy: torch.Tensor = torch.utils.dlpack.from_dlpack(x).clone()
-    if copy.is_cuda:
-        torch.cuda.current_stream(copy.device).synchronize()
-    return copy

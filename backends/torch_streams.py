@@ -114,3 +114,14 @@ def staged(stage: Tensor, x: Tensor) -> Tensor:
     part = stage[: x.numel()].view(x.shape)
     part.copy_(x)
     return part
+
+
+def own_copy(x: Any) -> Tensor:
+    """Copy what another library lends through dlpack, on its device.
+
+    The copy has been made when this returns: the library may then use the memory again.
+    """
+    copy: Tensor = torch.utils.dlpack.from_dlpack(x).clone()
+    if copy.is_cuda:
+        torch.cuda.current_stream(copy.device).synchronize()
+    return copy

@@ -75,16 +75,6 @@ def test_a_missing_device_is_an_error():
         backends.load("torch", "cuda:0")
 
 
-def test_an_owned_copy_of_a_jax_array_is_nobody_elses():
-    require("jax")
-    import jax.numpy as jnp
-
-    x = jnp.arange(12.0).reshape(3, 4)
-    copy = torch_backend.own_copy(x)
-    assert copy.data_ptr() != x.unsafe_buffer_pointer()
-    np.testing.assert_array_equal(copy.numpy(), np.arange(12.0).reshape(3, 4))
-
-
 def test_jax_arrays_that_come_to_cuda_are_told_what_jax_holds(monkeypatch):
     told, gpu = [], object()
     monkeypatch.setattr(torch_backend, "warn_of_preallocation", told.append)

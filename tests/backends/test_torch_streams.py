@@ -13,6 +13,7 @@ from gsnn_edges.backends.torch_streams import (  # noqa: E402
     CudaLanes,
     host_tensor,
     on_host,
+    own_copy,
     read_tensor,
     staged,
 )
@@ -104,3 +105,13 @@ def test_blocks_reach_a_busy_device_whole(order, pinned, monkeypatch):
 def test_a_cuda_backend_feeds_by_stages():
     ops = backends.load("torch", "cuda")
     assert isinstance(ops.feed(ops.adopt), transfers.StagedFeed)
+
+
+def test_an_owned_copy_of_a_jax_array_is_nobody_elses():
+    require("jax")
+    import jax.numpy as jnp
+
+    x = jnp.arange(12.0).reshape(3, 4)
+    copy = own_copy(x)
+    assert copy.data_ptr() != x.unsafe_buffer_pointer()
+    np.testing.assert_array_equal(copy.numpy(), np.arange(12.0).reshape(3, 4))
