@@ -304,8 +304,8 @@ class FunctionEdgeInferer:
             Average the channel score with that of so many models of the same architecture, never
             trained, see `untrained_scores`: what a network has fitted shows less in its
             gradients, and theirs still hold it. One is enough (docs/study.md). Where "auto" takes
-            magnitudes, which training only lifts, these stay as they are. Neither with
-            ``estimate`` nor with ``score="magnitude"``.
+            magnitudes, these stay as they are. Neither with ``estimate`` nor with
+            ``score="magnitude"``.
         on_host : bool
             Bring W to the host, as a NumPy array; else it stays where the backend made it, and
             `mrr` and `EdgeEvidence.evaluate` rank it there.
@@ -370,7 +370,7 @@ class FunctionEdgeInferer:
 
     def beside_untrained(self, evidence: EdgeEvidence, x: Any, y: Any, models: int) -> EdgeEvidence:
         """Average evidence with that of untrained models, which weigh as much together."""
-        before = mean(iter(untrained_scores(self, x, y, like=evidence, seeds=models)))
+        before = mean(untrained_scores(self, x, y, like=evidence, seeds=models))
         return replace(evidence, W=mean([evidence.W, backends.of(evidence.W).adopt(before)]))
 
     def prepared(self, options: Options) -> Inference:
@@ -427,8 +427,8 @@ def checked_untrained(untrained: Any, options: Options) -> int:
         )
     if count and options.score == "magnitude":
         raise ValueError(
-            "untrained must be 0 with score='magnitude', which finds more after training than "
-            f"before; got {count}: take 'channels' or 'auto'"
+            "untrained must be 0 with score='magnitude', as it joins the channel score alone; got "
+            f"{count}: take 'channels' or 'auto'"
         )
     return count
 

@@ -165,11 +165,13 @@ class Bordered:
 
     def errors(self, own: Values) -> Values:
         """Mean squared leave-one-out error of each column."""
-        values, count, pivot = self.values, len(self.values), np.diagonal(self.rows)
+        values, count = self.values, len(self.values)
+        pivot = np.diagonal(self.inverse) + np.diagonal(self.border) * self.own
+        explained = values @ self.inverse
         # How far the own column lies from what the others say of it.
         aside = values @ self.border - own
-        residuals = (values @ self.inverse + aside * self.own) / pivot
-        spread = ((values @ self.inverse) * values).sum(axis=1)
+        residuals = (explained + aside * self.own) / pivot
+        spread = (explained * values).sum(axis=1)
         leverage = (spread[:, None] + aside**2 / self.corner - residuals**2 * pivot + 1) / count
         return np.asarray(((residuals / (1 - leverage)) ** 2).mean(axis=0))
 
