@@ -172,7 +172,8 @@ def counted(score: str, nodes: int, layer_pairs: int, samples: int, columns: int
 
 
 def scored(found: Any, asked: Mapping[str, Any]) -> Any:
-    """W of observations in memory."""
+    """W of observations in memory, as a NumPy array whatever the backend."""
+    from gsnn_edges import _checks
     from gsnn_edges.layers import checked_layers
     from gsnn_edges.scoring import Scorer, backend_of
 
@@ -192,7 +193,8 @@ def scored(found: Any, asked: Mapping[str, Any]) -> Any:
         columns=found.column_nodes,
         where=where,
     )
-    return scorer.matrix(found.a.reshape(-1, columns), found.g.reshape(-1, columns))
+    W = scorer.matrix(found.a.reshape(-1, columns), found.g.reshape(-1, columns))
+    return _checks.as_numpy(W)
 
 
 def write_matrix(
