@@ -155,18 +155,21 @@ def reader_of(array: Any) -> Callable[[], NDArray[Any]]:
 
 
 def from_csv(path: Path) -> Found:
-    """Read a csv of numbers, with or without a line of names."""
+    """Read a csv of numbers, with or without a line of names; "#" begins no comment."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         first = next(csv.reader(file), [])
         rest = any(line.strip() for line in file)
     named = not all(is_number(field) for field in first)
+    if named and all(is_number(field.strip("# ")) for field in first):
+        raise NoNumber(f"has {first[0]!r} in line 1: take the # away, or drop the row")
     if named and not rest:
         raise ValueError("it has a line of names and no line of numbers")
     skip = int(named)
     try:
         values = np.loadtxt(
-            path, delimiter=",", skiprows=skip, ndmin=2, encoding="utf-8-sig", quotechar='"'
-        )
+            path, delimiter=",", skiprows=skip, ndmin=2, encoding="utf-8-sig", quotechar='"',
+            comments=None,
+        )  # fmt: skip
     except ValueError as error:
         raise first_wrong(path, first, named) or error from error
     return {"": values}
@@ -184,6 +187,10 @@ def first_wrong(path: Path, first: list[str], named: bool) -> NoNumber | None:
             for mark in ";\t|":
                 if mark in "".join(row):
                     return NoNumber(f"has {mark!r} in line {lines.line_num}: write commas instead")
+            if lines.line_num > 1 and row and row[0].lstrip().startswith("#"):
+                return NoNumber(
+                    f"has {row[0]!r} in line {lines.line_num}: take the # away, or drop the row"
+                )
             if row and len(row) != len(first):
                 return NoNumber(
                     f"has {len(row)} values in line {lines.line_num} and {len(first)} in the "
