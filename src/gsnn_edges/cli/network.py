@@ -1,5 +1,7 @@
 """The model, the criterion, inputs and targets that options name."""
 
+import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +82,8 @@ def read_network(
         model = models.load_model(
             str(factory), weights, arguments=models.model_arguments(model_args)
         )
+    given[0] = in_order("--x", x_files[0], given[0], names_of(model, "input"))
+    y = in_order("--y", y_file, y, names_of(model, "output"))
     x = given[0] if len(given) == 1 else tuple(given)
     return Network(on_device(model, device), models.load_criterion(crit), x, y, how)
 
@@ -105,6 +109,55 @@ def check_rows(given: Sequence[Any], y: Any, x_files: Sequence[str], y_file: str
     if len(set(rows.values())) > 1:
         found = ", ".join(f"{count} in {file!r}" for file, count in rows.items())
         raise ValueError(f"--x and --y must have a row for each sample; got {found}")
+
+
+def names_of(model: Any, kind: str) -> list[str] | None:
+    """Names that a model keeps of its "input", "function" or "output" nodes; None without any."""
+    for module in model.modules():
+        names = getattr(module, "node_names_dict", None)
+        if isinstance(names, Mapping) and kind in names:
+            return [str(name) for name in names[kind]]
+    return None
+
+
+def in_order(option: str, file: str, array: Any, nodes: list[str] | None) -> Any:
+    """Columns of an array in the order of the model's nodes, where both have names.
+
+    Raises
+    ------
+    ValueError
+        For a name that one of the two lacks, or has twice.
+    """
+    from gsnn_edges import _checks
+    from gsnn_edges.files.arrays import column_names
+
+    columns = column_names(file)
+    if nodes is None or columns is None or columns == nodes:
+        return array
+    there, wanted = Counter(columns), Counter(nodes)
+    wrong = {
+        "missing": [name for name in wanted if name not in there],
+        "unknown": [name for name in there if name not in wanted],
+        "repeated": [name for name in there if max(there[name], wanted[name]) > 1],
+    }
+    if any(wrong.values()):
+        found = "; ".join(
+            f"{what}: {_checks.listing([repr(name) for name in names])}"
+            for what, names in wrong.items()
+            if names
+        )
+        raise ValueError(
+            f"{option} must have a column for each of the model's {len(nodes)} nodes, by their "
+            f"names; {file!r} does not ({found}): name them so, or leave the names out where the "
+            "columns stand in the model's order"
+        )
+    warnings.warn(
+        f"{option} {file!r} has its columns in another order than the model: they are put in the "
+        "model's order, by their names",
+        stacklevel=2,
+    )
+    place = {name: number for number, name in enumerate(columns)}
+    return array[:, [place[name] for name in nodes]]
 
 
 def layers_of(network: Network) -> Any:

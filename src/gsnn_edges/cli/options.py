@@ -150,7 +150,8 @@ model = all_of(
         required=True,
         multiple=True,
         help="Inputs, a row for each sample: .npy, .npz:name, .zarr, .safetensors:name, .csv or "
-        ".parquet. Again for each further argument of the model.",
+        ".parquet; columns with names go to the model's inputs of these names. Again for each "
+        "further argument of the model.",
     ),
     click.option(
         "--y", "y_file", type=FILE, required=True, help="Targets, in files as those of --x."

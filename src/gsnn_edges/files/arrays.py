@@ -156,10 +156,7 @@ def reader_of(array: Any) -> Callable[[], NDArray[Any]]:
 
 def from_csv(path: Path) -> Found:
     """Read a csv of numbers, with or without a line of names; "#" begins no comment."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        first = next(csv.reader(file), [])
-        rest = any(line.strip() for line in file)
-    named = not all(is_number(field) for field in first)
+    first, named, rest = first_line(path)
     if named and all(is_number(field.strip("# ")) for field in first):
         raise NoNumber(f"has {first[0]!r} in line 1: take the # away, or drop the row")
     if named and not rest:
@@ -173,6 +170,26 @@ def from_csv(path: Path) -> Found:
     except ValueError as error:
         raise first_wrong(path, first, named) or error from error
     return {"": values}
+
+
+def first_line(path: Path) -> tuple[list[str], bool, bool]:
+    """Read the first line of a csv; say whether it is one of names, and whether others follow."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        first = next(csv.reader(file), [])
+        rest = any(line.strip() for line in file)
+    return first, not all(is_number(field) for field in first), rest
+
+
+def column_names(path: AnyPath) -> list[str] | None:
+    """Names of the columns of a csv or parquet file that `read_array` has read; None without."""
+    file = Path(path)
+    if ending(file) == ".csv":
+        first, named, _ = first_line(file)
+        return [field.strip() for field in first] if named else None
+    if ending(file) == ".parquet":
+        parquet = _checks.imported("pyarrow.parquet", ".parquet files need pyarrow", "files")
+        return [str(name) for name in parquet.read_schema(file).names]
+    return None
 
 
 class NoNumber(ValueError):
