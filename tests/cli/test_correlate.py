@@ -147,7 +147,7 @@ def test_without_torch_the_second_and_the_third_stage_run(seen, folder, run):
         )
         return done.returncode, done.stdout, done.stderr
 
-    code, shown, said = call("infer", "--model", "tiny:model", *DATA)
+    code, shown, said = call("infer", "--model", "tiny:model", "--weights", "state.pt", *DATA)
     assert (code, shown) == (1, "")
     assert said == (
         "Error: models need torch, which is not installed: pip install 'gsnn-edges[torch]'\n"

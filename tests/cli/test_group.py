@@ -108,7 +108,7 @@ def test_an_interrupt_is_one_line_and_leaves_no_file(folder):
     there = {one.name for one in folder.iterdir()} | {"started"}
     call = [sys.executable, "-c", AS_IN_A_TERMINAL, "infer"]
     call += ["--model", "slow:Slow", "--x", "x.npy", "--y", "x.npy", "--out", "new.csv"]
-    call += ["--block", "first", "--block", "second", "--groups", "groups.npy"]
+    call += ["--untrained-model", "--block", "first", "--block", "second", "--groups", "groups.npy"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(call, **pipes) as process:
         while not Path("started").exists() and process.poll() is None:
@@ -116,7 +116,7 @@ def test_an_interrupt_is_one_line_and_leaves_no_file(folder):
         process.send_signal(signal.SIGINT)
         shown, said = process.communicate(timeout=60)
     assert (process.returncode, shown) == (130, "")
-    warned, line = said.splitlines()
-    assert warned.startswith("Warning: no known edges")
+    *warned, line = said.splitlines()
+    assert all(one.startswith("Warning: ") for one in warned)
     assert line == "Interrupted: no result is written"
     assert {one.name for one in folder.iterdir()} - {"__pycache__"} == there

@@ -59,6 +59,7 @@ def capture(
         facts = shape_of(network, asked["score"])
         edges = known_edges(network, known, by)
     facts |= {"score": asked["score"], "known": 0 if edges is None else int(edges.shape[1])}
+    facts |= {"untrained_model": asked["untrained_model"]}
     if dry_run:
         screen.say(
             f"would record {facts['observations']} observations ({facts['layer_pairs']} layer "

@@ -94,7 +94,8 @@ def infer(
             f"correlate {facts['nodes']} nodes by the score {asked['score']}; about "
             f"{size(need)} beside the model's own passes"
         )
-        screen.facts({**facts, "dry_run": True, "bytes": need})
+        facts |= {"untrained_model": asked["untrained_model"], "dry_run": True, "bytes": need}
+        screen.facts(facts)
         return
     found = inferring.infer(screen, inferer, network, passes)
     inferring.report(
@@ -107,4 +108,5 @@ def infer(
         metrics=metrics,
         figure=(figure, picture),
         seed=asked["seed"],
+        untrained_model=asked["untrained_model"],
     )

@@ -107,6 +107,7 @@ def report(
     metrics: str | None,
     figure: tuple[str | None, str],
     seed: int,
+    untrained_model: bool,
 ) -> None:
     """Write and show the strongest edges, and how held-out ones rank where there are any."""
     from gsnn_edges.files import write_table
@@ -127,6 +128,7 @@ def report(
         "nodes": len(evidence.W),
         "known": int(evidence.known_edges.shape[1]),
         **evidence.counts,
+        "untrained_model": untrained_model,
         "settings": dict(evidence.settings),
         "written": [one for one in (out, file, figure[0]) if one],
     }

@@ -44,6 +44,7 @@ def read_network(
     factory: str | None,
     model_args: str | None,
     weights: str | None,
+    untrained_model: bool,
     trust_pickle: str | None,
     crit: str,
     x_files: Sequence[str],
@@ -62,6 +63,18 @@ def read_network(
         )
     if trust_pickle is not None and (weights is not None or model_args is not None):
         raise ValueError("--weights and --model-args need --model; a pickled model has its own")
+    if untrained_model and (weights is not None or trust_pickle is not None):
+        raise ValueError("--untrained-model is without --weights and --trust-pickle: leave it out")
+    if weights is None and trust_pickle is None:
+        if not untrained_model:
+            raise ValueError(
+                "--weights must be given: without them the model is what its factory makes, "
+                "untrained as a rule; if that is meant, add --untrained-model"
+            )
+        warnings.warn(
+            "the model has no --weights: W is that of what its factory makes, untrained as a rule",
+            stacklevel=2,
+        )
     for option, file in {"--weights": weights, "--trust-pickle": trust_pickle}.items():
         if file is not None and not Path(file).is_file():
             raise FileNotFoundError(f"{option} must be a file that is there; got {file!r}")
