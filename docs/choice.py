@@ -133,7 +133,7 @@ def mrr_of(W: np.ndarray, problem: Problem) -> float:
     """Rank the held-out edges, self-edges aside, as the study does."""
     held_out = np.concatenate([problem.validation_edges, problem.test_edges], axis=1)
     edges = held_out, problem.true_edges
-    return evaluate_edges(W, *edges, exclude_self=True, n_boot=None, pool_metrics=False).mrr
+    return evaluate_edges(W, *edges, exclude_self=True, n_resamples=None, pool_metrics=False).mrr
 
 
 if __name__ == "__main__":

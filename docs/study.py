@@ -108,11 +108,11 @@ def absolute(a: torch.Tensor, g: torch.Tensor) -> np.ndarray:
     return np.abs(correlation(a, g))
 
 
-def channels(seen: ChannelObservations, directions: int | None = None) -> Score:
+def channels(seen: ChannelObservations, n_components: int | None = None) -> Score:
     """Give the score of blocks of correlations, for the channels that were seen."""
 
     def score(a: torch.Tensor, g: torch.Tensor) -> np.ndarray:
-        found = channel_correlation(a, g, seen.nodes, seen.nodes, directions=directions)
+        found = channel_correlation(a, g, seen.nodes, seen.nodes, n_components=n_components)
         return np.asarray(found.numpy())
 
     return score
@@ -123,10 +123,10 @@ def mean_over_pairs(score: Score, pair: Pair, samples: int) -> np.ndarray:
     return np.asarray(np.mean([score(*part) for part in layer_pairs(*pair, samples)], axis=0))
 
 
-def over_pairs(seen: Seen, directions: int | None = None) -> np.ndarray:
+def over_pairs(seen: Seen, n_components: int | None = None) -> np.ndarray:
     """Average the channel scores of all layer pairs."""
     own = seen.channels
-    return mean_over_pairs(channels(own, directions), (own.a, own.g), own.samples)
+    return mean_over_pairs(channels(own, n_components), (own.a, own.g), own.samples)
 
 
 def last_pair(seen: ChannelObservations) -> np.ndarray:
@@ -151,7 +151,7 @@ SCORES: dict[str, Callable[[Seen], np.ndarray]] = {
         absolute, seen.signed, seen.channels.samples
     ),
     CHANNELS: over_pairs,
-    "channels, two directions": lambda seen: over_pairs(seen, directions=2),
+    "channels, two n_components": lambda seen: over_pairs(seen, n_components=2),
     "channels, pooled": lambda seen: channels(seen.channels)(seen.channels.a, seen.channels.g),
     "channels, last pair": lambda seen: last_pair(seen.channels),
 }
@@ -376,7 +376,7 @@ def ranked(
         measured=(problem.y_train, topology.measured),
         perturbations=(problem.x_train, topology.perturbed),
         exclude_self=True,
-        n_boot=None,
+        n_resamples=None,
         seed=seed,
     )
     metrics = {

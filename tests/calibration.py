@@ -27,7 +27,7 @@ from gsnn_edges.partial import partial_correlation
 from gsnn_edges.scoring import Scorer, backend_of
 from gsnn_edges.significance import (
     bootstrap_interval,
-    fisher_z,
+    correlation_pvalue,
     null_moments,
     permutation_test,
 )
@@ -97,7 +97,7 @@ def fisher_p(a, g, seed, layers="pooled"):
     each = zip(*(x.reshape(LAYER_PAIRS, SAMPLES, -1) for x in (a, g)), strict=True)
     pairs = [(a, g)] if layers == "pooled" else each
     W = np.mean([cross_correlation(*pair) for pair in pairs], axis=0)
-    return fisher_z(W, null.effective_count, null_mean=null.mean)
+    return correlation_pvalue(W, null.effective_sample_size, null_mean=null.mean)
 
 
 def channels_p(a, g, seed, layers="mean"):
@@ -172,7 +172,7 @@ def each_layer(samples):
 
 
 def by_bootstrap(a, g, samples, seed, **options):
-    found = bootstrap_interval(a, g, samples, draws=200, seed=seed, **options)
+    found = bootstrap_interval(a, g, samples, n_resamples=200, seed=seed, **options)
     return found.low, found.high
 
 
@@ -181,7 +181,7 @@ def by_evidence(a, g, samples, seed, layers="pooled", iters=20, rows=2500):
     scorer = Scorer(
         score="magnitude",
         layers=layers,
-        directions=None,
+        n_components=None,
         method="spearman",
         ties="average",
         row_chunk=None,
@@ -194,7 +194,7 @@ def by_evidence(a, g, samples, seed, layers="pooled", iters=20, rows=2500):
     draws = list(scorer.draws(a, g, counts))
     return EdgeEvidence(
         np.mean(draws, axis=0),
-        spread=np.std(draws, axis=0, ddof=1),
+        std=np.std(draws, axis=0, ddof=1),
         counts={"samples": samples},
         settings={"estimate": True, "estimate_iters": iters, "estimate_n_samples": rows},
     ).interval()
@@ -229,7 +229,9 @@ def channel_coverage(rho, samples=SAMPLES, sets=CHANNEL_SETS, width=4, nodes=20)
     held = []
     for seed in range(sets):
         a, g = made(np.random.default_rng(seed))
-        found = bootstrap_interval(a, g, samples, a_nodes=own, g_nodes=own, draws=100, seed=seed)
+        found = bootstrap_interval(
+            a, g, samples, a_nodes=own, g_nodes=own, n_resamples=100, seed=seed
+        )
         low, high = (np.diagonal(bound) for bound in (found.low, found.high))
         held.append(np.mean((low <= mean) & (mean <= high)))
     return share_of(held)

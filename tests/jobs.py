@@ -8,7 +8,7 @@ SETTINGS = {
     "method": "spearman",
     "ties": "average",
     "layers": "pooled",
-    "directions": None,
+    "n_components": None,
     "precision": "float32",
     "top": None,
     "threshold": None,

@@ -13,10 +13,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from wrong_calls import Wrong
 
 from gsnn_edges import (
-    BestWeights,
     EdgeEvidence,
     FunctionEdgeInferer,
-    adjust,
     backends,
     bootstrap_interval,
     capture,
@@ -24,19 +22,23 @@ from gsnn_edges import (
     channel_correlation,
     compare,
     cross_correlation,
-    effective_count,
     evaluate_edges,
-    fisher_z,
-    layer_parts,
     mrr,
-    null_moments,
     partial_correlation,
     permutation_test,
     rankdata,
     recover_edges,
     split_edges,
-    untrained_scores,
 )
+from gsnn_edges.baselines import untrained_scores
+from gsnn_edges.layers import layer_parts
+from gsnn_edges.significance import (
+    adjust_pvalues,
+    correlation_pvalue,
+    effective_sample_size,
+    null_moments,
+)
+from gsnn_edges.training import BestCheckpoint
 
 # What is right, of which each row spoils one thing
 
@@ -154,7 +156,7 @@ def drawn_anew(name, error, phrase, x=X, y=Y, *, model=MODEL, **options):
 
 def compared(name, error, phrase, scores=None, edges=HELD_OUT, truth=EDGES, **options):
     def call():
-        given = {"known_edges": EDGES[:, 2:], "n_boot": None, "seed": 0} | options
+        given = {"known_edges": EDGES[:, 2:], "n_resamples": None, "seed": 0} | options
         return compare({"W": W} if scores is None else scores, edges, truth, **given)
 
     return Wrong(name, "compare", call, error, phrase)
@@ -175,14 +177,14 @@ def by(method):
 
 
 def tracked(name, error, phrase, *epoch, **options):
-    """A row about `BestWeights`, made and, with an epoch, asked to score."""
+    """A row about `BestCheckpoint`, made and, with an epoch, asked to score."""
     given = {"model": MODEL, "infer": lambda: W, "edge_index": HELD_OUT, "all_true_edges": EDGES}
 
     def call():
-        tracker = BestWeights(**(given | options))
+        tracker = BestCheckpoint(**(given | options))
         return tracker.step(*epoch) if epoch else tracker
 
-    return Wrong(name, "BestWeights", call, error, phrase, MODEL)
+    return Wrong(name, "BestCheckpoint", call, error, phrase, MODEL)
 
 
 correlated, ranked = called(cross_correlation, "cross_correlation"), called(rankdata, "rankdata")
@@ -192,8 +194,14 @@ split, recovered = called(split_edges, "split_edges"), called(recover_edges, "re
 loaded, owned = called(backends.load, "backends.load"), called(backends.of, "backends.of")
 checked, moved = called(backends.check, "backends.check"), called(backends.move, "backends.move")
 by_channel = called(channel_correlation, "channel_correlation")
-adjusted, resampled = called(adjust, "adjust"), called(bootstrap_interval, "bootstrap_interval")
-counted, by_z = called(effective_count, "effective_count"), called(fisher_z, "fisher_z")
+adjusted, resampled = (
+    called(adjust_pvalues, "adjust_pvalues"),
+    called(bootstrap_interval, "bootstrap_interval"),
+)
+counted, by_z = (
+    called(effective_sample_size, "effective_sample_size"),
+    called(correlation_pvalue, "correlation_pvalue"),
+)
 moments, permuted = (
     called(null_moments, "null_moments"),
     called(permutation_test, "permutation_test"),
@@ -315,16 +323,16 @@ FIT = [
 
 INFER = [
     inferred("a score of another paper", ValueError, "score must be one of .*'hsic'", score="hsic"),
-    inferred("directions of magnitudes", ValueError, "directions=2 needs score='channels'",
-             score="magnitude", directions=2),
+    inferred("components of magnitudes", ValueError, "n_components=2 needs score='channels'",
+             score="magnitude", n_components=2),
     inferred("a layer that is not there", ValueError, "layers must be .*0 .. 1; got 2",
              score="magnitude", layers=2),
     inferred("all layers", ValueError, "layers must be one of .*'all'", score="magnitude",
              layers="all"),
     inferred("layers from the back", ValueError, "layers must be at least 0; got -1",
              score="magnitude", layers=-1),
-    inferred("half a direction", TypeError, "directions must be a whole number; got 0.5",
-             directions=0.5),
+    inferred("half a direction", TypeError, "n_components must be a whole number; got 0.5",
+             n_components=0.5),
     inferred("two samples of each layer", ValueError, "rows.* of x must be at least 3; got 2",
              X[:2], Y[:2], score="magnitude", layers="mean"),
     inferred("draws of two samples", ValueError, "estimate_n_samples must be at least 3; got 2",
@@ -453,8 +461,8 @@ EVALUATION = [
     evaluated("names by kind", TypeError, "node_names must be a list of strings; got dict", W,
               HELD_OUT, node_names={"function": NODES}),
     evaluated("95", ValueError, "confidence .*got 95.0: give a share", W, HELD_OUT, confidence=95),
-    evaluated("ten resamples", ValueError, "n_boot must be at least 100; got 10", W, HELD_OUT,
-              n_boot=10),
+    evaluated("ten resamples", ValueError, "n_resamples must be at least 100; got 10", W, HELD_OUT,
+              n_resamples=10),
     evaluated("a seed of text", TypeError, "seed must be a whole number; got 'paper'", W, HELD_OUT,
               seed="paper"),
     evaluated("a metric by name", TypeError, "pool_metrics must be True or False; got 'auroc'", W,
@@ -478,7 +486,7 @@ EVIDENCE_MADE = [
     kept("a count alone", TypeError, "counts must be a mapping .*got 500", W, counts=500),
     kept("a tensor among settings", TypeError, "settings must be a mapping .*tensor", W,
          settings={"mask": torch.ones(2)}),
-    kept("one spread", TypeError, "spread must be an array.*float", W, spread=0.1),
+    kept("one spread", TypeError, "std must be an array.*float", W, std=0.1),
 ]  # fmt: skip
 
 top, to_frame, to_edge_index = by("top"), by("to_frame"), by("to_edge_index")
@@ -520,7 +528,8 @@ EVIDENCE_ASKED = [
     evaluate("names", TypeError, "edge_index .*<U2: map node names", [["P0"], ["P1"]]),
     evaluate("pairs", ValueError, r"edge_index .*\(5, 2\): transpose", [(0, 1)] * 5),
     evaluate("another graph", ValueError, "edge_index .*0 .. 5.*got 20, 21", HELD_OUT + 20),
-    evaluate("one resample", ValueError, "n_boot must be at least 100; got 1", HELD_OUT, n_boot=1),
+    evaluate("one resample", ValueError, "n_resamples must be at least 100; got 1", HELD_OUT,
+             n_resamples=1),
     evaluate("a typo in a cluster", ValueError, "cluster must be one of .*'target'", HELD_OUT,
              cluster="target"),
     evaluate("a k of nothing", ValueError, "ks must be at least 1; got 0", HELD_OUT, ks=[0, 1]),
@@ -568,7 +577,7 @@ def bounded(name, error, phrase, *arguments, **settings):
 
     def call():
         made = {"counts": {"samples": 12}, "settings": ESTIMATED | settings}
-        return EdgeEvidence(np.tanh(W), NODES, spread=abs(W), **made).interval(*arguments)
+        return EdgeEvidence(np.tanh(W), NODES, std=abs(W), **made).interval(*arguments)
 
     return Wrong(name, "EdgeEvidence.interval", call, error, phrase)
 
@@ -638,7 +647,7 @@ WEIGHTS = [
     tracked("forgets to return", TypeError, r"infer\(\) gives must be an array.*NoneType", 0,
             infer=lambda: None),
     tracked("all metrics", TypeError, "metric must give a number; got LinkRanking", 0,
-            metric=lambda *given: evaluate_edges(*given, n_boot=None)),
+            metric=lambda *given: evaluate_edges(*given, n_resamples=None)),
     tracked("edges of another matrix", ValueError, "edge_index .*0 .. 1", 0,
             infer=lambda: W[:2, :2]),
 ]  # fmt: skip
@@ -684,8 +693,8 @@ CHANNELS = [
                [0, 0, 1, 1], [-1, 0, 1]),
     by_channel("fewer nodes than there are", ValueError, "nodes must be at least 2; got 1", RNA,
                PROTEIN, [0, 0, 1, 1], [0, 1, 1], nodes=1),
-    by_channel("a share of directions", TypeError, "directions must .*got 0.9", RNA, PROTEIN,
-               [0, 0, 1, 1], [0, 1, 1], directions=0.9),
+    by_channel("a share of a component", TypeError, "n_components must .*got 0.9", RNA, PROTEIN,
+               [0, 0, 1, 1], [0, 1, 1], n_components=0.9),
     by_channel("two samples", ValueError, "of a and g must be at least 3; got 2", RNA[:2],
                PROTEIN[:2], [0, 0, 1, 1], [0, 1, 1]),
 ]  # fmt: skip
@@ -758,7 +767,8 @@ SIGNIFICANCE = [
              candidates=P),
     adjusted("a mask of the transpose", ValueError, r"candidates must .*\(4, 3\); got \(3, 4\)", P,
              candidates=P.T < 1),
-    resampled("one draw", ValueError, "draws must be at least 2; got 1", RNA, PROTEIN, 4, draws=1),
+    resampled("one draw", ValueError, "n_resamples must be at least 2; got 1", RNA, PROTEIN, 4,
+              n_resamples=1),
     resampled("90 %", ValueError, "confidence .*got 90.0: give a share", RNA, PROTEIN, 4,
               confidence=90),
     resampled("another sample size", ValueError, "samples must divide .*12.*got 7", RNA, PROTEIN,
@@ -787,8 +797,8 @@ SIGNIFICANCE = [
             precision="float16"),
     moments("a device alone", ValueError, "device='cuda:1' needs backend=", RNA, PROTEIN, 4,
             device="cuda:1"),
-    permuted("no permutation", ValueError, "permutations must be at least 1; got 0", RNA, PROTEIN,
-             4, permutations=0),
+    permuted("no permutation", ValueError, "n_resamples must be at least 1; got 0", RNA, PROTEIN,
+             4, n_resamples=0),
     permuted("the nodes of one side", ValueError, "a_nodes and g_nodes must .*g_nodes=None", RNA,
              PROTEIN, 4, a_nodes=[0, 0, 1, 1]),
     permuted("a sign of a norm", ValueError, "alternative must be 'greater'", RNA, PROTEIN, 4,
@@ -796,13 +806,13 @@ SIGNIFICANCE = [
     permuted("two samples", ValueError, "samples must be at least 3; got 2", RNA, PROTEIN, 2),
     permuted("a fourth layer pair of three", ValueError, "layers must be .*0 .. 2; got 3", RNA,
              PROTEIN, 4, layers=3),
-    permuted("directions of columns", ValueError, "directions=2 needs a_nodes and g_nodes", RNA,
-             PROTEIN, 4, directions=2),
+    permuted("components of columns", ValueError, "n_components=2 needs a_nodes and g_nodes", RNA,
+             PROTEIN, 4, n_components=2),
     permuted("smaller", ValueError, "alternative must be one of .*'smaller'", RNA, PROTEIN, 4,
              alternative="smaller"),
     permuted("layers for samples", ValueError, "samples must divide .*12.*got 8", RNA, PROTEIN, 8),
-    permuted("permutations in science", TypeError, "permutations must be .*got 1000.0", RNA,
-             PROTEIN, 4, permutations=1e3),
+    permuted("permutations in science", TypeError, "n_resamples must be .*got 1000.0", RNA,
+             PROTEIN, 4, n_resamples=1e3),
     held_fixed("nothing to hold", ValueError, "conditions or parents; got neither", RNA, PROTEIN),
     held_fixed("both", ValueError, "conditions or parents; got both", RNA, PROTEIN, RNA,
                parents=[[0], [0]]),

@@ -11,7 +11,9 @@ from gsnn_models import TinyGSNN, data
 from torch.utils.data import DataLoader, TensorDataset
 from wrong_calls import Wrong
 
-from gsnn_edges import capture_to_store, correlate_store, open_matrix, open_store, plan
+from gsnn_edges import capture_to_store, correlate_store, open_store
+from gsnn_edges.planning import plan
+from gsnn_edges.store import open_matrix
 
 MODEL = TinyGSNN().eval()
 MSE = torch.nn.MSELoss()
@@ -111,11 +113,11 @@ ON_DISK = [
     streamed("no target", ValueError, "top must be at least 1; got 0", None, top=0),
     streamed("a share as a text", TypeError, "threshold must be a number.*'0.5'", None,
              threshold="0.5"),
-    streamed("directions of nodes", ValueError, "directions=2 needs a store of score='channels'",
-             directions=2),
+    streamed("components of nodes", ValueError, "n_components=2 needs a store of score='channels'",
+             n_components=2),
     streamed("a layer pair that is not there", ValueError, "layer pair in 0 .. 1; got 5", layers=5),
-    streamed("half a direction", TypeError, "directions must be a whole number; got 1.5",
-             store=of_channels, directions=1.5),
+    streamed("half a direction", TypeError, "n_components must be a whole number; got 1.5",
+             store=of_channels, n_components=1.5),
     opened("a wrong path", FileNotFoundError, "path must be a store.*nothing.zarr",
            lambda: ROOM / "nothing.zarr"),
     opened("a number", TypeError, "path must be a text or a path; got int", lambda: 3),

@@ -41,7 +41,7 @@ PLAIN = {
 BLOCKS = {"blocks of 5": (3, {"row_chunk": 5}), "a whole block": (5, {})}
 # Devices, nodes and observations: ranked at once, and in blocks.
 PLANNED = ((4, 1600, 4000), (2, 800, 32_000))
-CHANNELS = {"channels": (8, {"row_chunk": 1}), "directions": (3, {"directions": 2})}
+CHANNELS = {"channels": (8, {"row_chunk": 1}), "n_components": (3, {"n_components": 2})}
 
 
 def main(folder):
@@ -129,7 +129,7 @@ def asked():
         "asked, mesh": cross_correlation(a, g, backend="jax", devices=mesh, row_chunk=5),
         "asked, sharded": cross_correlation(there, jax.numpy.asarray(g[:300])),
         "asked, channels": channel_correlation(
-            a, g, *nodes(), nodes=9, backend="jax", devices=4, directions=2
+            a, g, *nodes(), nodes=9, backend="jax", devices=4, n_components=2
         ),
     }
 

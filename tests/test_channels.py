@@ -57,36 +57,36 @@ def test_one_channel_a_node_gives_absolute_correlations(library):
     np.testing.assert_allclose(library.numpy(W), expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("directions", [1, 2, 3, 9])
-def test_directions_equal_principal_components(library, directions):
+@pytest.mark.parametrize("n_components", [1, 2, 3, 9])
+def test_directions_equal_principal_components(library, n_components):
     eager(library)
     a, g = observations()
     W = channel_correlation(
-        library.array(a), library.array(g), LEFT, EVEN, method="pearson", directions=directions
+        library.array(a), library.array(g), LEFT, EVEN, method="pearson", n_components=n_components
     )
     left, right = (
-        {n: leading(x[:, own == n], directions) for n in range(NODES)}
+        {n: leading(x[:, own == n], n_components) for n in range(NODES)}
         for x, own in ((a, LEFT), (g, EVEN))
     )
     expected = [[np.linalg.norm(left[i] @ right[j].T) for j in range(NODES)] for i in range(NODES)]
     np.testing.assert_allclose(library.numpy(W), expected, rtol=0, atol=2e-5)
 
 
-def leading(columns, directions):
+def leading(columns, n_components):
     """Principal components of standardized columns, by a singular value decomposition."""
     x = columns[:, (columns != columns[:1]).any(axis=0)].astype(np.float64)
     x /= np.abs(x).max(axis=0)
     x -= x.mean(axis=0)
     x /= np.linalg.norm(x, axis=0)
     vectors = np.linalg.svd(x, full_matrices=False)[2]
-    return (x @ vectors.T).T[:directions]
+    return (x @ vectors.T).T[:n_components]
 
 
-@pytest.mark.parametrize("directions", [1, 2])
-def test_directions_never_add(library, directions):
+@pytest.mark.parametrize("n_components", [1, 2])
+def test_directions_never_add(library, n_components):
     eager(library)
     a, g = (library.array(x) for x in observations())
-    some = library.numpy(channel_correlation(a, g, LEFT, LEFT, directions=directions))
+    some = library.numpy(channel_correlation(a, g, LEFT, LEFT, n_components=n_components))
     whole = library.numpy(channel_correlation(a, g, LEFT, LEFT))
     assert (whole - some).min() > -1e-6
 
@@ -142,7 +142,7 @@ WRONG = {
     "node below 0": ({}, {"g_nodes": LEFT - 1}, ValueError, "g_nodes .* counted from 0"),
     "nodes not whole": ({}, {"a_nodes": LEFT / 1.0}, ValueError, "a_nodes .* whole number"),
     "nodes too small": ({}, {"nodes": 7}, ValueError, "nodes must be at least 8; got 7"),
-    "no directions": ({}, {"directions": 0}, ValueError, "directions must be at least 1"),
+    "no n_components": ({}, {"n_components": 0}, ValueError, "n_components must be at least 1"),
     "row_chunk 0": ({}, {"row_chunk": 0}, ValueError, "row_chunk must be at least 1"),
     "method unknown": ({}, {"method": "kendall"}, ValueError, "method must be one of"),
 }

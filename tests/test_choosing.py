@@ -48,10 +48,10 @@ def test_means_and_errors_are_those_of_a_loop(edges):
     own, other = (reciprocal_ranks(without_self(W), edges, edges) for W in (magnitude, channels))
     expected = by_chance(edges)
     # Chance is the same for all edges here, so that only the ranks vary.
-    lift = (own.mean() - expected) / robust_error(own, edges[0])
+    z_score = (own.mean() - expected) / robust_error(own, edges[0])
     np.testing.assert_allclose(
-        [found.magnitude, found.channels, found.chance, found.lift],
-        [own.mean(), other.mean(), expected, lift],
+        [found.magnitude, found.channels, found.chance, found.z_score],
+        [own.mean(), other.mean(), expected, z_score],
     )
 
 
@@ -80,7 +80,7 @@ def test_it_is_not_enough_to_be_better_than_a_score_below_chance():
     found = standing(scores(0), scores(0, seed=1, below=True), TWICE)
     assert found.channels < found.chance
     assert found.channels < found.magnitude
-    assert found.lift < CLEAR
+    assert found.z_score < CLEAR
 
 
 def test_self_edges_repeats_and_their_order_do_not_count():

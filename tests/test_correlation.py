@@ -18,11 +18,11 @@ from gsnn_edges import (
     channel_correlation,
     correlation,
     cross_correlation,
-    layer_parts,
     partial_correlation,
 )
 from gsnn_edges.backends import drains, transfers
 from gsnn_edges.bench.measure import peak_resident, reset_peak
+from gsnn_edges.layers import layer_parts
 
 # Law 3: continuous columns and one large tied value, columns of few distinct values, float64.
 FEW_TIES, MANY_TIES, DOUBLE = 1e-6, 4e-6, 1e-9

@@ -86,12 +86,12 @@ def never(prediction, target):
 
 
 WRONG = {
-    "directions of magnitudes": ({"directions": 2}, ValueError, "directions=2 needs score="),
+    "n_components of magnitudes": ({"n_components": 2}, ValueError, "n_components=2 needs score="),
     "unknown score": ({"score": "signed"}, ValueError, "score must be one of 'magnitude'"),
     "no direction": (
-        {"score": "channels", "directions": 0},
+        {"score": "channels", "n_components": 0},
         ValueError,
-        "directions must be at least 1; got 0",
+        "n_components must be at least 1; got 0",
     ),
     "a pair that is not there": ({"layers": 2}, ValueError, "a layer pair in 0 .. 1; got 2"),
 }

@@ -25,8 +25,9 @@ from oracles import correlation
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from gsnn_edges import FunctionEdgeInferer, capture, mrr, untrained_scores
+from gsnn_edges import FunctionEdgeInferer, capture, mrr
 from gsnn_edges.backends.paths import VARIABLE
+from gsnn_edges.baselines import untrained_scores
 from gsnn_edges.channels import channel_correlation
 from gsnn_edges.choosing import Standing, standing
 from gsnn_edges.inference import Inference
@@ -634,7 +635,7 @@ def test_evidence_says_how_it_was_made():
     }
     assert kept.items() <= evidence.settings.items()
     np.testing.assert_array_equal(evidence.known_edges, [[0, 1], [1, 2]])
-    assert evidence.spread is None
+    assert evidence.std is None
 
 
 @pytest.mark.parametrize("score", ["magnitude", "channels"])
@@ -656,7 +657,7 @@ def test_estimates_have_the_spread_of_their_draws(score, training):
             draws.append(np.mean(found, axis=0))
     np.testing.assert_allclose(evidence.W, np.mean(draws, axis=0), rtol=0, atol=2e-6)
     expected = np.std(draws, axis=0, ddof=1)
-    np.testing.assert_allclose(evidence.spread, expected, rtol=0, atol=4e-6)
+    np.testing.assert_allclose(evidence.std, expected, rtol=0, atol=4e-6)
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -724,7 +725,7 @@ def test_the_chosen_score_is_what_it_is_when_asked_for(score, training, monkeypa
     chosen = made.infer(x, y, score="auto", **ADJUSTED)
     asked = made.infer(x, y, score=score, **ADJUSTED)
     np.testing.assert_allclose(chosen.W, asked.W, rtol=1e-5, atol=4e-6)
-    np.testing.assert_allclose(chosen.spread, asked.spread, rtol=1e-4, atol=4e-6)
+    np.testing.assert_allclose(chosen.std, asked.std, rtol=1e-4, atol=4e-6)
     np.testing.assert_array_equal(made.fit(x, y, score="auto", **ADJUSTED), chosen.W)
     assert {**chosen.settings, "choice": None} == {**asked.settings, "choice": None}
     assert chosen.counts == asked.counts
@@ -736,12 +737,12 @@ def test_w_may_stay_where_it_was_made(backend):
     here = made.infer(x, y, score="magnitude", **ADJUSTED)
     there = made.infer(x, y, score="magnitude", on_host=False, **ADJUSTED)
     assert isinstance(here.W, np.ndarray)
-    assert isinstance(here.spread, np.ndarray)
+    assert isinstance(here.std, np.ndarray)
     kind = {"jax": jax.Array, "torch": torch.Tensor}.get(backend, np.ndarray)
     assert isinstance(there.W, kind)
-    assert isinstance(there.spread, kind)
+    assert isinstance(there.std, kind)
     np.testing.assert_array_equal(here.W, np.asarray(there.W))
-    np.testing.assert_array_equal(here.spread, np.asarray(there.spread))
+    np.testing.assert_array_equal(here.std, np.asarray(there.std))
     assert mrr(there.W, CIRCLE, CIRCLE) == mrr(here.W, CIRCLE, CIRCLE)
 
 
@@ -789,8 +790,8 @@ def test_untrained_models_that_make_no_sense_are_refused_before_a_pass(options, 
 def test_directions_are_those_of_the_channels(monkeypatch):
     monkeypatch.setattr("gsnn_edges.inference.standing", decided("channels"))
     made, (x, y) = wide(), many()
-    expected = made.fit(x, y, score="channels", directions=1)
-    np.testing.assert_array_equal(made.fit(x, y, score="auto", directions=1), expected)
+    expected = made.fit(x, y, score="channels", n_components=1)
+    np.testing.assert_array_equal(made.fit(x, y, score="auto", n_components=1), expected)
 
 
 def test_few_known_edges_leave_the_channel_score():

@@ -12,11 +12,11 @@ COLUMNS = torch.tensor([0, 0, 1, 2, 3, 3, 4])
 BACKENDS = ["torch", "numpy", "jax", "generic"]
 
 
-def scorer(score="magnitude", layers="pooled", backend="numpy", ties="average", directions=None):
+def scorer(score="magnitude", layers="pooled", backend="numpy", ties="average", n_components=None):
     return Scorer(
         score=score,
         layers=layers,
-        directions=directions,
+        n_components=n_components,
         method="spearman",
         ties=ties,
         row_chunk=None,

@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 
 from gsnn_edges import FunctionEdgeInferer, mrr
 from gsnn_edges.demo import GSNN, tutorial
-from gsnn_edges.training import BestWeights
+from gsnn_edges.training import BestCheckpoint
 
 EDGES, TRUE = [[0], [1]], [[0], [1]]
 
@@ -37,7 +37,7 @@ def tracker_of(scores, module=None, **options):
     given = iter(scores)
     module = weighted_module() if module is None else module
     metric = {"metric": lambda *_: next(given)} | options
-    return BestWeights(module, lambda: np.zeros((2, 2)), EDGES, TRUE, **metric)
+    return BestCheckpoint(module, lambda: np.zeros((2, 2)), EDGES, TRUE, **metric)
 
 
 def run(tracker, epochs):
@@ -83,7 +83,7 @@ def test_a_score_that_is_not_finite_never_wins(bad):
 
 def test_scores_of_nan_from_an_inferer():
     matrices = iter([np.eye(2), np.full((2, 2), np.nan), np.array([[0.0, np.inf], [0, 0]])])
-    tracker = BestWeights(weighted_module(), lambda: next(matrices), EDGES, TRUE)
+    tracker = BestCheckpoint(weighted_module(), lambda: next(matrices), EDGES, TRUE)
     tracker.step(0)
     for epoch in (1, 2):
         with pytest.warns(UserWarning, match=r"score of nan \(A must be finite; got"):
@@ -102,7 +102,7 @@ def test_other_errors_are_raised():
     def fail():
         raise ValueError("row_chunk must be at least 1; got 0")
 
-    tracker = BestWeights(weighted_module(), fail, EDGES, TRUE)
+    tracker = BestCheckpoint(weighted_module(), fail, EDGES, TRUE)
     with pytest.raises(ValueError, match="row_chunk must be at least 1"):
         tracker.step(0)
     assert tracker.history == []
@@ -137,7 +137,7 @@ def test_scoring_leaves_no_trace():
         np.random.rand()  # noqa: NPY002 - a global generator that moves
         return np.zeros((2, 2))
 
-    tracker = BestWeights(model, infer, EDGES, TRUE)
+    tracker = BestCheckpoint(model, infer, EDGES, TRUE)
     with assert_unchanged(model):
         tracker.step(0)
     assert modes == [[False] * 3]
@@ -163,7 +163,7 @@ def trained(tracked):
     """Train a GSNN, with the tracker or with a plain loop that copies the model each epoch."""
     problem, model, infer = gsnn()
     edges = problem.validation_edges, problem.true_edges
-    tracker = BestWeights(model, infer, *edges)
+    tracker = BestCheckpoint(model, infer, *edges)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     copies = []
     with torch.random.fork_rng(devices=[]):
@@ -187,7 +187,7 @@ def test_the_best_gsnn_is_that_of_a_plain_loop():
     tracker.restore()
     for name, tensor in tracker.model.state_dict().items():
         assert_array_equal(tensor, copies[tracker.best_epoch][1][name])
-    again = BestWeights(
+    again = BestCheckpoint(
         tracker.model, tracker.infer, tracker.edge_index, tracker.all_true_edges
     ).step(0)
     assert again == tracker.best_score
@@ -195,7 +195,7 @@ def test_the_best_gsnn_is_that_of_a_plain_loop():
 
 def test_a_gsnn_that_diverges_is_not_kept():
     problem, model, infer = gsnn()
-    tracker = BestWeights(model, infer, problem.validation_edges, problem.true_edges)
+    tracker = BestCheckpoint(model, infer, problem.validation_edges, problem.true_edges)
     first = tracker.step(0)
     for epoch, value in ((1, math.nan), (2, 1e30)):
         with torch.no_grad():
@@ -225,7 +225,7 @@ def test_a_gsnn_that_diverges_is_not_kept():
 def test_bad_input_is_explained(options, error, phrase):
     good = {"infer": lambda: np.eye(2), "edge_index": EDGES, "all_true_edges": TRUE}
     with pytest.raises(error, match=phrase):
-        BestWeights(**{"model": weighted_module(), **good, **options})
+        BestCheckpoint(**{"model": weighted_module(), **good, **options})
 
 
 @pytest.mark.parametrize("epoch", [-1, 0.5, None])

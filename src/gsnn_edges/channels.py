@@ -21,7 +21,7 @@ def channel_correlation(
     nodes: int | None = None,
     method: Method = "spearman",
     ties: Ties = "average",
-    directions: int | None = None,
+    n_components: int | None = None,
     row_chunk: int | None = None,
     precision: Precision = "float32",
     backend: str | None = None,
@@ -44,7 +44,7 @@ def channel_correlation(
         Number of nodes N; by default one more than the largest in ``a_nodes`` and ``g_nodes``.
     method, ties, precision, backend, device, devices
         As of `cross_correlation`.
-    directions : int, optional
+    n_components : int, optional
         Reduce the columns of each node to so many principal directions before they are
         multiplied: the cost falls from the square of the columns of a node to the square of this.
         By default all columns are used.
@@ -65,9 +65,9 @@ def channel_correlation(
     Notes
     -----
     Blocks of correlations are reduced to nodes as they are made: Ca x Cg numbers are never held.
-    Nodes with fewer columns than the widest are filled up with zeros. With ``directions`` the norm
-    of the leading principal directions of the standardized columns stands for that of all: never
-    more than that, and the same where a node has no more columns.
+    Nodes with fewer columns than the widest are filled up with zeros. With ``n_components`` the
+    norm of the leading principal directions of the standardized columns stands for that of all:
+    never more than that, and the same where a node has no more columns.
 
     Of M independent observations ``W`` is about ``sqrt(Ci * Cj / (M - 1))`` where nothing goes
     with anything, for nodes of Ci and Cj columns: it favours nodes that have more of them.
@@ -89,7 +89,7 @@ def channel_correlation(
     >>> channel_correlation(a, -a, [0, 0], [0, 0]).round(4)
     array([[1.5232]], dtype=float32)
     """
-    directions = _checks.whole_number_or_none("directions", directions, least=1)
+    n_components = _checks.whole_number_or_none("n_components", n_components, least=1)
     row_chunk = _checks.whole_number_or_none("row_chunk", row_chunk, least=1)
     if over_devices(a, g, backend, device, devices):
         from gsnn_edges.sharded import sharded_channels
@@ -102,7 +102,7 @@ def channel_correlation(
             devices=devices,
             method=method,
             ties=ties,
-            directions=directions,
+            n_components=n_components,
             row_chunk=row_chunk,
             precision=precision,
             project=leading,
@@ -113,9 +113,9 @@ def channel_correlation(
     )
     left, right = node_tables(a, g, a_nodes, g_nodes, nodes)
     # Directions are those of centred rows, which a shift does not leave.
-    sides = ((a, left, False), (g, right, directions is None))
+    sides = ((a, left, False), (g, right, n_components is None))
     sources, targets = (
-        NodeColumns(x, ops, method, ties, precision, shift, table, directions)
+        NodeColumns(x, ops, method, ties, precision, shift, table, n_components)
         for x, table, shift in sides
     )
     return ChannelKernel(ops, precision, may_leave=True).run(sources, targets, row_chunk)
@@ -154,7 +154,7 @@ class NodeColumns(Columns):
     """Columns of which each node has several: ``members`` (N, widest) says which, -1 for none."""
 
     members: np.ndarray
-    directions: int | None
+    n_components: int | None
 
     @property
     def count(self) -> int:
@@ -165,7 +165,7 @@ class NodeColumns(Columns):
     def width(self) -> int:
         """Rows of a node."""
         widest = int(self.members.shape[1])
-        return widest if self.directions is None else min(widest, self.directions)
+        return widest if self.n_components is None else min(widest, self.n_components)
 
     def rows(self, low: int, high: int) -> Array:
         """Standardized rows, or their leading directions, of the nodes ``low`` to ``high``."""
@@ -178,7 +178,7 @@ class NodeColumns(Columns):
 
     def projected(self, rows: Array) -> Array:
         """Leading directions of each node."""
-        return self.ops.call(leading, rows, width=self.members.shape[1], directions=self.width)
+        return self.ops.call(leading, rows, width=self.members.shape[1], n_components=self.width)
 
 
 def rows_of(x: Array, members: np.ndarray) -> Array:
@@ -189,7 +189,7 @@ def rows_of(x: Array, members: np.ndarray) -> Array:
     return owner.xp.take(x, owner.adopt(np.maximum(members, 0)), axis=1).T
 
 
-def leading(rows: Array, *, ops: Backend, width: int, directions: int) -> Array:
+def leading(rows: Array, *, ops: Backend, width: int, n_components: int) -> Array:
     """Project the ``width`` rows of each node on their leading principal directions.
 
     The norm of products with what comes back is that of products with the rows, but for what
@@ -200,8 +200,8 @@ def leading(rows: Array, *, ops: Backend, width: int, directions: int) -> Array:
     each = xp.reshape(rows, (nodes, width, length))
     gram = xp.matmul(each, xp.matrix_transpose(each))
     # Of a symmetric matrix, by rising eigenvalues.
-    vectors = xp.linalg.eigh(gram).eigenvectors[:, :, width - directions :]
-    return xp.reshape(xp.matmul(xp.matrix_transpose(vectors), each), (nodes * directions, length))
+    vectors = xp.linalg.eigh(gram).eigenvectors[:, :, width - n_components :]
+    return xp.reshape(xp.matmul(xp.matrix_transpose(vectors), each), (nodes * n_components, length))
 
 
 class ChannelKernel(Kernel):

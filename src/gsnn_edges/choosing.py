@@ -33,20 +33,20 @@ class Standing:
         Mean reciprocal ranks of the known edges.
     chance : float
         What random scores reach on average.
-    lift : float
+    z_score : float
         ``magnitude - chance`` in standard errors.
     """
 
     magnitude: float
     channels: float
     chance: float
-    lift: float
+    z_score: float
 
     @property
     def score(self) -> str:
         """Name the score to take."""
         better = self.magnitude > self.channels
-        return "magnitude" if better and self.lift > CLEAR else "channels"
+        return "magnitude" if better and self.z_score > CLEAR else "channels"
 
     def as_json(self) -> dict[str, float | None]:
         """Give what was found in plain types; None for what is not finite."""
@@ -103,7 +103,7 @@ def standing(magnitude: Array, channels: Array, edge_index: Any) -> Standing:
         magnitude=float(own.mean()),
         channels=float(other.mean()),
         chance=float(expected.mean()),
-        lift=in_standard_errors(own - expected, edges[0]),
+        z_score=in_standard_errors(own - expected, edges[0]),
     )
 
 

@@ -44,16 +44,16 @@ class Options:
     mode: Mode
     score: ScoreChoice
     layers: LayerChoice
-    directions: int | None
+    n_components: int | None
 
     def checked(self) -> "Options":
         """Give the options in plain types, when all keep their rules."""
         _checks.choice("method", self.method, METHODS)
         _checks.choice("score", self.score, SCORE_CHOICES)
-        if self.directions is not None and self.score == "magnitude":
+        if self.n_components is not None and self.score == "magnitude":
             raise ValueError(
-                f"directions={self.directions!r} needs score='channels'; got {self.score!r}, which "
-                "has one column a node: leave directions out"
+                f"n_components={self.n_components!r} needs score='channels'; got {self.score!r}, "
+                "which has one column a node: leave n_components out"
             )
 
         def whole(name: str, least: int) -> Any:
@@ -64,7 +64,7 @@ class Options:
             penalty_factor=_checks.fraction("penalty_factor", self.penalty_factor),
             row_chunk=whole("row_chunk", 1),
             seed=whole("seed", 0),
-            directions=whole("directions", 1),
+            n_components=whole("n_components", 1),
             estimate_iters=whole("estimate_iters", 1) if self.estimate else 1,
             estimate_n_samples=whole("estimate_n_samples", 1),
             forward_kwargs=checked_kwargs(self.forward_kwargs),
@@ -79,7 +79,7 @@ class Average(NamedTuple):
     """The mean of several matrices, and their standard deviation if there were two or more."""
 
     W: Array
-    spread: Array | None
+    std: Array | None
 
 
 class Found(NamedTuple):
@@ -89,15 +89,15 @@ class Found(NamedTuple):
     """
 
     W: Array
-    spread: Array | None
+    std: Array | None
     samples: int
     scorer: Scorer
     standing: Standing | None
 
     def on_host(self) -> "Found":
         """Give the same with NumPy's matrices."""
-        spread = None if self.spread is None else to_host(self.spread)
-        return self._replace(W=to_host(self.W), spread=spread)
+        std = None if self.std is None else to_host(self.std)
+        return self._replace(W=to_host(self.W), std=std)
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,10 @@ class Inference:
             "resampled batches",
             verbose=options.verbose and draws > 1,
         )
-        scorer, (W, spread), why = self.chosen(averaged(tracked))
+        scorer, (W, std), why = self.chosen(averaged(tracked))
         warn_of_constants(W)
-        spread = None if spread is None else self.penalised(spread)
-        return Found(self.penalised(W), spread, samples, scorer, why)
+        std = None if std is None else self.penalised(std)
+        return Found(self.penalised(W), std, samples, scorer, why)
 
     def check_samples(self, samples: int) -> None:
         """Reject so few samples that layer pairs of them say nothing by themselves.

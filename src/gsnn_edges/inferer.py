@@ -27,7 +27,7 @@ SETTINGS = ("use_prenorm", "norm", "agg", "backend", "ties", "precision")
 ASKED = (
     "score",
     "layers",
-    "directions",
+    "n_components",
     "penalty_factor",
     "scale_by_act_mean",
     "estimate",
@@ -160,7 +160,7 @@ class FunctionEdgeInferer:
         mode: Mode = None,
         score: ScoreChoice = "magnitude",
         layers: LayerChoice = None,
-        directions: int | None = None,
+        n_components: int | None = None,
     ) -> np.ndarray:
         """Compute the edge-evidence matrix.
 
@@ -209,7 +209,7 @@ class FunctionEdgeInferer:
         layers : {"pooled", "mean", "last"} or int, optional
             Rank all layer pairs together, or average their matrices, or take the last one or
             that of this number. By default "pooled" for magnitudes and "mean" for channels.
-        directions : int, optional
+        n_components : int, optional
             For channels: reduce each node to so many principal directions. Default: all.
 
         Returns
@@ -269,7 +269,7 @@ class FunctionEdgeInferer:
                 mode=mode,
                 score=score,
                 layers=layers,
-                directions=directions,
+                n_components=n_components,
             )
         )
         W: np.ndarray = inference.run(x, y).on_host().W
@@ -283,7 +283,7 @@ class FunctionEdgeInferer:
         *,
         score: ScoreChoice = "auto",
         layers: LayerChoice = None,
-        directions: int | None = None,
+        n_components: int | None = None,
         untrained: int = 0,
         on_host: bool = True,
         **options: Any,
@@ -298,7 +298,7 @@ class FunctionEdgeInferer:
             The channel score, which finds more edges on most graphs, or that of `fit`, or the one
             of the two that the known edges choose, see `fit`: on the graphs of docs/study.md its
             MRR is at most 0.03 below that of the better one.
-        layers, directions
+        layers, n_components
             As of `fit`.
         untrained : int
             Average the channel score with that of so many models of the same architecture, never
@@ -315,7 +315,7 @@ class FunctionEdgeInferer:
         Returns
         -------
         EdgeEvidence
-            With ``estimate`` its ``spread`` is the standard deviation of the
+            With ``estimate`` its ``std`` is the standard deviation of the
             draws, and ``standard_error`` what that says of W. ``settings["score"]`` is the score,
             or with "auto" that which was chosen, and ``settings["choice"]`` what it was chosen
             by, as of `choosing.standing`.
@@ -327,7 +327,7 @@ class FunctionEdgeInferer:
 
         Notes
         -----
-        Peak memory: that of `fit`, and W once more for a spread.
+        Peak memory: that of `fit`, and W once more for a standard deviation.
 
         Examples
         --------
@@ -348,7 +348,7 @@ class FunctionEdgeInferer:
             method=method,
             score=score,
             layers=layers,
-            directions=directions,
+            n_components=n_components,
         )
         untrained = checked_untrained(untrained, chosen)
         on_host = _checks.flag("on_host", on_host)
@@ -363,7 +363,7 @@ class FunctionEdgeInferer:
             method=method,
             counts=inference.counts(found.samples),
             settings=self.settings(inference, found) | {"untrained": untrained},
-            spread=found.spread,
+            std=found.std,
             known_edges=self.edge_index,
         )
         return self.beside_untrained(evidence, x, y, untrained) if untrained else evidence
@@ -388,7 +388,7 @@ class FunctionEdgeInferer:
         return Scorer(
             score=score,
             layers=checked_layers(options.layers, score, pairs),
-            directions=options.directions,
+            n_components=options.n_components,
             method=options.method,
             ties=self.ties,
             row_chunk=options.row_chunk,
@@ -436,7 +436,7 @@ def checked_untrained(untrained: Any, options: Options) -> int:
 def usual_options(given: Mapping[str, Any]) -> dict[str, Any]:
     """Fill up the options of a call by the defaults of `FunctionEdgeInferer.fit`."""
     parameters = inspect.signature(FunctionEdgeInferer.fit).parameters
-    named = ("self", "x", "y", "method", "score", "layers", "directions")
+    named = ("self", "x", "y", "method", "score", "layers", "n_components")
     usual = {name: p.default for name, p in parameters.items() if name not in named}
     unknown = given.keys() - usual.keys()
     if unknown:

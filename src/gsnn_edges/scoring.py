@@ -26,7 +26,7 @@ class Scorer:
 
     Parameters
     ----------
-    score, layers, directions, method, ties, row_chunk
+    score, layers, n_components, method, ties, row_chunk
         As of `FunctionEdgeInferer.infer`; ``layers`` has been checked.
     pairs, nodes : int
         Layer pairs L - 1, and nodes N.
@@ -38,7 +38,7 @@ class Scorer:
 
     score: Score
     layers: str | int
-    directions: int | None
+    n_components: int | None
     method: Method
     ties: Ties
     row_chunk: int | None
@@ -93,7 +93,7 @@ class Scorer:
             return cross_correlation(a, g, **options)
         own = self.columns
         return channel_correlation(
-            a, g, own, own, nodes=self.nodes, directions=self.directions, **options
+            a, g, own, own, nodes=self.nodes, n_components=self.n_components, **options
         )
 
 

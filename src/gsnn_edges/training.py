@@ -13,7 +13,7 @@ try:
     from torch import Tensor, nn  # asked for here, to say once what to install
 except ModuleNotFoundError as error:
     raise ImportError(
-        "BestWeights needs torch, which is not installed: pip install 'gsnn-edges[torch]'"
+        "BestCheckpoint needs torch, which is not installed: pip install 'gsnn-edges[torch]'"
     ) from error
 from gsnn_edges._typing import Array
 from gsnn_edges.link_ranking import mrr
@@ -22,7 +22,7 @@ from gsnn_edges.observations.guard import unchanged
 Metric = Callable[[Array, Any, Any], float]
 
 
-class BestWeights:
+class BestCheckpoint:
     """Keep the weights of the epoch whose scores rank validation edges best.
 
     Parameters
@@ -76,7 +76,7 @@ class BestWeights:
     >>> model = GSNN(problem.edge_index_dict, problem.node_names_dict, channels=3)
     >>> inferer = FunctionEdgeInferer(model, torch.nn.MSELoss(), problem.known_edges)
     >>> infer = lambda: inferer.fit(problem.x_test, problem.y_test)
-    >>> tracker = BestWeights(model, infer, problem.validation_edges, problem.true_edges)
+    >>> tracker = BestCheckpoint(model, infer, problem.validation_edges, problem.true_edges)
     >>> for epoch in range(2):
     ...     score = tracker.step(epoch)  # after the epoch's training
     >>> tracker.restore()
@@ -140,7 +140,7 @@ class BestWeights:
         if not math.isfinite(score):
             self.failures += 1
             warnings.warn(
-                f"BestWeights: epoch {epoch} has a score of {score}{reason}, which is ignored; "
+                f"BestCheckpoint: epoch {epoch} has a score of {score}{reason}, which is ignored; "
                 f"the best epoch is still {self.best_epoch}",
                 stacklevel=2,
             )

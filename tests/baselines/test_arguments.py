@@ -62,11 +62,11 @@ VALUES = np.arange(12.0).reshape(4, 3), [0, 1, 2]
         ({"untrained": lambda seed: SQUARE, "seeds": 0}, ValueError, "seeds must be at least 1"),
         ({"seed": -1}, ValueError, "seed must be at least 0"),
         ({"direction": "up"}, ValueError, "direction must be one of"),
-        ({"n_boot": 7}, ValueError, "n_boot must be at least 100"),
+        ({"n_resamples": 7}, ValueError, "n_resamples must be at least 100"),
     ],
 )
 def test_arguments_that_break_a_rule_are_refused(options, error, message):
     scores, edges, true, known = problem()
-    options = {"known_edges": known, "n_boot": None} | options
+    options = {"known_edges": known, "n_resamples": None} | options
     with pytest.raises(error, match=message):
         compare(options.pop("scores", {"W": scores}), edges, true, **options)

@@ -35,7 +35,7 @@ def data(seed=0, rows=40):
 
 def run(**options):
     scores, edges, true, known = problem()
-    options = {"known_edges": known, "n_boot": None, "seed": 0} | options
+    options = {"known_edges": known, "n_resamples": None, "seed": 0} | options
     return compare(options.pop("scores", {"W": scores}), edges, true, **options)
 
 
@@ -49,7 +49,7 @@ RANKING = {
     "tail": {"direction": "tail"},
     "head": {"direction": "head", "ks": [2]},
     "both": {"direction": "both", "exclude_self": True},
-    "mask": {"candidates": half_of_the_pairs(), "n_boot": 200},
+    "mask": {"candidates": half_of_the_pairs(), "n_resamples": 200},
     "rule": {"candidates": "a* -> *", "node_names": [f"a{k}" for k in range(NODES)]},
 }
 
@@ -58,9 +58,9 @@ RANKING = {
 def test_given_scores_rank_as_evaluate_edges_ranks_them(options):
     scores, edges, true, _ = problem()
     found = run(**options)["W"]
-    wanted = evaluate_edges(scores, edges, true, **({"n_boot": None, "seed": 0} | options))
+    wanted = evaluate_edges(scores, edges, true, **({"n_resamples": None, "seed": 0} | options))
     assert found.ranking.to_dict() == wanted.to_dict()
-    assert (found.kind, found.coverage, found.lift) == ("given", 1.0, None)
+    assert (found.kind, found.coverage, found.mrr_difference) == ("given", 1.0, None)
 
 
 def filled(matrix):
@@ -73,12 +73,12 @@ def test_graph_baselines_rank_as_their_scores():
     assert [row.name for row in found.rows] == ["W", *GRAPH]
     for name, of_graph in OF_GRAPH.items():
         wanted = evaluate_edges(
-            filled(of_graph(known, NODES)), edges, true, n_boot=None, exclude_self=True
+            filled(of_graph(known, NODES)), edges, true, n_resamples=None, exclude_self=True
         )
         assert found[name].ranking.to_dict() == wanted.to_dict()
         assert found[name].coverage == 1.0
     wanted = evaluate_edges(
-        structure.random_scores(NODES, 0), edges, true, n_boot=None, exclude_self=True
+        structure.random_scores(NODES, 0), edges, true, n_resamples=None, exclude_self=True
     )
     assert found["random"].ranking.to_dict() == wanted.to_dict()
 
@@ -102,7 +102,7 @@ def test_value_baselines_rank_as_their_scores_and_say_what_they_cover():
     }
     assert [row.name for row in found.rows] == ["W", *GRAPH, *wanted]
     for name, scores in wanted.items():
-        ranking = evaluate_edges(filled(scores), edges, true, n_boot=None)
+        ranking = evaluate_edges(filled(scores), edges, true, n_resamples=None)
         assert_allclose(found[name].ranking.mrr, ranking.mrr, rtol=1e-6)
         covered = [np.isfinite(scores[s, t]) for s, t in edges.T]
         assert_allclose(found[name].coverage, np.mean(covered))
@@ -113,7 +113,13 @@ def test_unscored_pairs_share_the_lowest_rank():
     values = np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 3.0]]), [0, 1]
     chain = np.array([[0, 0], [1, 2]])
     found = compare(
-        {"W": np.eye(4)}, chain, chain, known_edges=[[3], [2]], measured=values, n_boot=None, seed=0
+        {"W": np.eye(4)},
+        chain,
+        chain,
+        known_edges=[[3], [2]],
+        measured=values,
+        n_resamples=None,
+        seed=0,
     )
     row = found["plain_correlation"]
     assert row.coverage == 0.5
@@ -130,12 +136,16 @@ def test_lift_is_over_the_mean_of_untrained_models(form):
     scores, edges, true, _ = problem()
     before = untrained_matrices()
     forms = {"list": before, "callable": before.__getitem__, "mapping": {"W": before}}
-    found = run(scores={"W": scores, "other": -scores}, untrained=forms[form], seeds=3, n_boot=500)
-    mrrs = [evaluate_edges(matrix, edges, true, n_boot=None).mrr for matrix in before]
-    assert_allclose(found["W"].lift.value, found["W"].ranking.mrr - np.mean(mrrs), rtol=1e-12)
-    low, high = found["W"].lift.interval
-    assert low < found["W"].lift.value < high
-    with_lift = [row.name for row in found.rows if row.lift is not None]
+    found = run(
+        scores={"W": scores, "other": -scores}, untrained=forms[form], seeds=3, n_resamples=500
+    )
+    mrrs = [evaluate_edges(matrix, edges, true, n_resamples=None).mrr for matrix in before]
+    assert_allclose(
+        found["W"].mrr_difference.value, found["W"].ranking.mrr - np.mean(mrrs), rtol=1e-12
+    )
+    low, high = found["W"].mrr_difference.interval
+    assert low < found["W"].mrr_difference.value < high
+    with_lift = [row.name for row in found.rows if row.mrr_difference is not None]
     assert with_lift == (["W"] if form == "mapping" else [row.name for row in found.rows])
     key = "W" if form == "mapping" else ""
     assert_allclose([ranking.mrr for ranking in found.untrained[key]], mrrs)
@@ -143,7 +153,7 @@ def test_lift_is_over_the_mean_of_untrained_models(form):
 
 def test_seed_makes_everything_repeatable():
     first, second = (
-        run(**data(), untrained=untrained_matrices(), n_boot=100, seed=3) for _ in range(2)
+        run(**data(), untrained=untrained_matrices(), n_resamples=100, seed=3) for _ in range(2)
     )
     assert first.to_dict() == second.to_dict()
     assert first["random"].ranking.mrr != run(seed=4)["random"].ranking.mrr
@@ -168,7 +178,7 @@ def test_scores_of_every_library_are_taken(library):
     scores, edges, true, known = problem()
     given = scores.astype(np.float32)
     found = compare(
-        {"W": library.array(given)}, edges, true, known_edges=known, n_boot=None, seed=0
+        {"W": library.array(given)}, edges, true, known_edges=known, n_resamples=None, seed=0
     )
-    wanted = evaluate_edges(given, edges, true, n_boot=None)
+    wanted = evaluate_edges(given, edges, true, n_resamples=None)
     assert_allclose(found["W"].ranking.mrr, wanted.mrr, rtol=1e-12)

@@ -28,7 +28,7 @@ def found():
         known_edges=true[:, 20:],
         measured=measured,
         untrained={"good": [rng.random((NODES, NODES)) for _ in range(2)]},
-        n_boot=300,
+        n_resamples=300,
         seed=0,
     )
 
@@ -43,10 +43,10 @@ def test_dict_is_strict_json_and_holds_all_values(found):
     plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert plain == found.to_dict()
     first = plain["rows"][0]
-    assert first["lift"]["value"] == found["good"].lift.value
-    assert first["lift"]["interval"] == list(found["good"].lift.interval)
+    assert first["mrr_difference"]["value"] == found["good"].mrr_difference.value
+    assert first["mrr_difference"]["interval"] == list(found["good"].mrr_difference.interval)
     assert first["ranking"] == found["good"].ranking.to_dict()
-    assert plain["rows"][1]["lift"] is None
+    assert plain["rows"][1]["mrr_difference"] is None
     assert len(plain["untrained"]["good"]) == 2
 
 
@@ -70,12 +70,12 @@ def test_frame_has_a_row_for_each_score(found):
         "amri": ranking.amri,
         "auroc": ranking.separation.auroc,
         "average_precision": ranking.separation.average_precision,
-        "lift": found["good"].lift.value,
-        "lift_low": found["good"].lift.interval.low,
-        "lift_high": found["good"].lift.interval.high,
+        "mrr_difference": found["good"].mrr_difference.value,
+        "mrr_difference_low": found["good"].mrr_difference.interval.low,
+        "mrr_difference_high": found["good"].mrr_difference.interval.high,
     }
     assert_array_equal(row[list(wanted)].to_numpy(float), list(wanted.values()))
-    assert_array_equal(frame["lift"][1:].to_numpy(float), np.nan)
+    assert_array_equal(frame["mrr_difference"][1:].to_numpy(float), np.nan)
 
 
 def test_frame_without_pandas_says_what_to_install(found, monkeypatch):
@@ -89,14 +89,14 @@ def test_table_has_a_line_for_each_row(found):
     assert heading.startswith("20 rankings, direction tail, among ")
     assert title.split() == [
         *("mrr", "95%", "interval", "amri", "auroc", "coverage"),
-        *("lift", "95%", "interval"),
+        *("mrr", "difference", "95%", "interval"),
     ]
     names = [row.name for row in found.rows]
     names.insert(2, "good untrained, mean of 2")
     assert [line.split("  ")[0] for line in lines] == names
     untrained = np.mean([ranking.mrr for ranking in found.untrained["good"]])
     assert f"{untrained:.4f}" in lines[2]
-    assert f"{found['good'].lift.value:+.4f}" in lines[0]
+    assert f"{found['good'].mrr_difference.value:+.4f}" in lines[0]
     assert {len(line) for line in lines[:1]} == {len(title)}
     assert repr(found) == str(found)
 

@@ -78,8 +78,10 @@ def test_options_are_those_of_the_inferer(options, asked, seen, run, fitted):
 @pytest.mark.parametrize("kind", ["npz", "zarr"])
 def test_channels_are_correlated_by_their_norms(kind, run, fitted):
     assert run(*CAPTURE, "--score", "channels", "--out", f"c.{kind}").exit_code == 0
-    assert run("correlate", f"c.{kind}", "--out", "new.npy", "--directions", 1, "-q").exit_code == 0
-    assert_allclose(read("new.npy"), fitted(score="channels", directions=1), atol=1e-5)
+    assert (
+        run("correlate", f"c.{kind}", "--out", "new.npy", "--n-components", 1, "-q").exit_code == 0
+    )
+    assert_allclose(read("new.npy"), fitted(score="channels", n_components=1), atol=1e-5)
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
@@ -249,7 +251,7 @@ BAD = {
     "crew": (("--out", "W9.npy", "--process", 0), "go together; got --process"),
     "nobody": (("--out", "W9.npy", "--row-chunk", 9), "--row-chunk is of several processes"),
     "layers": (("--out", "W9.npy", "--layers", 7), "layer pair in 0 .. 1; got 7"),
-    "directions": (("--out", "W9.npy", "--directions", 1), "channels"),
+    "n_components": (("--out", "W9.npy", "--n-components", 1), "channels"),
     "device": (("--out", "W9.npy", "--backend", "jax", "--device", "warp"), "warp"),
 }
 

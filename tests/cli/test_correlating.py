@@ -21,7 +21,7 @@ USUAL = {
     "method": "spearman",
     "ties": "average",
     "layers": None,
-    "directions": None,
+    "n_components": None,
     "precision": "float32",
     "backend": "numpy",
     "device": None,

@@ -36,7 +36,7 @@ def test_json_is_what_evaluate_edges_gives(run, wanted):
     [
         (["--direction", "both"], {"direction": "both"}),
         (["--exclude-self", "--k", 2, "--k", 5], {"exclude_self": True, "ks": [2, 5]}),
-        (["--n-boot", 0], {"n_boot": None}),
+        (["--n-resamples", 0], {"n_resamples": None}),
         (["--cluster", "source", "--confidence", 0.5], {"cluster": "source", "confidence": 0.5}),
     ],
 )
@@ -100,8 +100,8 @@ def test_numbers_that_are_names_are_told_apart(folder, run, refused):
     assert refused(*call).endswith("may be both: pass --by name or --by index")
     W = np.load("W.npy")
     for by, edges in (("name", [[0], [1]]), ("index", [[1], [2]])):
-        found = json.loads(run(*call, "--by", by, "--n-boot", 0, "--json").stdout)
-        assert found["micro"]["mrr"] == evaluate_edges(W, edges, n_boot=None).mrr
+        found = json.loads(run(*call, "--by", by, "--n-resamples", 0, "--json").stdout)
+        assert found["micro"]["mrr"] == evaluate_edges(W, edges, n_resamples=None).mrr
 
 
 @pytest.mark.usefixtures("wanted")

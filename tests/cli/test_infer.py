@@ -47,7 +47,7 @@ def test_files_hold_what_the_inferer_finds(inferred, run, problem, names):
         (["--score", "channels"], {"score": "channels"}),
         (["--score", "channels", "--untrained", "1"], {"score": "channels", "untrained": 1}),
         (["--layers", "last", "--method", "pearson"], {"layers": "last", "method": "pearson"}),
-        (["--layers", "0", "--directions", "1"], {"layers": 0, "directions": 1}),
+        (["--layers", "0", "--n-components", "1"], {"layers": 0, "n_components": 1}),
     ],
 )
 def test_options_are_those_of_the_inferer(options, asked, inferred, run):

@@ -41,7 +41,7 @@ def test_outputs_are_checked_first(tmp_path):
 
 
 def test_the_best_rank_stands_first():
-    found = evaluate_edges(W, [[1, 0], [0, 1]], n_boot=None)
+    found = evaluate_edges(W, [[1, 0], [0, 1]], n_resamples=None)
     table = ranks(found)
     assert_array_equal(table["source"], [0, 1])
     assert_array_equal(table["realistic"], [1, 2])
@@ -49,13 +49,13 @@ def test_the_best_rank_stands_first():
 
 
 def test_an_interval_that_is_none_is_a_dash():
-    found = evaluate_edges(W, [[1, 0], [0, 1]], n_boot=100, seed=0)
+    found = evaluate_edges(W, [[1, 0], [0, 1]], n_resamples=100, seed=0)
     none = type(found.intervals["mrr"])(float("nan"), float("nan"))
     hollow = dataclasses.replace(found, intervals={"mrr": none})
     assert columns(hollow)["95% interval"][0] == "-"
 
 
 def test_empty_columns_are_left_out():
-    found = evaluate_edges(W, [[1, 0], [0, 1]], n_boot=None)
+    found = evaluate_edges(W, [[1, 0], [0, 1]], n_resamples=None)
     assert list(columns(found)) == ["metric", "value", "macro", "by chance"]
     assert columns(found)["value"][0] == f"{found.mrr:.4f}"

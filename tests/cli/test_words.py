@@ -13,7 +13,7 @@ GIVEN = {
     "--model": "tiny:model",
     "--block": (),
     "--by": None,
-    "--n-boot": 5,
+    "--n-resamples": 5,
     "--batch-size": 4,
 }
 
@@ -33,7 +33,7 @@ GIVEN = {
         ("in it: pass by='name' or by='index'", "in it: pass --by name or --by index"),
         ("needs max_memory=500MB at least", "needs --max-memory 500MB at least"),
         ("got blocks=None: pass blocks= too, or", "got no --block: pass --block too, or"),
-        ("skip the intervals by n_boot=None", "skip the intervals by --n-boot 0"),
+        ("skip the intervals by n_resamples=None", "skip the intervals by --n-resamples 0"),
         ("begin anew with resume=False.", "begin anew with --anew."),
         ("write one by capture_to_store", "write one by gsnn-edges capture"),
         ("call it with row_chunk=4", "call it with row_chunk=4"),

@@ -88,14 +88,14 @@ def test_k_is_a_whole_number_from_1(k):
 
 
 def test_frame_equals_a_slow_loop():
-    evidence = made(spread=np.arange(25, dtype=np.float32).reshape(5, 5))
+    evidence = made(std=np.arange(25, dtype=np.float32).reshape(5, 5))
     known = set(map(tuple, KNOWN.T.tolist()))
     rows = [
-        (NAMES[i], NAMES[j], evidence.W[i, j], evidence.spread[i, j], (i, j) in known)
+        (NAMES[i], NAMES[j], evidence.W[i, j], evidence.std[i, j], (i, j) in known)
         for i, j, _ in slow_table(evidence, exclude_known=False)
     ]
     kind = pd.CategoricalDtype(NAMES)
-    columns = ["source", "target", "score", "spread", "known"]
+    columns = ["source", "target", "score", "std", "known"]
     expected = pd.DataFrame(rows, columns=columns).astype({"source": kind, "target": kind})
     assert_frame_equal(evidence.to_frame(k=1000), expected)
     assert_frame_equal(evidence.to_frame(k=3), expected[:3])
@@ -144,9 +144,9 @@ def assert_same(one, other):
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64"])
-@pytest.mark.parametrize("spread", [None, np.eye(5)])
-def test_save_and_load(tmp_path, dtype, spread):
-    evidence = made(np.arange(25).reshape(5, 5).astype(dtype), spread=spread)
+@pytest.mark.parametrize("std", [None, np.eye(5)])
+def test_save_and_load(tmp_path, dtype, std):
+    evidence = made(np.arange(25).reshape(5, 5).astype(dtype), std=std)
     evidence.save(tmp_path / "evidence.npz")
     assert_same(EdgeEvidence.load(str(tmp_path / "evidence.npz")), evidence)
     bare = EdgeEvidence(np.zeros((0, 0)))
@@ -156,10 +156,10 @@ def test_save_and_load(tmp_path, dtype, spread):
 
 def test_arrays_of_every_library_are_saved(tmp_path, library):
     W = np.random.default_rng(1).standard_normal((5, 5), np.float32)
-    made(library.array(W), spread=library.array(W * W)).save(tmp_path / "evidence.npz")
+    made(library.array(W), std=library.array(W * W)).save(tmp_path / "evidence.npz")
     loaded = EdgeEvidence.load(tmp_path / "evidence.npz")
     assert_array_equal(loaded.W, W)
-    assert_array_equal(loaded.spread, W * W)
+    assert_array_equal(loaded.std, W * W)
     assert library.name == "strict" or library.name in loaded.versions
 
 
@@ -185,10 +185,10 @@ def test_loading_imports_no_library(tmp_path):
 def test_to_a_backend(name):
     if name not in backends.available():
         pytest.skip(f"{name} is not installed")
-    evidence = made(spread=np.eye(5, dtype=np.float32))
+    evidence = made(std=np.eye(5, dtype=np.float32))
     moved = evidence.to(name)
     ops = backends.load(name)
-    assert {type(x) for x in (moved.W, moved.spread)} == {type(ops.adopt(np.eye(2)))}
+    assert {type(x) for x in (moved.W, moved.std)} == {type(ops.adopt(np.eye(2)))}
     assert_same(moved.to("numpy"), evidence)
 
 
@@ -237,7 +237,7 @@ def test_mean_of_several():
     found = EdgeEvidence.mean(parts)
     stack = np.stack([part.W for part in parts])
     assert_allclose(found.W, stack.mean(0), rtol=1e-14, atol=1e-16)
-    assert_allclose(found.spread, stack.std(0, ddof=1), rtol=1e-12)
+    assert_allclose(found.std, stack.std(0, ddof=1), rtol=1e-12)
     assert found.settings == {"norm": "l1", "combined": "mean", "members": 4}
     assert (found.node_names, found.counts, found.method) == (NAMES, COUNTS, "spearman")
     assert_array_equal(found.known_edges, KNOWN)
@@ -247,7 +247,7 @@ def test_mean_of_one_has_no_spread():
     (part,) = members(1)
     found = EdgeEvidence.mean([part])
     assert_array_equal(found.W, part.W)
-    assert found.spread is None
+    assert found.std is None
     assert EdgeEvidence.mean(part).settings["members"] == 1
 
 
@@ -275,7 +275,7 @@ def test_combined_arrays_are_those_of_the_first_member(library):
         found = combine([made(library.array(W[0])), made(W[1])])
         expected = combine([made(W[0]), made(W[1])])
         assert_array_equal(library.numpy(found.W), expected.W)
-        assert_array_equal(library.numpy(found.spread), expected.spread)
+        assert_array_equal(library.numpy(found.std), expected.std)
         assert expected.W.dtype == np.float32
 
 

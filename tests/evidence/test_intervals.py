@@ -20,8 +20,8 @@ SETTINGS = {
 }
 
 
-def evidence(W=W, spread=SPREAD, **settings):
-    return EdgeEvidence(W, spread=spread, counts={"samples": 100}, settings=SETTINGS | settings)
+def evidence(W=W, std=SPREAD, **settings):
+    return EdgeEvidence(W, std=std, counts={"samples": 100}, settings=SETTINGS | settings)
 
 
 def slow_interval(w, error, draws, level):
@@ -70,20 +70,20 @@ def test_no_error_gives_no_width_also_at_the_ends():
 )
 def test_without_draws_of_one_model_there_is_no_error(settings, counts):
     assert error_share(settings, counts) is None
-    found = EdgeEvidence(W, spread=SPREAD, counts=counts, settings=settings)
+    found = EdgeEvidence(W, std=SPREAD, counts=counts, settings=settings)
     assert found.standard_error is None
     with pytest.raises(ValueError, match=r"interval\(0.95\) needs a W with a standard error"):
         found.interval()
 
 
 def test_one_draw_has_no_error():
-    assert evidence(spread=None, estimate_iters=1).standard_error is None
+    assert evidence(std=None, estimate_iters=1).standard_error is None
 
 
 def test_combined_members_have_no_error_of_their_own():
     members = [evidence(), evidence(W.T)]
     for combined in (EdgeEvidence.mean(members), EdgeEvidence.rank_mean(members)):
-        assert combined.spread is not None
+        assert combined.std is not None
         assert combined.standard_error is None
 
 

@@ -25,7 +25,7 @@ def test_mrr_is_a_special_case_to_the_bit(library, levels):
         pytest.skip("ranking is eager only")
     scores, edges, true_edges = rankings.problem(levels, levels=levels)
     scores = library.array(scores)
-    found = evaluate_edges(scores, edges, true_edges, n_boot=None)
+    found = evaluate_edges(scores, edges, true_edges, n_resamples=None)
     assert_array_equal(found.mrr, mrr(scores, edges, true_edges))
 
 
@@ -48,7 +48,7 @@ def test_equals_a_loop_and_pykeen(direction, pool):
         edges = edges[:, allowed[edges[0], edges[1]]]
         options = {"candidates": "PROTEIN__* -> RNA__*", "node_names": NAMES}
     found = evaluate_edges(
-        scores, edges, true_edges, direction=direction, ks=(1, 3), n_boot=None, **options
+        scores, edges, true_edges, direction=direction, ks=(1, 3), n_resamples=None, **options
     )
     parts = [rankings.counts(scores, edges, true_edges, axis, allowed) for axis in AXES[direction]]
     above, level, candidates = np.concatenate(parts, axis=1)
@@ -78,7 +78,7 @@ def test_equals_a_loop_and_pykeen(direction, pool):
 @pytest.mark.parametrize("direction", AXES)
 def test_macro_is_the_mean_of_node_means(direction):
     scores, edges, true_edges = rankings.proper_problem(4)
-    found = evaluate_edges(scores, edges, true_edges, direction=direction, n_boot=None)
+    found = evaluate_edges(scores, edges, true_edges, direction=direction, n_resamples=None)
     frame = found.to_frame()
     anchor = np.where(frame["direction"] == "head", frame["target"], frame["source"])
     nodes = frame.assign(anchor=anchor, hit=frame["realistic"] <= 3, rr=1 / frame["realistic"])
@@ -89,8 +89,8 @@ def test_macro_is_the_mean_of_node_means(direction):
 
 def test_true_edges_are_the_queries_where_none_are_given():
     scores, edges, _ = rankings.proper_problem(5)
-    default = evaluate_edges(scores, edges, n_boot=None)
-    assert default.to_dict() == evaluate_edges(scores, edges, edges, n_boot=None).to_dict()
+    default = evaluate_edges(scores, edges, n_resamples=None)
+    assert default.to_dict() == evaluate_edges(scores, edges, edges, n_resamples=None).to_dict()
     assert_array_equal(default.mrr, mrr(scores, edges, edges))
 
 
@@ -99,7 +99,7 @@ def test_true_edges_are_the_queries_where_none_are_given():
 def test_laws_of_any_graph(seed, nodes, queries, levels):
     queries = min(queries, nodes * (nodes - 1) // 3)
     scores, edges, true_edges = rankings.proper_problem(seed, nodes, queries, levels)
-    plain = evaluate_edges(scores, edges, true_edges, direction="both", ks=[1], n_boot=None)
+    plain = evaluate_edges(scores, edges, true_edges, direction="both", ks=[1], n_resamples=None)
     assert 0 < plain.mrr <= 1
     every = evaluate_edges(
         scores,
@@ -107,7 +107,7 @@ def test_laws_of_any_graph(seed, nodes, queries, levels):
         true_edges,
         direction="both",
         ks=[1],
-        n_boot=None,
+        n_resamples=None,
         candidates=np.ones((nodes, nodes), bool),
     )
     assert every.to_dict() == plain.to_dict()
@@ -118,7 +118,7 @@ def test_laws_of_any_graph(seed, nodes, queries, levels):
         np.argsort(order)[true_edges],
         direction="both",
         ks=[1],
-        n_boot=None,
+        n_resamples=None,
     )
     assert_array_equal(moved.queries.ranks.realistic, plain.queries.ranks.realistic)
     assert_allclose(moved.macro.mrr, plain.macro.mrr, rtol=1e-12)
@@ -131,9 +131,9 @@ def test_it_falls_when_a_competitor_rises(seed, rise):
     scores, edges, true_edges = rankings.proper_problem(seed)
     known = set(zip(*true_edges.tolist(), strict=True))
     rival = next(t for t in range(20) if (edges[0, 0], t) not in known)
-    before = evaluate_edges(scores, edges, true_edges, n_boot=None)
+    before = evaluate_edges(scores, edges, true_edges, n_resamples=None)
     scores[edges[0, 0], rival] += rise
-    after = evaluate_edges(scores, edges, true_edges, n_boot=None)
+    after = evaluate_edges(scores, edges, true_edges, n_resamples=None)
     for name in ("mrr", "mrr_optimistic", "mrr_pessimistic", "mrr_random_ties", "amri"):
         # Rounding of a mean: numbers that are equal may differ in their last digit.
         assert getattr(after, name) <= getattr(before, name) + 1e-12, name
@@ -142,7 +142,7 @@ def test_it_falls_when_a_competitor_rises(seed, rise):
 def test_random_scores_reach_what_is_expected_by_chance():
     rng = np.random.default_rng(0)
     _, edges, true_edges = rankings.proper_problem(0)
-    options = {"direction": "both", "exclude_self": True, "n_boot": None, "ks": [1, 5]}
+    options = {"direction": "both", "exclude_self": True, "n_resamples": None, "ks": [1, 5]}
     runs = [evaluate_edges(rng.random((20, 20)), edges, true_edges, **options) for _ in range(400)]
     pairs = {
         "mrr": ([run.mrr for run in runs], runs[0].expected_mrr),
@@ -163,7 +163,7 @@ def test_random_scores_reach_what_is_expected_by_chance():
 @pytest.mark.parametrize("cluster", ["query", "source"])
 def test_intervals_hold_the_estimate_and_are_repeatable(direction, cluster):
     scores, edges, true_edges = rankings.proper_problem(6)
-    options = {"direction": direction, "cluster": cluster, "n_boot": 200}
+    options = {"direction": direction, "cluster": cluster, "n_resamples": 200}
     found = evaluate_edges(scores, edges, true_edges, seed=1, **options)
     again = evaluate_edges(scores, edges, true_edges, seed=1, **options)
     assert found.intervals == again.intervals
@@ -181,7 +181,7 @@ def test_both_ranks_of_an_edge_are_drawn_together():
     half = np.random.default_rng(0).random((15, 15))
     scores = np.kron(half + half.T, np.ones((2, 2)))
     edges = np.stack([np.arange(0, 30, 2), np.arange(1, 30, 2)])
-    options = {"n_boot": 200, "seed": 0, "ks": [1, 10]}
+    options = {"n_resamples": 200, "seed": 0, "ks": [1, 10]}
     tail = evaluate_edges(scores, edges, **options).intervals
     both = evaluate_edges(scores, edges, direction="both", **options).intervals
     assert list(tail) == list(both)
@@ -190,10 +190,10 @@ def test_both_ranks_of_an_edge_are_drawn_together():
 
 def test_default_depths_stop_at_the_largest_ranking():
     scores, edges, true_edges = rankings.proper_problem(0)
-    found = evaluate_edges(scores, edges, true_edges, n_boot=None)
+    found = evaluate_edges(scores, edges, true_edges, n_resamples=None)
     assert list(found.hits) == [1, 3, 10]
-    assert list(evaluate_edges(scores, edges, ks=(5, 2, 5), n_boot=None).hits) == [2, 5]
-    assert evaluate_edges(scores, edges, ks=(), n_boot=None).hits == {}
+    assert list(evaluate_edges(scores, edges, ks=(5, 2, 5), n_resamples=None).hits) == [2, 5]
+    assert evaluate_edges(scores, edges, ks=(), n_resamples=None).hits == {}
 
 
 def test_scores_that_carry_gradients_and_masks_of_torch():
@@ -201,16 +201,16 @@ def test_scores_that_carry_gradients_and_masks_of_torch():
     scores, edges, true_edges = rankings.proper_problem(0)
     allowed = np.random.default_rng(0).random(scores.shape) < 0.7
     allowed[edges[0], edges[1]] = True
-    expected = evaluate_edges(scores, edges, true_edges, candidates=allowed, n_boot=None)
+    expected = evaluate_edges(scores, edges, true_edges, candidates=allowed, n_resamples=None)
     tensors = [torch.from_numpy(x) for x in (scores, edges, true_edges, allowed)]
     tensors[0].requires_grad_()
-    found = evaluate_edges(*tensors[:3], candidates=tensors[3], n_boot=None)
+    found = evaluate_edges(*tensors[:3], candidates=tensors[3], n_resamples=None)
     assert found.to_dict() == expected.to_dict()
 
 
 def test_pool_metrics_can_be_left_out():
     scores, edges, true_edges = rankings.proper_problem(0)
-    found = evaluate_edges(scores, edges, true_edges, n_boot=None, pool_metrics=False)
+    found = evaluate_edges(scores, edges, true_edges, n_resamples=None, pool_metrics=False)
     assert found.separation is None
     assert found.to_dict()["separation"] is None
 
@@ -221,20 +221,20 @@ def test_pool_metrics_can_be_left_out():
         ([[0, 1], [0, 2]], [[0, 1], [0, 2]], {}, "1 of the 2 edges in edge_index are self-edges"),
         ([[0, 1], [1, 2]], [[0], [1]], {}, "1 of the 2 edges .* missing from all_true_edges"),
         ([[0, 1], [1, 2]], [[0, 0, 0, 1], [0, 1, 2, 2]], {}, "1 of the 2 rankings hold no cand"),
-        ([[0], [1]], None, {"n_boot": 100}, "one query or cluster has no spread"),
-        ([[0, 0], [1, 2]], None, {"n_boot": 100, "cluster": "source"}, "one query or cluster"),
+        ([[0], [1]], None, {"n_resamples": 100}, "one query or cluster has no spread"),
+        ([[0, 0], [1, 2]], None, {"n_resamples": 100, "cluster": "source"}, "one query or cluster"),
     ],
 )
 def test_strange_queries_are_counted_in_warnings(edges, true_edges, options, phrase):
     with pytest.warns(UserWarning, match=f"evaluate_edges: {phrase}") as found:
-        evaluate_edges(np.eye(3), edges, true_edges, ks=[1], **{"n_boot": None, **options})
+        evaluate_edges(np.eye(3), edges, true_edges, ks=[1], **{"n_resamples": None, **options})
     assert [warning.filename for warning in found] == [__file__]
 
 
 def test_queries_without_competitors_are_rank_1_of_1():
     true_edges = np.indices((3, 3)).reshape(2, 9)
     with pytest.warns(UserWarning, match="2 of the 2 rankings hold no candidate"):
-        found = evaluate_edges(np.eye(3), [[0, 1], [1, 2]], true_edges, n_boot=None)
+        found = evaluate_edges(np.eye(3), [[0, 1], [1, 2]], true_edges, n_resamples=None)
     values = [found.mrr, found.mean_rank, found.amri, found.adjusted_mrr, found.separation.auroc]
     assert_allclose(values, [1, 1, np.nan, np.nan, np.nan])
     assert found.to_dict()["micro"]["amri"] is None
@@ -245,7 +245,12 @@ def test_memory_follows_the_chunk_not_the_matrix():
     scores = np.random.default_rng(0).standard_normal((nodes, nodes), np.float32)
     edges = np.random.default_rng(1).integers(0, nodes // 2, (2, 4000))
     edges[1] += nodes // 2
-    options = {"direction": "both", "exclude_self": True, "n_boot": None, "query_chunk_size": 20}
+    options = {
+        "direction": "both",
+        "exclude_self": True,
+        "n_resamples": None,
+        "query_chunk_size": 20,
+    }
     evaluate_edges(scores, edges, **options)
     tracemalloc.start()
     evaluate_edges(scores, edges, **options)
@@ -279,7 +284,12 @@ EDGE = [[0], [1]]
         ((A, EDGE), {"confidence": 1}, ValueError, "confidence must lie in"),
         ((A, EDGE), {"confidence": 0}, ValueError, "confidence must be above 0"),
         ((A, EDGE), {"confidence": 95}, ValueError, "confidence must lie in"),
-        ((A, EDGE), {"n_boot": 10}, ValueError, "n_boot must be at least 100; got 10; None skips"),
+        (
+            (A, EDGE),
+            {"n_resamples": 10},
+            ValueError,
+            "n_resamples must be at least 100; got 10; None skips",
+        ),
         ((A, EDGE), {"query_chunk_size": 0}, ValueError, "query_chunk_size must be at least 1"),
         ((A, EDGE), {"candidates": A}, TypeError, "candidates must be a mask of bools"),
         ((A, EDGE), {"candidates": A > 9}, ValueError, "1 of its 1 edges are not, in columns 0"),
@@ -295,4 +305,4 @@ EDGE = [[0], [1]]
 )
 def test_bad_input_is_explained(arguments, options, error, phrase):
     with pytest.raises(error, match=phrase):
-        evaluate_edges(*arguments, **{"n_boot": None, **options})
+        evaluate_edges(*arguments, **{"n_resamples": None, **options})

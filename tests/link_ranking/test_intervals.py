@@ -19,9 +19,9 @@ def ranked(rng, queries=50):
     return ranks_of(above, np.zeros(queries, int)), candidates
 
 
-def call(ranks, candidates, units, rng, *, weights=None, confidence=0.95, n_boot=200):
+def call(ranks, candidates, units, rng, *, weights=None, confidence=0.95, n_resamples=200):
     return bootstrap(
-        ranks, candidates, KS, units, n_boot, weights=weights, confidence=confidence, rng=rng
+        ranks, candidates, KS, units, n_resamples, weights=weights, confidence=confidence, rng=rng
     )
 
 
@@ -55,7 +55,7 @@ def test_equals_a_loop_over_resamples(clustered, weighted):
 
 def test_agrees_with_scipy():
     ranks, candidates = ranked(np.random.default_rng(0), 400)
-    found = call(ranks, candidates, np.arange(400), np.random.default_rng(0), n_boot=20_000)
+    found = call(ranks, candidates, np.arange(400), np.random.default_rng(0), n_resamples=20_000)
     expected = scipy.stats.bootstrap(
         (1 / ranks.realistic,), np.mean, n_resamples=20_000, method="percentile", rng=1
     ).confidence_interval
@@ -106,7 +106,7 @@ def test_coverage_of_a_known_population(clustered):
         else:
             rows = rng.choice(80_000, 600)
         units = np.arange(len(rows)) // (4 if clustered else 1)
-        found = call(chosen(ranks, rows), candidates[rows], units, rng, n_boot=500)
+        found = call(chosen(ranks, rows), candidates[rows], units, rng, n_resamples=500)
         for name in held:
             held[name] += found[name].low <= truth[name] <= found[name].high
     assert_allclose([count / 1000 for count in held.values()], 0.95, rtol=0, atol=0.02)

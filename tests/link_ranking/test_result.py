@@ -8,7 +8,8 @@ import pytest
 import rankings
 from numpy.testing import assert_allclose, assert_array_equal
 
-from gsnn_edges import LinkRanking, evaluate_edges
+from gsnn_edges import evaluate_edges
+from gsnn_edges.link_ranking import LinkRanking
 
 NAMES = [f"node {number}" for number in range(20)]
 
@@ -17,7 +18,7 @@ NAMES = [f"node {number}" for number in range(20)]
 def found() -> LinkRanking:
     scores, edges, true_edges = rankings.proper_problem(0)
     return evaluate_edges(
-        scores, edges, true_edges, direction="both", n_boot=200, seed=0, node_names=NAMES
+        scores, edges, true_edges, direction="both", n_resamples=200, seed=0, node_names=NAMES
     )
 
 
@@ -36,7 +37,7 @@ def test_frame_has_a_row_for_each_ranking(found):
 
 def test_nodes_without_names_are_numbers_in_the_frame():
     scores, edges, true_edges = rankings.proper_problem(0)
-    frame = evaluate_edges(scores, edges, true_edges, n_boot=None).to_frame()
+    frame = evaluate_edges(scores, edges, true_edges, n_resamples=None).to_frame()
     assert_array_equal(frame[["source", "target"]].to_numpy().T, edges)
 
 

@@ -61,7 +61,12 @@ def test_chance_and_order(found):
 
 def test_without_intervals_there_are_no_lines(evidence, edges):
     bare = compare(
-        {"W": evidence.W}, edges[1], np.hstack(edges), known_edges=edges[0], n_boot=None, seed=0
+        {"W": evidence.W},
+        edges[1],
+        np.hstack(edges),
+        known_edges=edges[0],
+        n_resamples=None,
+        seed=0,
     )
     rows = drawn(comparison(bare))
     assert_allclose(rows["W"][0], bare["W"].ranking.mrr)

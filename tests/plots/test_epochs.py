@@ -1,4 +1,4 @@
-"""Scores over epochs: the history as BestWeights keeps it."""
+"""Scores over epochs: the history as BestCheckpoint keeps it."""
 
 from types import SimpleNamespace
 

@@ -27,12 +27,12 @@ def test_band_runs_from_pessimistic_to_optimistic(ranking):
 
 
 def test_no_band_without_ties(evidence, edges):
-    ranking = evaluate_edges(evidence.W, edges[1], np.hstack(edges), n_boot=None)
+    ranking = evaluate_edges(evidence.W, edges[1], np.hstack(edges), n_resamples=None)
     assert len(hits_curve(ranking).collections) == 0
 
 
 def test_several_share_the_axes(ranking, evidence, edges):
-    other = evaluate_edges(evidence.W, edges[1], np.hstack(edges), n_boot=None)
+    other = evaluate_edges(evidence.W, edges[1], np.hstack(edges), n_resamples=None)
     ax = hits_curve({"in steps": ranking, "as they are": other})
     assert [line.get_label() for line in ax.lines] == ["in steps", "as they are", "random scores"]
     looks = {(line.get_color(), line.get_linestyle()) for line in ax.lines}

@@ -29,8 +29,8 @@ def test_blocks_cover_the_matrix(eight, name):
 
 @pytest.mark.parametrize("name", shards.CHANNELS)
 def test_channels_are_those_of_one_device(eight, name):
-    directions = shards.CHANNELS[name][1].get("directions")
-    expected = channel_correlation(*shards.inputs(), *shards.nodes(), directions=directions)
+    n_components = shards.CHANNELS[name][1].get("n_components")
+    expected = channel_correlation(*shards.inputs(), *shards.nodes(), n_components=n_components)
     assert_allclose(eight.arrays[name], expected, atol=WITHIN, rtol=0)
 
 
@@ -56,7 +56,7 @@ def test_public_functions_share_the_work(eight):
         "asked, number": oracles.correlation(a, g, method="pearson"),
         "asked, mesh": oracles.correlation(a, g),
         "asked, sharded": oracles.correlation(a[:300], g[:300]),
-        "asked, channels": channel_correlation(a, g, *shards.nodes(), nodes=9, directions=2),
+        "asked, channels": channel_correlation(a, g, *shards.nodes(), nodes=9, n_components=2),
     }
     assert found.keys() == expected.keys()
     for name, W in found.items():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from gsnn_edges.significance import adjust
+from gsnn_edges.significance import adjust_pvalues
 
 P = np.random.default_rng(0).beta(0.4, 1, (5, 8))
 CANDIDATES = np.random.default_rng(1).random(P.shape) < 0.6
@@ -29,7 +29,7 @@ def test_equals_scipy_and_a_loop(library, some, method):
     p = P.astype(np.float32)
     mask = CANDIDATES if some else np.ones(P.shape, bool)
     given = {"candidates": library.array(mask)} if some else {}
-    found = library.numpy(adjust(library.array(p), method=method, **given))
+    found = library.numpy(adjust_pvalues(library.array(p), method=method, **given))
     tested = p[mask].astype(float)
     expected = scipy.stats.false_discovery_control(tested, method=method)
     np.testing.assert_allclose(expected, slow(tested, method), rtol=1e-12)
@@ -39,7 +39,7 @@ def test_equals_scipy_and_a_loop(library, some, method):
 
 
 def test_float64_stays():
-    found = adjust(P)
+    found = adjust_pvalues(P)
     expected = scipy.stats.false_discovery_control(P.ravel()).reshape(P.shape)
     np.testing.assert_allclose(found, expected, rtol=1e-14)
 
@@ -47,12 +47,12 @@ def test_float64_stays():
 def test_nan_outside_the_candidates_is_not_looked_at():
     p = np.where(CANDIDATES, P, np.nan)
     np.testing.assert_array_equal(
-        adjust(p, candidates=CANDIDATES), adjust(P, candidates=CANDIDATES)
+        adjust_pvalues(p, candidates=CANDIDATES), adjust_pvalues(P, candidates=CANDIDATES)
     )
 
 
 def test_no_candidate_gives_no_value():
-    assert np.isnan(adjust(P, candidates=np.zeros(P.shape, bool))).all()
+    assert np.isnan(adjust_pvalues(P, candidates=np.zeros(P.shape, bool))).all()
 
 
 @pytest.mark.parametrize(
@@ -70,4 +70,4 @@ def test_no_candidate_gives_no_value():
 )
 def test_errors_say_what_to_do(arguments, error, message):
     with pytest.raises(error, match=message):
-        adjust(**{"p": P, **arguments})
+        adjust_pvalues(**{"p": P, **arguments})

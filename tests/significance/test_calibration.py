@@ -27,7 +27,7 @@ from calibration import (
 from reliability import rows
 
 from gsnn_edges import cross_correlation
-from gsnn_edges.significance import fisher_z
+from gsnn_edges.significance import correlation_pvalue
 
 FEW = 10
 SLOW = pytest.param(SETS, marks=pytest.mark.slow)
@@ -59,7 +59,7 @@ def test_one_in_twenty_experiments_has_any_familywise_false_alarm():
 
 def test_counting_rows_as_independent_raises_many_false_alarms(monkeypatch):
     def naive(a, g, seed):
-        return fisher_z(cross_correlation(a, g), len(a))
+        return correlation_pvalue(cross_correlation(a, g), len(a))
 
     monkeypatch.setitem(TESTS, "naive", (naive, calibration.NODES))
     # The error that this module is there to avoid: a third of all pairs.

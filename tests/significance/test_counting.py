@@ -9,7 +9,7 @@ from gsnn_edges.significance import permutation_test
 from gsnn_edges.significance.counting import counted
 
 LAYERS, SAMPLES, PERMUTATIONS, NODES = 3, 40, 25, 7
-OPTIONS = {"permutations": PERMUTATIONS, "seed": 7}
+OPTIONS = {"n_resamples": PERMUTATIONS, "seed": 7}
 CHANNELS = {"a_nodes": np.arange(14) // 2, "g_nodes": np.arange(14) % 7, "alternative": "greater"}
 
 POOLED, MEAN = CHANNELS | {"layers": "pooled"}, {"layers": "mean"}
@@ -72,4 +72,4 @@ def test_out_of_memory_names_a_chunk(monkeypatch):
 
     monkeypatch.setattr(NumpyBackend, "matmul", full)
     with pytest.raises(MemoryError, match="row_chunk=14 needs about"):
-        permutation_test(*observations(), SAMPLES, permutations=1)
+        permutation_test(*observations(), SAMPLES, n_resamples=1)

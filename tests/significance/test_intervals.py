@@ -50,7 +50,7 @@ def test_equals_a_loop(library, method, confidence):
     found = bootstrap_interval(
         *(library.array(x) for x in (a, g)),
         SAMPLES,
-        draws=DRAWS,
+        n_resamples=DRAWS,
         confidence=confidence,
         seed=SEED,
         method=method,
@@ -60,7 +60,7 @@ def test_equals_a_loop(library, method, confidence):
     for name, expected in zip(names, slow(a, g, score, confidence), strict=True):
         value = library.numpy(getattr(found, name))
         np.testing.assert_allclose(value, expected, rtol=0, atol=8e-6, err_msg=name)
-    assert (found.layers, found.samples, found.draws) == (LAYERS, SAMPLES, DRAWS)
+    assert (found.layers, found.samples, found.n_resamples) == (LAYERS, SAMPLES, DRAWS)
 
 
 NODES = np.array([0, 1, 1, 2, 0])
@@ -88,7 +88,9 @@ def test_every_w_equals_a_loop(library, channels, layers):
     a, g = observations()
     nodes = {"a_nodes": NODES, "g_nodes": NODES} if channels else {}
     sides = (library.array(x) for x in (a, g))
-    found = bootstrap_interval(*sides, SAMPLES, layers=layers, draws=DRAWS, seed=SEED, **nodes)
+    found = bootstrap_interval(
+        *sides, SAMPLES, layers=layers, n_resamples=DRAWS, seed=SEED, **nodes
+    )
     score = over_layers(norms if channels else correlation, layers)
     widths = np.bincount(NODES)
     largest = np.sqrt(np.outer(widths, widths)) if channels else 1.0
@@ -101,20 +103,20 @@ def test_every_w_equals_a_loop(library, channels, layers):
     assert (found.layers, found.choice) == (LAYERS, layers)
 
 
-@pytest.mark.parametrize("directions", [None, 1])
-def test_nodes_average_over_layer_pairs_as_infer_does(directions):
+@pytest.mark.parametrize("n_components", [None, 1])
+def test_nodes_average_over_layer_pairs_as_infer_does(n_components):
     a, g = observations()
-    options = {"a_nodes": NODES, "g_nodes": NODES, "directions": directions}
-    found = bootstrap_interval(a, g, SAMPLES, draws=2, seed=0, **options)
+    options = {"a_nodes": NODES, "g_nodes": NODES, "n_components": n_components}
+    found = bootstrap_interval(a, g, SAMPLES, n_resamples=2, seed=0, **options)
     parts = layer_pairs(a, g, SAMPLES)
-    own = [channel_correlation(*part, NODES, NODES, directions=directions) for part in parts]
+    own = [channel_correlation(*part, NODES, NODES, n_components=n_components) for part in parts]
     assert found.choice == "mean"
     np.testing.assert_allclose(found.statistic, np.mean(own, axis=0), rtol=0, atol=1e-6)
 
 
 def test_float64_is_within_1e_9():
     a, g = (x.astype(np.float64) for x in observations())
-    options = {"draws": DRAWS, "seed": SEED, "precision": "float64"}
+    options = {"n_resamples": DRAWS, "seed": SEED, "precision": "float64"}
     found = bootstrap_interval(a, g, SAMPLES, **options)
     expected = slow(a, g, correlation, 0.95)
     np.testing.assert_allclose(found.low, expected[2], rtol=0, atol=1e-9)
@@ -122,21 +124,21 @@ def test_float64_is_within_1e_9():
 
 
 def test_row_chunk_does_not_change_the_answer():
-    options = {"draws": 3, "seed": 0}
+    options = {"n_resamples": 3, "seed": 0}
     expected = bootstrap_interval(*observations(), SAMPLES, **options)
     found = bootstrap_interval(*observations(), SAMPLES, row_chunk=2, **options)
     np.testing.assert_allclose(found.low, expected.low, rtol=0, atol=4e-6)
 
 
 def test_constant_columns_have_no_spread():
-    found = bootstrap_interval(*observations(), SAMPLES, draws=3, seed=0)
+    found = bootstrap_interval(*observations(), SAMPLES, n_resamples=3, seed=0)
     for array in (found.statistic, found.standard_error, found.low, found.high):
         np.testing.assert_array_equal(array[-1], 0)
 
 
 def test_perfect_correlations_have_no_spread():
     a, _ = observations()
-    found = bootstrap_interval(a, a, SAMPLES, draws=3, seed=0)
+    found = bootstrap_interval(a, a, SAMPLES, n_resamples=3, seed=0)
     perfect = np.diagonal(found.statistic)[:-1]
     np.testing.assert_allclose(perfect, 1, atol=1e-6)
     np.testing.assert_allclose(np.diagonal(found.low)[:-1], 1, atol=1e-6)
@@ -144,7 +146,7 @@ def test_perfect_correlations_have_no_spread():
 
 def test_backend_by_name_takes_arrays_of_another_library():
     a, g = observations()
-    options = {"draws": 3, "seed": 0}
+    options = {"n_resamples": 3, "seed": 0}
     found = bootstrap_interval(a, g, SAMPLES, backend="torch", device="cpu", **options)
     expected = bootstrap_interval(a, g, SAMPLES, **options)
     np.testing.assert_allclose(found.high.numpy(), expected.high, rtol=0, atol=8e-6)
@@ -152,7 +154,8 @@ def test_backend_by_name_takes_arrays_of_another_library():
 
 def test_seed_repeats():
     low = [
-        bootstrap_interval(*observations(), SAMPLES, draws=3, seed=seed).low for seed in (1, 1, 2)
+        bootstrap_interval(*observations(), SAMPLES, n_resamples=3, seed=seed).low
+        for seed in (1, 1, 2)
     ]
     np.testing.assert_array_equal(low[0], low[1])
     assert (low[0] != low[2]).any()
@@ -182,7 +185,7 @@ def test_the_largest_norm_is_that_of_a_block_of_ones():
 
 
 def test_verbose_shows_progress(capfd):
-    bootstrap_interval(*observations(), SAMPLES, draws=3, seed=0, verbose=True)
+    bootstrap_interval(*observations(), SAMPLES, n_resamples=3, seed=0, verbose=True)
     assert "resamples" in capfd.readouterr().err
 
 
@@ -190,10 +193,10 @@ def test_verbose_shows_progress(capfd):
     ("options", "message"),
     [
         ({"samples": 41}, "samples must divide the number of observations, 120,"),
-        ({"draws": 1}, "draws must be at least 2"),
+        ({"n_resamples": 1}, "n_resamples must be at least 2"),
         ({"layers": 3}, r"layers must be .* in 0 \.\. 2; got 3"),
         ({"g_nodes": NODES}, "a_nodes and g_nodes must be given together; got a_nodes=None"),
-        ({"directions": 1}, "directions=1 needs a_nodes and g_nodes"),
+        ({"n_components": 1}, "n_components=1 needs a_nodes and g_nodes"),
         ({"confidence": 0}, "confidence must be above 0"),
         ({"confidence": 1}, "confidence must lie in"),
         ({"seed": -1}, "seed must be at least 0"),

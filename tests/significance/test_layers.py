@@ -7,7 +7,7 @@ from gsnn_edges import backends
 from gsnn_edges.layers import layer_sums
 from gsnn_edges.significance import (
     bootstrap_interval,
-    effective_count,
+    effective_sample_size,
     null_moments,
     permutation_test,
 )
@@ -64,7 +64,7 @@ def test_layers_are_cut_in_order_and_put_side_by_side(library):
 
 
 @pytest.mark.parametrize(
-    "function", [permutation_test, null_moments, effective_count, bootstrap_interval]
+    "function", [permutation_test, null_moments, effective_sample_size, bootstrap_interval]
 )
 @pytest.mark.parametrize(
     ("samples", "error", "message"),

@@ -7,7 +7,7 @@ import pytest
 from oracles import correlation
 
 from gsnn_edges.layers import layer_parts
-from gsnn_edges.significance import effective_count, null_moments
+from gsnn_edges.significance import effective_sample_size, null_moments
 
 LAYERS, SAMPLES, COLUMNS = 3, 5, 6
 
@@ -77,7 +77,7 @@ def test_effective_count_is_one_and_one_over_the_variance(library):
     if library.jit:
         pytest.skip("eager only")
     a, g = observations()
-    found = library.numpy(effective_count(library.array(a), library.array(g), SAMPLES))
+    found = library.numpy(effective_sample_size(library.array(a), library.array(g), SAMPLES))
     variance = all_null_correlations(a, g, "spearman").var(axis=0)
     expected = np.full((COLUMNS, COLUMNS), float(SAMPLES))  # constant columns: the last
     expected[:-1, :-1] = 1 + 1 / variance[:-1, :-1]
@@ -86,13 +86,13 @@ def test_effective_count_is_one_and_one_over_the_variance(library):
 
 def test_layers_that_repeat_each_other_count_once():
     x = np.tile(np.random.default_rng(0).standard_normal((80, 4)), (6, 1))
-    np.testing.assert_allclose(effective_count(x, x[:, ::-1], 80), 80, rtol=1e-5)
+    np.testing.assert_allclose(effective_sample_size(x, x[:, ::-1], 80), 80, rtol=1e-5)
 
 
 def test_independent_layers_count_all():
     a, g = np.random.default_rng(0).standard_normal((2, 6 * 400, 40))
     # Of 15 products of two sample correlations, each of variance 1 / 400^2, each counted twice.
-    np.testing.assert_allclose(effective_count(a, g, 400).mean(), 6 * 400, rtol=0.02)
+    np.testing.assert_allclose(effective_sample_size(a, g, 400).mean(), 6 * 400, rtol=0.02)
 
 
 def test_columns_that_vary_between_layers_only_have_no_variance():
@@ -100,13 +100,13 @@ def test_columns_that_vary_between_layers_only_have_no_variance():
     a[:, 1] = np.repeat([1, 5, 2], SAMPLES)
     found = null_moments(a, g, SAMPLES)
     np.testing.assert_array_equal(found.variance[1], 0)
-    np.testing.assert_array_equal(found.effective_count[1], SAMPLES)
+    np.testing.assert_array_equal(found.effective_sample_size[1], SAMPLES)
     np.testing.assert_allclose(found.mean[1], correlation(a, g)[1], rtol=0, atol=1e-6)
 
 
 def test_the_mean_of_layers_that_repeat_each_other_counts_once():
     x = np.tile(np.random.default_rng(0).standard_normal((80, 4)), (6, 1))
-    found = effective_count(x, x[:, ::-1], 80, layers="mean")
+    found = effective_sample_size(x, x[:, ::-1], 80, layers="mean")
     np.testing.assert_allclose(found, 80, rtol=1e-5)
 
 

@@ -55,7 +55,7 @@ def eager(library):
 
 def run(library, **options):
     a, g = (library.array(x) for x in observations())
-    return permutation_test(a, g, SAMPLES, permutations=PERMUTATIONS, seed=SEED, **options)
+    return permutation_test(a, g, SAMPLES, n_resamples=PERMUTATIONS, seed=SEED, **options)
 
 
 @pytest.mark.parametrize("method", ["spearman", "pearson"])
@@ -124,11 +124,11 @@ def test_layers_by_themselves_equal_a_loop(library, alternative, layers):
     assert (found.layers, found.choice) == (LAYERS, layers)
 
 
-@pytest.mark.parametrize("directions", [None, 1])
+@pytest.mark.parametrize("n_components", [None, 1])
 @pytest.mark.parametrize("layers", ["pooled", None, "last", 1])
-def test_channel_score_equals_a_loop(library, layers, directions):
+def test_channel_score_equals_a_loop(library, layers, n_components):
     eager(library)
-    options = {"nodes": 5, "directions": directions}
+    options = {"nodes": 5, "n_components": n_components}
     nodes = {"a_nodes": LEFT, "g_nodes": RIGHT, "alternative": "greater"}
     found = run(library, layers=layers, **nodes, **options)
 
@@ -149,7 +149,7 @@ def test_channel_score_equals_a_loop(library, layers, directions):
 
 def test_float64_is_within_1e_9():
     a, g = (x.astype(np.float64) for x in observations())
-    found = permutation_test(a, g, SAMPLES, permutations=2, seed=0, precision="float64")
+    found = permutation_test(a, g, SAMPLES, n_resamples=2, seed=0, precision="float64")
     np.testing.assert_allclose(found.statistic, correlation(a, g), rtol=0, atol=1e-9)
     assert found.p.dtype == np.float64
 
@@ -158,7 +158,7 @@ def test_float64_is_within_1e_9():
 def test_columns_that_no_permutation_moves_get_p_1(alternative):
     a, g = observations()
     a[:, 0] = np.repeat([1, 2, 4], SAMPLES)  # varies between layers only
-    found = permutation_test(a, g, SAMPLES, permutations=9, seed=0, alternative=alternative)
+    found = permutation_test(a, g, SAMPLES, n_resamples=9, seed=0, alternative=alternative)
     for fixed in (found.p[0], found.p[-1], found.p[:, -1], found.p_familywise[0]):
         np.testing.assert_array_equal(fixed, 1)
     np.testing.assert_array_equal(found.statistic[-1], 0)
@@ -166,7 +166,7 @@ def test_columns_that_no_permutation_moves_get_p_1(alternative):
 
 def test_statistic_is_the_cross_correlation_of_columns_of_every_kind():
     a, g = (matrix(*kinds(120, seed)) for seed in (0, 1))
-    found = permutation_test(a, g, 40, permutations=1, seed=0)
+    found = permutation_test(a, g, 40, n_resamples=1, seed=0)
     np.testing.assert_allclose(found.statistic, cross_correlation(a, g), rtol=0, atol=4e-6)
 
 
@@ -191,13 +191,13 @@ def inferred():
 @pytest.mark.parametrize("method", ["spearman", "pearson"])
 @pytest.mark.parametrize("layers", [None, "pooled", "mean", "last", 0, 1])
 @pytest.mark.parametrize(
-    ("score", "more"), [("magnitude", {}), ("channels", {}), ("channels", {"directions": 1})]
+    ("score", "more"), [("magnitude", {}), ("channels", {}), ("channels", {"n_components": 1})]
 )
 def test_the_statistic_is_what_infer_gives(inferred, score, more, layers, method):
     inferer, x, y, observed = inferred
     a, g, nodes = observed[score]
     options = {"layers": layers, "method": method, **more}
-    found = permutation_test(a, g, len(x), permutations=1, seed=0, **nodes, **options)
+    found = permutation_test(a, g, len(x), n_resamples=1, seed=0, **nodes, **options)
     expected = inferer.infer(x, y, score=score, **options)
     np.testing.assert_allclose(found.statistic, expected.W, rtol=0, atol=2e-6)
     assert found.choice == expected.settings["layers"]
@@ -207,7 +207,7 @@ def test_seed_repeats_and_no_global_generator_is_touched():
     a, g = observations()
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     first, second, other = (
-        permutation_test(a, g, SAMPLES, permutations=9, seed=seed).maxima for seed in (3, 3, 4)
+        permutation_test(a, g, SAMPLES, n_resamples=9, seed=seed).maxima for seed in (3, 3, 4)
     )
     np.testing.assert_array_equal(first, second)
     assert (first != other).any()
@@ -215,13 +215,13 @@ def test_seed_repeats_and_no_global_generator_is_touched():
 
 
 def test_verbose_shows_progress(capfd):
-    permutation_test(*observations(), SAMPLES, permutations=3, seed=0, verbose=True)
+    permutation_test(*observations(), SAMPLES, n_resamples=3, seed=0, verbose=True)
     assert "permutations" in capfd.readouterr().err
 
 
 def test_columns_that_are_not_there():
     a, g = observations()
-    found = permutation_test(a[:, :0], g, SAMPLES, permutations=3, seed=0)
+    found = permutation_test(a[:, :0], g, SAMPLES, n_resamples=3, seed=0)
     assert found.p.shape == found.p_familywise.shape == (0, 6)
 
 
@@ -229,7 +229,7 @@ def test_columns_that_are_not_there():
     ("options", "message"),
     [
         ({"samples": 41}, "samples must divide the number of observations, 120,"),
-        ({"permutations": 0}, "permutations must be at least 1"),
+        ({"n_resamples": 0}, "n_resamples must be at least 1"),
         ({"seed": -1}, "seed must be at least 0"),
         ({"row_chunk": 0}, "row_chunk must be at least 1"),
         ({"alternative": "less"}, "alternative must be one of 'two-sided', 'greater'"),
@@ -238,8 +238,8 @@ def test_columns_that_are_not_there():
         ({"candidates": np.ones((5, 6), bool)}, "candidates must have a value for each pair"),
         ({"nodes": 4, "alternative": "greater"}, "must be given together; got a_nodes=None"),
         ({"a_nodes": LEFT, "g_nodes": RIGHT}, "alternative must be 'greater' with a_nodes"),
-        ({"directions": 2}, "directions=2 needs a_nodes and g_nodes"),
-        ({"directions": 0}, "directions must be at least 1"),
+        ({"n_components": 2}, "n_components=2 needs a_nodes and g_nodes"),
+        ({"n_components": 0}, "n_components must be at least 1"),
         ({"layers": "first"}, "layers must be one of 'pooled', 'mean', 'last'; got 'first'"),
         (
             {"layers": 3},

@@ -24,13 +24,13 @@ def slow_layer(x):
     return (ranks / np.linalg.norm(ranks, axis=0)).T
 
 
-def made(library, table=None, directions=None, apart=LAYERS):
+def made(library, table=None, n_components=None, apart=LAYERS):
     if library.jit:
         pytest.skip("columns become rows outside of what is compiled")
     x = library.array(observations())
-    options = {"directions": directions, "apart": apart}
+    options = {"n_components": n_components, "apart": apart}
     usual = (x, table, backends.of(x), "spearman", "float32")
-    return [one_side(*usual, shift=shift, **options) for shift in (False, directions is None)]
+    return [one_side(*usual, shift=shift, **options) for shift in (False, n_components is None)]
 
 
 def test_each_layer_is_ranked_by_itself(library):
@@ -45,7 +45,7 @@ def test_each_layer_is_ranked_by_itself(library):
 
 
 def test_directions_are_those_of_each_layer(library):
-    sources, targets = made(library, TABLE, directions=1)
+    sources, targets = made(library, TABLE, n_components=1)
     for side in (sources, targets):
         rows = library.numpy(side.rows(0, NODES))
         for layer in range(LAYERS):

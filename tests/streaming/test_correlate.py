@@ -56,10 +56,10 @@ def test_magnitudes(magnitudes, observations, tmp_path, regime, layers, kind):
 
 
 @pytest.mark.parametrize("layers", LAYERS)
-@pytest.mark.parametrize("directions", [None, 2])
-def test_channels(channels, observations, tmp_path, regime, layers, directions):
-    found = correlate_store(channels, tmp_path / "W.zarr", layers=layers, directions=directions)
-    own, options = channels.column_nodes, {"nodes": 9, "directions": directions}
+@pytest.mark.parametrize("n_components", [None, 2])
+def test_channels(channels, observations, tmp_path, regime, layers, n_components):
+    found = correlate_store(channels, tmp_path / "W.zarr", layers=layers, n_components=n_components)
+    own, options = channels.column_nodes, {"nodes": 9, "n_components": n_components}
     parts = parts_of(layers, *observations)
     expected = [channel_correlation(*part, own, own, **options) for part in parts]
     assert_allclose(found.to_numpy(), np.mean(expected, axis=0), atol=2 * BOUND)
@@ -80,7 +80,7 @@ def test_options(magnitudes, observations, tmp_path, regime, backend, method, ti
 @pytest.mark.parametrize("backend", ["torch", "jax"])
 def test_channels_of_other_libraries(channels, tmp_path, regime, backend, layers):
     pytest.importorskip(backend)
-    options = {"layers": layers, "directions": 2}
+    options = {"layers": layers, "n_components": 2}
     found, expected = (
         correlate_store(channels, tmp_path / f"{name}.npy", backend=name, **options).to_numpy()
         for name in (backend, "numpy")

@@ -14,7 +14,7 @@ from gsnn_edges.streaming import correlate_store
         ({"ties": "first"}, ValueError, "ties must be one of"),
         ({"layers": "all"}, ValueError, "layers must be one of"),
         ({"layers": 3}, ValueError, "a layer pair in 0 .. 2"),
-        ({"directions": 2}, ValueError, "directions=2 needs a store of score='channels'"),
+        ({"n_components": 2}, ValueError, "n_components=2 needs a store of score='channels'"),
         ({"max_memory": "1 parsec"}, ValueError, "max_memory must be bytes"),
         ({"max_memory": 2000}, ValueError, "max_memory must hold a node of 303 observations"),
         ({"top": 24}, ValueError, "top must be at most 23"),

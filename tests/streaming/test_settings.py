@@ -5,7 +5,7 @@ from stores import draw, write_store
 
 from gsnn_edges.streaming.settings import check_length, checked_settings
 
-GIVEN = {"method": "pearson", "ties": "ordinal", "layers": None, "directions": None}
+GIVEN = {"method": "pearson", "ties": "ordinal", "layers": None, "n_components": None}
 
 
 def test_settings_tell_the_observations(magnitudes, tmp_path):
@@ -17,9 +17,9 @@ def test_settings_tell_the_observations(magnitudes, tmp_path):
 
 
 def test_directions_are_of_channels(magnitudes, channels):
-    assert checked_settings(channels, **GIVEN | {"directions": 2})["directions"] == 2
-    with pytest.raises(ValueError, match="directions=2 needs a store of score='channels'"):
-        checked_settings(magnitudes, **GIVEN | {"directions": 2})
+    assert checked_settings(channels, **GIVEN | {"n_components": 2})["n_components"] == 2
+    with pytest.raises(ValueError, match="n_components=2 needs a store of score='channels'"):
+        checked_settings(magnitudes, **GIVEN | {"n_components": 2})
 
 
 def test_one_observation_is_too_few(tmp_path):

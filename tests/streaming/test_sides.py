@@ -14,7 +14,7 @@ OPTIONS = {
     "method": "spearman",
     "ties": "average",
     "layers": None,
-    "directions": None,
+    "n_components": None,
     "max_memory": "1GB",
     "top": 1,
     "threshold": None,
@@ -53,9 +53,9 @@ def test_rows_of_channels_are_those_of_each_node(channels, observations):
 
 
 def test_directions_keep_what_they_must(channels):
-    request = checked_request(channels, None, **OPTIONS | {"directions": 2})
+    request = checked_request(channels, None, **OPTIONS | {"n_components": 2})
     side = request.sides()[0]
-    whole = dataclasses.replace(side, directions=None)
+    whole = dataclasses.replace(side, n_components=None)
     assert (side.width, whole.width) == (2, 4)
     some, all_of_them = (
         np.linalg.norm(s.rows((0, 1), 0, 9).reshape(9, s.width, -1), axis=(1, 2))

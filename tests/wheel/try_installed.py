@@ -73,9 +73,9 @@ def check_evidence() -> None:
     evidence.save("evidence.npz")
     again = gsnn_edges.EdgeEvidence.load("evidence.npz")
     np.testing.assert_array_equal(again.W, evidence.W)
-    found = again.evaluate(held_out, edges, n_boot=None)
+    found = again.evaluate(held_out, edges, n_resamples=None)
     np.testing.assert_allclose(found.mrr, gsnn_edges.mrr(scores, held_out, edges))
-    p = gsnn_edges.permutation_test(a, g, 20, permutations=19, seed=0).p
+    p = gsnn_edges.permutation_test(a, g, 20, n_resamples=19, seed=0).p
     assert 0.05 <= p.min() <= p.max() <= 1, p
 
 

@@ -6,10 +6,8 @@ from numpy.typing import NDArray
 
 import gsnn_edges
 from gsnn_edges import (
-    BestWeights,
     EdgeEvidence,
     FunctionEdgeInferer,
-    LinkRanking,
     backends,
     compare,
     cross_correlation,
@@ -19,13 +17,15 @@ from gsnn_edges import (
     rankdata,
     split_edges,
 )
+from gsnn_edges.link_ranking import LinkRanking
+from gsnn_edges.training import BestCheckpoint
 
 
 def find(model: torch.nn.Module, x: torch.Tensor, y: torch.Tensor, edges: NDArray[np.int64]) -> str:
     """Find edges, rank them, and name the best."""
     known, held_out = split_edges(edges, (0.8, 0.2), seed=0)
     inferer = FunctionEdgeInferer(model, torch.nn.MSELoss(), known, norm="l2", agg="mean")
-    tracker = BestWeights(model, lambda: inferer.fit(x, y), held_out, edges, every=2)
+    tracker = BestCheckpoint(model, lambda: inferer.fit(x, y), held_out, edges, every=2)
     score: float | None = tracker.step(0)
     evidence: EdgeEvidence = inferer.infer(x, y, score="channels", layers="mean")
     found: LinkRanking = evidence.evaluate(held_out, edges, seed=0)

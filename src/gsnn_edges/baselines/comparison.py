@@ -17,7 +17,7 @@ from gsnn_edges.baselines.arguments import (
     without_facts,
 )
 from gsnn_edges.baselines.catalogue import baselines
-from gsnn_edges.baselines.lift import Lift, lift
+from gsnn_edges.baselines.lift import MrrDifference, compare_mrr
 from gsnn_edges.baselines.structure import Scores
 from gsnn_edges.baselines.table import ComparedScore, Comparison
 from gsnn_edges.evidence import EdgeEvidence
@@ -44,7 +44,7 @@ def compare(
     exclude_self: bool = False,
     node_names: Sequence[str] | None = None,
     confidence: float = 0.95,
-    n_boot: int | None = 1000,
+    n_resamples: int | None = 1000,
     seed: int | None = None,
 ) -> Comparison:
     """Rank held-out edges by given scores and by baselines, all alike.
@@ -74,7 +74,7 @@ def compare(
         Untrained models of a callable.
     confidence : float
         Level of all intervals, between 0 and 1.
-    n_boot : int or None
+    n_resamples : int or None
         Resamples, 100 or more; None for no intervals.
     seed : int, optional
         Of the random scores and of all resamples.
@@ -82,8 +82,8 @@ def compare(
     Returns
     -------
     Comparison
-        A row for each score as given, then for each baseline. ``row.lift`` is its MRR minus the
-        mean MRR of the untrained models, with an interval over queries and over seeds.
+        A row for each score as given, then for each baseline. ``row.mrr_difference`` is its MRR
+        minus the mean MRR of the untrained models, with an interval over queries and over seeds.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def compare(
     >>> chain = np.array([[0, 1, 2, 3], [1, 2, 3, 4]])
     >>> known, held_out = chain[:, :3], chain[:, 3:]
     >>> scores = {"W": np.eye(5, k=1)}
-    >>> found = compare(scores, held_out, chain, known_edges=known, n_boot=None, seed=0)
+    >>> found = compare(scores, held_out, chain, known_edges=known, n_resamples=None, seed=0)
     >>> print(found)
     1 rankings, direction tail, among 5 candidates; MRR by chance 0.4567
                                 mrr     amri   auroc  coverage
@@ -138,7 +138,7 @@ def compare(
         exclude_self=exclude_self,
         node_names=node_names,
         confidence=confidence,
-        n_boot=n_boot,
+        n_resamples=n_resamples,
         seed=seed,
     )
     values, inputs = checked_values(measured, perturbations, count)
@@ -149,7 +149,9 @@ def compare(
     }
     computed = baselines(count, known, observations, values, inputs, seed)
     rows = [*given, *(baseline_row(name, matrix, edges, rank) for name, matrix in computed)]
-    difference = partial(lift_of, edges=edges.shape[1], n_boot=n_boot, seed=seed)
+    difference = partial(
+        mrr_difference_of, edges=edges.shape[1], n_resamples=n_resamples, seed=seed
+    )
     return Comparison(
         rows=tuple(row.against(before, difference) for row in rows),
         untrained=before,
@@ -168,21 +170,21 @@ def baseline_row(
     return ComparedScore(name, "baseline", rank(filled), coverage)
 
 
-def lift_of(
+def mrr_difference_of(
     ranking: LinkRanking,
     others: Sequence[LinkRanking],
     *,
     edges: int,
-    n_boot: int | None,
+    n_resamples: int | None,
     seed: int,
-) -> Lift:
+) -> MrrDifference:
     """Compare the MRR of a ranking with the mean of others, over the same queries."""
     reciprocal = [1 / each.queries.ranks.realistic for each in (ranking, *others)]
-    return lift(
+    return compare_mrr(
         reciprocal[0],
         np.stack(reciprocal[1:]),
         np.tile(np.arange(edges), len(reciprocal[0]) // edges),
-        n_boot,
+        n_resamples,
         confidence=ranking.confidence,
         rng=np.random.default_rng(seed),
     )

@@ -14,7 +14,7 @@ BLOCK_DRAWS = 1 << 22
 
 
 @dataclass(frozen=True)
-class Lift:
+class MrrDifference:
     """A difference of two mean reciprocal ranks.
 
     Attributes
@@ -30,15 +30,15 @@ class Lift:
     interval: Interval | None = None
 
 
-def lift(
+def compare_mrr(
     ranked: Values,
     others: Values,
     units: NDArray[np.int64],
-    n_boot: int | None,
+    n_resamples: int | None,
     *,
     confidence: float,
     rng: np.random.Generator,
-) -> Lift:
+) -> MrrDifference:
     """Subtract the mean over others and queries from the mean over queries.
 
     Parameters
@@ -49,7 +49,7 @@ def lift(
         Those of the same rankings by S other scores: one, or untrained models of several seeds.
     units : int64 array of shape (Q,), from 0
         Rankings of the same unit are drawn together.
-    n_boot : int or None
+    n_resamples : int or None
         Resamples. Units are drawn with replacement, the same for both sides: a paired bootstrap
         [1]_. The mean over S others, of S >= 2, moves by their standard error times a draw of
         Student's t with S - 1 degrees of freedom: drawn with replacement, as few as five would
@@ -59,7 +59,7 @@ def lift(
 
     Returns
     -------
-    Lift
+    MrrDifference
 
     References
     ----------
@@ -69,26 +69,27 @@ def lift(
     Examples
     --------
     >>> ranked, others = np.array([1.0, 0.5]), np.array([[0.5, 0.5], [0.25, 0.25]])
-    >>> lift(ranked, others, np.array([0, 1]), None, confidence=0.95, rng=np.random.default_rng(0))
-    Lift(value=0.375, interval=None)
+    >>> rng, units = np.random.default_rng(0), np.array([0, 1])
+    >>> compare_mrr(ranked, others, units, None, confidence=0.95, rng=rng)
+    MrrDifference(value=0.375, interval=None)
     """
     value = float(ranked.mean() - others.mean())
-    if n_boot is None:
-        return Lift(value)
+    if n_resamples is None:
+        return MrrDifference(value)
     count = int(units.max()) + 1
     if count == 1:
-        return Lift(value, Interval(float("nan"), float("nan")))
-    drawn = resampled_lifts(ranked, others, units, n_boot, rng)
+        return MrrDifference(value, Interval(float("nan"), float("nan")))
+    drawn = resampled_differences(ranked, others, units, n_resamples, rng)
     tail = 50 * (1 - confidence)
     low, high = np.percentile(drawn, [tail, 100 - tail])
-    return Lift(value, Interval(float(low), float(high)))
+    return MrrDifference(value, Interval(float(low), float(high)))
 
 
-def resampled_lifts(
+def resampled_differences(
     ranked: Values,
     others: Values,
     units: NDArray[np.int64],
-    n_boot: int,
+    n_resamples: int,
     rng: np.random.Generator,
 ) -> Values:
     """Give the difference for each resample."""
@@ -96,8 +97,8 @@ def resampled_lifts(
     sums = np.stack([np.bincount(units, row) for row in (ranked, *others)], axis=1)
     block = max(1, BLOCK_DRAWS // (len(size) + len(others)))
     parts = []
-    for start in range(0, n_boot, block):
-        times = drawn_counts(len(size), min(block, n_boot - start), rng)
+    for start in range(0, n_resamples, block):
+        times = drawn_counts(len(size), min(block, n_resamples - start), rng)
         means = (times @ sums) / (times @ size)[:, None]
         parts.append(means[:, 0] - redrawn_mean(means[:, 1:], rng))
     return np.concatenate(parts)

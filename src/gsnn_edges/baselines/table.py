@@ -6,11 +6,11 @@ from statistics import fmean
 from typing import Any, Literal
 
 from gsnn_edges import _checks
-from gsnn_edges.baselines.lift import Lift
+from gsnn_edges.baselines.lift import MrrDifference
 from gsnn_edges.link_ranking import Interval, LinkRanking
 from gsnn_edges.link_ranking.result import aligned, json_safe, text, text_of
 
-Difference = Callable[[LinkRanking, Sequence[LinkRanking]], Lift]
+Difference = Callable[[LinkRanking, Sequence[LinkRanking]], MrrDifference]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class ComparedScore:
     coverage : float
         Share of the queries that have a score of their own, in [0, 1]; the others share the
         lowest.
-    lift : Lift or None
+    mrr_difference : MrrDifference or None
         MRR minus the mean MRR of the untrained models; None where there are none.
     """
 
@@ -33,14 +33,14 @@ class ComparedScore:
     kind: Literal["given", "baseline", "untrained"]
     ranking: LinkRanking
     coverage: float
-    lift: Lift | None = None
+    mrr_difference: MrrDifference | None = None
 
     def against(
         self, untrained: Mapping[str, Sequence[LinkRanking]], difference: Difference
     ) -> "ComparedScore":
         """Add the lift over the untrained models of this score, or over those of all scores."""
         others = untrained.get(self.name) or untrained.get("")
-        return replace(self, lift=difference(self.ranking, others)) if others else self
+        return replace(self, mrr_difference=difference(self.ranking, others)) if others else self
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -77,7 +77,7 @@ class Comparison:
                 return row
         raise KeyError(f"{name!r} is no row; there are {', '.join(row.name for row in self.rows)}")
 
-    def difference(self, name: str, other: str) -> Lift:
+    def difference(self, name: str, other: str) -> MrrDifference:
         """Subtract the MRR of one row from that of another, over the same queries.
 
         Parameters
@@ -87,7 +87,7 @@ class Comparison:
 
         Returns
         -------
-        Lift
+        MrrDifference
             Above 0 where ``name`` ranks better, with the interval of a paired bootstrap.
 
         Raises
@@ -103,7 +103,7 @@ class Comparison:
         Returns
         -------
         dict
-            "rows", each with "name", "kind", "coverage", "lift" and "ranking" (as
+            "rows", each with "name", "kind", "coverage", "mrr_difference" and "ranking" (as
             `LinkRanking.to_dict`), and "untrained", a list of rankings for each name.
         """
         rows = [
@@ -111,7 +111,9 @@ class Comparison:
                 "name": row.name,
                 "kind": row.kind,
                 "coverage": row.coverage,
-                "lift": None if row.lift is None else json_safe(asdict(row.lift)),
+                "mrr_difference": None
+                if row.mrr_difference is None
+                else json_safe(asdict(row.mrr_difference)),
                 "ranking": row.ranking.to_dict(),
             }
             for row in self.rows
@@ -128,8 +130,9 @@ class Comparison:
         Returns
         -------
         pandas.DataFrame
-            Columns "name", "kind", "coverage", the metrics, and "mrr_low", "mrr_high", "lift",
-            "lift_low" and "lift_high", nan where there is none.
+            Columns "name", "kind", "coverage", the metrics, and "mrr_low", "mrr_high",
+            "mrr_difference", "mrr_difference_low" and "mrr_difference_high", nan where
+            there is none.
 
         Raises
         ------
@@ -143,7 +146,7 @@ class Comparison:
                 "kind": row.kind,
                 "coverage": row.coverage,
                 **metrics_of(row.ranking),
-                **numbers("lift", row.lift),
+                **numbers("mrr_difference", row.mrr_difference),
             }
             for row in (*self.rows, *self._untrained_rows())
         ]
@@ -179,7 +182,7 @@ def metrics_of(ranking: LinkRanking) -> dict[str, float]:
     }
 
 
-def numbers(name: str, found: Lift | None) -> dict[str, float]:
+def numbers(name: str, found: MrrDifference | None) -> dict[str, float]:
     """List a lift and the ends of its interval."""
     value = float("nan") if found is None else found.value
     return {name: value, **ends(name, None if found is None else found.interval)}
@@ -202,7 +205,7 @@ def table_of(found: Comparison) -> str:
         f"MRR by chance {text(first.expected_mrr)}"
     )
     level = f"{100 * first.confidence:g}% interval"
-    title = ("", "mrr", level, "amri", "auroc", "coverage", "lift", level)
+    title = ("", "mrr", level, "amri", "auroc", "coverage", "mrr difference", level)
     given = [line_of(row) for row in found.rows if row.kind == "given"]
     before = [untrained_line(name, rankings) for name, rankings in found.untrained.items()]
     rest = [line_of(row) for row in found.rows if row.kind == "baseline"]
@@ -218,7 +221,11 @@ def table_of(found: Comparison) -> str:
 def line_of(row: ComparedScore) -> tuple[str, ...]:
     """Give the cells of a score, as text."""
     interval = row.ranking.intervals.get("mrr")
-    gain = ("", "") if row.lift is None else (signed(row.lift.value), text_of(row.lift.interval))
+    gain = (
+        ("", "")
+        if row.mrr_difference is None
+        else (signed(row.mrr_difference.value), text_of(row.mrr_difference.interval))
+    )
     return row.name, *cells_of([row.ranking], interval), text(row.coverage), *gain
 
 

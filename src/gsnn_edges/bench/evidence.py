@@ -21,7 +21,7 @@ EVALUATION_AT_MOST = {(5000, 50_000): 2.0}
 
 CHANNEL_SCORES: dict[str, dict[str, Any]] = {
     "Spearman": {"method": "spearman"},
-    "two directions": {"method": "spearman", "directions": 2},
+    "two directions": {"method": "spearman", "n_components": 2},
     "Pearson": {"method": "pearson"},
 }
 PRODUCT = "bare product"
@@ -65,7 +65,7 @@ def permutations(nodes: int, count: int, number: int, settings: Settings) -> lis
                 ops.adopt(a),
                 ops.adopt(g),
                 count // PAIRS,
-                permutations=number,
+                n_resamples=number,
                 seed=0,
             )
         )
@@ -95,8 +95,8 @@ def evaluation(nodes: int, edges: int, settings: Settings) -> list[Row]:
         f"N={nodes}, E={edges}",
         {
             "mrr": Contestant(partial(mrr, scores, queries, queries)),
-            ranks: Contestant(partial(call, n_boot=None, pool_metrics=False)),
-            "evaluate_edges, no intervals": Contestant(partial(call, n_boot=None)),
+            ranks: Contestant(partial(call, n_resamples=None, pool_metrics=False)),
+            "evaluate_edges, no intervals": Contestant(partial(call, n_resamples=None)),
             "evaluate_edges": Contestant(call),
             "to_frame": Contestant(EdgeEvidence(scores).to_frame),
         },

@@ -12,7 +12,7 @@ from gsnn_edges.cli.screen import Screen, size
 MATRICES = (".npy", ".zarr", ".npz")
 TABLES = (".csv", ".parquet")
 TOGETHER = ("coordinator", "processes", "process")
-METHODICAL = ("method", "ties", "layers", "directions")
+METHODICAL = ("method", "ties", "layers", "n_components")
 # What several processes do not heed, and what only they do.
 ALONE = ("precision", "backend", "device", "devices", "max_memory", "scratch")
 CREW = ("row_chunk", "start_timeout")
@@ -147,12 +147,12 @@ def in_memory(path: str, out: str, asked: Mapping[str, Any]) -> Job:
 
 
 def check_settings(score: Any, layer_pairs: int, asked: Mapping[str, Any]) -> None:
-    """Find out whether backend, device, layer pairs and directions are there, in a dry run too."""
+    """Check backend, device, layer pairs and n_components, in a dry run too."""
     from gsnn_edges import backends
     from gsnn_edges.layers import checked_layers
 
-    if asked["directions"] is not None and score != "channels":
-        raise ValueError("--directions needs observations of channels; these are of nodes")
+    if asked["n_components"] is not None and score != "channels":
+        raise ValueError("--n-components needs observations of channels; these are of nodes")
     checked_layers(asked["layers"], score, layer_pairs)
     if asked["processes"] is None and not asked["distributed"]:
         backends.load(asked["backend"], asked["device"])
@@ -184,7 +184,7 @@ def scored(found: Any, asked: Mapping[str, Any]) -> Any:
     scorer = Scorer(
         score=found.score,
         layers=checked_layers(asked["layers"], found.score, layer_pairs),
-        directions=asked["directions"],
+        n_components=asked["n_components"],
         method=asked["method"],
         ties=asked["ties"],
         row_chunk=None,

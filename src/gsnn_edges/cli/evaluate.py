@@ -57,7 +57,7 @@ from gsnn_edges.cli.screen import Screen, Stage, size
     "--confidence", type=float, default=0.95, show_default=True, help="Level of the intervals."
 )
 @click.option(
-    "--n-boot",
+    "--n-resamples",
     type=options.SEED,
     default=1000,
     show_default=True,
@@ -97,7 +97,7 @@ def evaluate(
     dry_run: bool,
     candidates: Sequence[str],
     ks: Sequence[int],
-    n_boot: int,
+    n_resamples: int,
     **asked: Any,
 ) -> None:
     """Rank held-out edges by W: stage three.
@@ -125,5 +125,5 @@ def evaluate(
         screen.facts({**facts, "dry_run": True, "bytes": need})
         return
     asked |= {"candidates": list(candidates) or None, "ks": list(ks) or None}
-    asked["n_boot"] = n_boot or None
+    asked["n_resamples"] = n_resamples or None
     rank_edges(screen, question, asked, facts, out, metrics, (figure, picture))

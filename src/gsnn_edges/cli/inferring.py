@@ -74,7 +74,7 @@ def infer(screen: Screen, inferer: Any, network: Network, passes: Mapping[str, A
             passes["method"],
             score=passes["score"],
             layers=passes["layers"],
-            directions=passes["directions"],
+            n_components=passes["n_components"],
             untrained=passes["untrained"],
             batch_size=passes["batch_size"],
             seed=passes["seed"],
@@ -90,7 +90,7 @@ def why_score(evidence: Any) -> str:
         taken += f", with {evidence.settings['untrained']} untrained"
     if choice is None:
         return f"score: {taken}"
-    if choice["lift"] is None and choice["magnitude"] is None:
+    if choice["z_score"] is None and choice["magnitude"] is None:
         return f"score: {taken}, as too few known edges are given to choose"
     found = f"MRR {choice['magnitude']:.2f} by magnitude, {choice['channels']:.2f} by channels"
     return f"score: {taken}, chosen by the known edges ({found})"

@@ -235,7 +235,7 @@ correlation = all_of(
         "last, or that of a number.",
     ),
     click.option(
-        "--directions", type=POSITIVE, help="Principal directions of a node, for channels."
+        "--n-components", type=POSITIVE, help="Principal components of a node, for channels."
     ),
     click.option(
         "--precision",

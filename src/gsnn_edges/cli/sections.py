@@ -11,14 +11,14 @@ SECTIONS = {
     ),
     "Passes": ("norm", "agg", "prenorm", "batch-size", "mode"),
     "Correlation": (
-        "score", "method", "ties", "layers", "directions", "threshold",
+        "score", "method", "ties", "layers", "n-components", "threshold",
     ),
     "Where it runs": (
         "backend", "device", "devices", "precision", "max-memory", "scratch", "resume",
     ),
     "Several machines": ("coordinator", "processes", "process", "distributed"),
     "Edges": ("edges", "known", "by", "direction", "candidates", "exclude-self"),
-    "Metrics": ("k", "confidence", "n-boot", "cluster"),
+    "Metrics": ("k", "confidence", "n-resamples", "cluster"),
     "Results": ("top", "out", "evidence", "metrics", "figure", "picture"),
 }  # fmt: skip
 # Names that are all in one heading are not worth several.

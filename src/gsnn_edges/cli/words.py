@@ -23,7 +23,7 @@ PHRASES = {
     r"\bresume=True\b": "--resume",
     r"\bresume=False\b": "--anew",
     r"\bresume\b(?=[:,.]|$)": "--resume",
-    r"\bn_boot=None\b": "--n-boot 0",
+    r"\bn_resamples=None\b": "--n-resamples 0",
     r"\bNone skips\b": "0 skips",
     r"\buse_prenorm=True\b": "--prenorm",
     r"\buse_prenorm=False\b": "--postnorm",

@@ -217,7 +217,7 @@ def draw(matrix: Matrix, problem: Problem, folder: Path) -> None:
     evidence = EdgeEvidence(
         matrix, problem.node_names_dict["function"], known_edges=problem.known_edges
     )
-    ranking = evaluate_edges(matrix, problem.test_edges, problem.true_edges, n_boot=None)
+    ranking = evaluate_edges(matrix, problem.test_edges, problem.true_edges, n_resamples=None)
     square, wide = (plots.blank_axes(height=height) for height in (3.4, 2.5))
     heatmap, ranks = PICTURES
     plots.save(plots.heatmap(evidence, held_out=problem.test_edges, ax=square), folder / heatmap)

@@ -31,7 +31,7 @@ def correlate_distributed(
     method: Method = "spearman",
     ties: Ties = "average",
     layers: LayerChoice = None,
-    directions: int | None = None,
+    n_components: int | None = None,
     row_chunk: int | None = None,
     timeout: float = 15.0,
     start_timeout: float = 300.0,
@@ -58,7 +58,7 @@ def correlate_distributed(
         As of `cross_correlation`.
     layers : {"pooled", "mean", "last"} or int, optional
         As of `FunctionEdgeInferer.infer`.
-    directions : int, optional
+    n_components : int, optional
         As of `channel_correlation`; for a store of channels.
     row_chunk : int, optional
         Source nodes at a time, over all devices. By default an eighth of them. A run that goes on
@@ -113,7 +113,7 @@ def correlate_distributed(
     with telling_others(path, processes, process):
         opened = open_store(getattr(store, "path", store))
         settings = checked_settings(
-            opened, method=method, ties=ties, layers=layers, directions=directions
+            opened, method=method, ties=ties, layers=layers, n_components=n_components
         )
         check_apart(path, opened.path)
         job = Job(

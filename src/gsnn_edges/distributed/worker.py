@@ -214,8 +214,8 @@ def make_task(job: Job, store: Any, dtype: str) -> Task:
     if store.score == "channels":
         own = members("column_nodes", store.column_nodes, np.empty((0, store.columns)))
         table = filled_up(own, store.nodes)
-        directions = job.settings["directions"]
-        sides, norms = channel_sides((table, table), directions, leading), block_norms
+        n_components = job.settings["n_components"]
+        sides, norms = channel_sides((table, table), n_components, leading), block_norms
     else:
         table = one_each(store.nodes)
         sides, norms = plain_sides(), None

@@ -42,7 +42,7 @@ class EdgeEvidence:
         Options that W was made with; what JSON can hold.
     versions : mapping of str to str, optional
         Of this package and the library of W; left out, those that are installed.
-    spread : array of shape (N, N), optional
+    std : array of shape (N, N), optional
         Standard deviation of each score: over the draws of ``estimate``, or over the members of
         `mean`. It is no standard error of W: see `standard_error`.
     known_edges : array-like of whole numbers, shape (2, E), optional
@@ -71,15 +71,14 @@ class EdgeEvidence:
     counts: Mapping[str, int] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] | None = None
-    spread: Array | None = None
+    std: Array | None = None
     known_edges: Indices | None = None
 
     def __post_init__(self) -> None:
         nodes = arguments.check_matrix("W", self.W)
-        if self.spread is not None and arguments.check_matrix("spread", self.spread) != nodes:
+        if self.std is not None and arguments.check_matrix("std", self.std) != nodes:
             raise ValueError(
-                f"spread must have the shape of W, {tuple(self.W.shape)}; got "
-                f"{tuple(self.spread.shape)}"
+                f"std must have the shape of W, {tuple(self.W.shape)}; got {tuple(self.std.shape)}"
             )
         if not isinstance(self.method, str):
             raise TypeError(f"method must be a string, as 'spearman'; got {self.method!r}")
@@ -99,21 +98,21 @@ class EdgeEvidence:
     def standard_error(self) -> Array | None:
         """Standard error of each score, an array like W made anew at each access, or None.
 
-        ``spread * sqrt(n / B)``: draws of n samples (``estimate_n_samples``) spread as n samples
+        ``std * sqrt(n / B)``: draws of n samples (``estimate_n_samples``) spread as n samples
         do, and W is known from B. None without ``estimate``, and for evidence that was combined,
         whose spread is one between models.
         """
         share = intervals.error_share(self.settings, self.counts)
-        if share is None or self.spread is None:
+        if share is None or self.std is None:
             return None
-        return like(self.spread, share * on_host(self.spread).astype(np.float64))
+        return like(self.std, share * on_host(self.std).astype(np.float64))
 
-    def interval(self, level: float = 0.95) -> tuple[Array, Array]:
+    def interval(self, confidence: float = 0.95) -> tuple[Array, Array]:
         """Give a confidence interval of each correlation, by the spread of its draws.
 
         Parameters
         ----------
-        level : float in (0, 1)
+        confidence : float in (0, 1)
 
         Returns
         -------
@@ -127,7 +126,7 @@ class EdgeEvidence:
         ------
         ValueError
             For evidence without a standard error, as that without ``estimate`` or combined; for
-            W that is no correlation: the score of channels, a penalty, a scale; for a level
+            W that is no correlation: the score of channels, a penalty, a scale; for a confidence
             outside (0, 1).
         ImportError
             Without SciPy, which comes with the extra "stats".
@@ -143,16 +142,17 @@ class EdgeEvidence:
         .. [1] B. Efron, R. J. Tibshirani (1993). An introduction to the bootstrap. Chapman &
            Hall, chapter 12.
         """
-        level = _checks.level("level", level)
+        confidence = _checks.level("confidence", confidence)
         intervals.check_correlations(self.settings)
         error = self.standard_error
         if error is None:
             raise ValueError(
-                f"interval({level}) needs a W with a standard error, of one model and more than "
-                "one draw: call infer with estimate=True, and interval before members are combined"
+                f"interval({confidence}) needs a W with a standard error, of one model and more "
+                "than one draw: call infer with estimate=True, and interval before members are "
+                "combined"
             )
         W, error = (on_host(x).astype(np.float64) for x in (self.W, error))
-        bounds = intervals.fisher_interval(W, error, self.settings["estimate_iters"], level)
+        bounds = intervals.fisher_interval(W, error, self.settings["estimate_iters"], confidence)
         low, high = (like(self.W, bound) for bound in bounds)
         return low, high
 
@@ -229,7 +229,7 @@ class EdgeEvidence:
         -------
         pandas.DataFrame
             ``source`` and ``target`` (names as categories, or else indices), ``score``, and, where
-            this evidence has them, ``spread`` and ``known`` (bool).
+            this evidence has them, ``std`` and ``known`` (bool).
 
         Raises
         ------
@@ -244,8 +244,8 @@ class EdgeEvidence:
         """
         pool = self._pool(exclude_self, exclude_known, candidates)
         columns = {"score": self._scores()}
-        if self.spread is not None:
-            columns["spread"] = on_host(self.spread)
+        if self.std is not None:
+            columns["std"] = on_host(self.std)
         if self.known_edges is not None:
             columns["known"] = np.zeros(pool.shape, bool)
             columns["known"][tuple(self.known_edges)] = True
@@ -336,7 +336,7 @@ class EdgeEvidence:
         >>> from gsnn_edges import EdgeEvidence
         >>> W = np.array([[0.0, 0.9, 0.1], [0.2, 0.0, 0.8], [0.3, 0.1, 0.0]])
         >>> evidence = EdgeEvidence(W, ["a", "b", "c"], known_edges=[[0], [1]])
-        >>> evidence.evaluate([[1], [2]], n_boot=None).mrr
+        >>> evidence.evaluate([[1], [2]], n_resamples=None).mrr
         1.0
         """
         if all_true_edges is None and self.known_edges is not None:
@@ -373,7 +373,7 @@ class EdgeEvidence:
         ['a', 'b']
         >>> folder.cleanup()
         """
-        arrays = {"W": self.W, "spread": self.spread, "known_edges": self.known_edges}
+        arrays = {"W": self.W, "std": self.std, "known_edges": self.known_edges}
         facts = {name: getattr(self, name) for name in FACTS}
         storage.write_file(
             storage.as_path(path),
@@ -421,7 +421,7 @@ class EdgeEvidence:
             ) from error
 
     def to(self, backend: str, device: Device = None) -> "EdgeEvidence":
-        """Give the same evidence with ``W`` and ``spread`` as arrays of a backend.
+        """Give the same evidence with ``W`` and ``std`` as arrays of a backend.
 
         Parameters
         ----------
@@ -435,8 +435,8 @@ class EdgeEvidence:
             As for `gsnn_edges.backends.load`.
         """
         ops = backends.load(backend, device)
-        spread = None if self.spread is None else backends.move(self.spread, ops)
-        return replace(self, W=backends.move(self.W, ops), spread=spread)
+        std = None if self.std is None else backends.move(self.std, ops)
+        return replace(self, W=backends.move(self.W, ops), std=std)
 
     @classmethod
     def mean(cls, members: Sequence["EdgeEvidence"]) -> "EdgeEvidence":
@@ -451,7 +451,7 @@ class EdgeEvidence:
         Returns
         -------
         EdgeEvidence
-            ``W`` the mean; ``spread`` the sample standard deviation (ddof = 1), or None for one
+            ``W`` the mean; ``std`` the sample standard deviation (ddof = 1), or None for one
             member. Arrays are of the first member's library, device and dtype (whole numbers
             become float64); ``counts`` and ``settings`` are those that all have alike, with
             ``combined`` and ``members`` added; known is an edge that any of them knows.
@@ -514,7 +514,7 @@ class EdgeEvidence:
             }
         )
         first = members[0]
-        mean, spread = combining.mean_and_deviation(transform(m._scores()) for m in members)
+        mean, std = combining.mean_and_deviation(transform(m._scores()) for m in members)
         settings = combining.shared([member.settings for member in members])
         known = [m.known_edges for m in members if m.known_edges is not None]
         return cls(
@@ -523,7 +523,7 @@ class EdgeEvidence:
             method=first.method,
             counts=combining.shared([member.counts for member in members]),
             settings={**settings, "combined": how, "members": len(members)},
-            spread=None if spread is None else like(first.W, spread),
+            std=None if std is None else like(first.W, std),
             known_edges=np.unique(np.concatenate(known, axis=1), axis=1) if known else None,
         )
 

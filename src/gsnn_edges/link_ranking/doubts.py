@@ -44,7 +44,7 @@ def warn_of_one_unit(caller: str, units: np.ndarray) -> None:
     if not units.any():
         warnings.warn(
             f"{caller}: one query or cluster has no spread, so the intervals are nan: give more "
-            "queries, or skip the intervals by n_boot=None",
+            "queries, or skip the intervals by n_resamples=None",
             stacklevel=3,
         )
 

@@ -36,7 +36,7 @@ def evaluate_edges(
     node_names: Sequence[str] | None = None,
     pool_metrics: bool = True,
     confidence: float = 0.95,
-    n_boot: int | None = 1000,
+    n_resamples: int | None = 1000,
     cluster: Cluster = "query",
     seed: int | np.random.Generator | None = None,
     query_chunk_size: int = 2048,
@@ -75,7 +75,7 @@ def evaluate_edges(
         Whether AUROC and average precision are computed: a sort of all N * N scores.
     confidence : float
         Level of the percentile intervals, between 0 and 1.
-    n_boot : int or None
+    n_resamples : int or None
         Resamples, 100 or more; None for no intervals.
     cluster : {"query", "source"}
         What is resampled: query edges (with both their ranks, where both are ranked), or source
@@ -117,7 +117,7 @@ def evaluate_edges(
     --------
     >>> import numpy as np
     >>> A = np.array([[0.0, 0.9, 0.5], [0.1, 0.0, 0.2], [0.3, 0.2, 0.1]])
-    >>> found = evaluate_edges(A, [[0, 1], [2, 2]], ks=[1], n_boot=None)
+    >>> found = evaluate_edges(A, [[0, 1], [2, 2]], ks=[1], n_resamples=None)
     >>> found.mrr, found.mean_rank, found.hits
     (0.75, 1.5, {1: 0.5})
     >>> print(found)
@@ -137,7 +137,7 @@ def evaluate_edges(
     _checks.choice("direction", direction, AXES)
     _checks.choice("cluster", cluster, ("query", "source"))
     _checks.flag("pool_metrics", pool_metrics)
-    level, draws = checked_level(confidence), checked_draws(n_boot)
+    level, draws = checked_level(confidence), checked_draws(n_resamples)
     names = checked_names(node_names, nodes)
     pool = pool_of(candidates, nodes, exclude_self=exclude_self, node_names=names)
     edges = _checks.edge_index("edge_index", edge_index, A.shape)
@@ -246,11 +246,13 @@ def checked_level(confidence: Any) -> float:
     return level
 
 
-def checked_draws(n_boot: Any) -> int | None:
+def checked_draws(n_resamples: Any) -> int | None:
     """Give a number of resamples that has percentiles, or None."""
-    if n_boot is None:
+    if n_resamples is None:
         return None
-    return _checks.whole_number("n_boot", n_boot, least=100, hint="; None skips the intervals")
+    return _checks.whole_number(
+        "n_resamples", n_resamples, least=100, hint="; None skips the intervals"
+    )
 
 
 def checked_seed(seed: Any) -> Any:

@@ -18,7 +18,7 @@ def bootstrap(
     candidates: np.ndarray,
     ks: Sequence[int],
     units: np.ndarray,
-    n_boot: int,
+    n_resamples: int,
     *,
     weights: np.ndarray | None,
     confidence: float,
@@ -33,7 +33,7 @@ def bootstrap(
     ks : whole numbers
     units : int array of shape (E,), from 0
         Queries of the same unit are drawn together.
-    n_boot : number of resamples
+    n_resamples : number of resamples
     weights : float array of shape (E,) or None
         Weight of each query in every mean.
     confidence : float in (0, 1)
@@ -51,7 +51,7 @@ def bootstrap(
     if count == 1:
         return dict.fromkeys(metrics_of(terms[:1], ks), Interval(float("nan"), float("nan")))
     sums = np.stack([np.bincount(units, term, count) for term in terms.T], axis=1)
-    found = metrics_of(resampled_sums(sums, n_boot, rng), ks)
+    found = metrics_of(resampled_sums(sums, n_resamples, rng), ks)
     tail = 50 * (1 - confidence)
     return {
         name: Interval(*(float(edge) for edge in np.percentile(values, [tail, 100 - tail])))
@@ -76,13 +76,13 @@ def terms_of(
     return np.asarray(np.stack(columns, axis=1) * weight[:, None])
 
 
-def resampled_sums(sums: np.ndarray, n_boot: int, rng: np.random.Generator) -> np.ndarray:
-    """Sum over each resample of the units: (n_boot, terms)."""
+def resampled_sums(sums: np.ndarray, n_resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """Sum over each resample of the units: (n_resamples, terms)."""
     count = len(sums)
     block = max(1, BLOCK_DRAWS // count)
     parts = []
-    for start in range(0, n_boot, block):
-        rows = min(block, n_boot - start)
+    for start in range(0, n_resamples, block):
+        rows = min(block, n_resamples - start)
         parts.append(drawn_counts(count, rows, rng).astype(np.float64) @ sums)
     return np.concatenate(parts)
 

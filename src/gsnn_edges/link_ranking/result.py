@@ -64,7 +64,7 @@ class LinkRanking(Averages):
     >>> import numpy as np
     >>> from gsnn_edges import evaluate_edges
     >>> W = np.array([[0.0, 0.9, 0.5], [0.1, 0.0, 0.2], [0.3, 0.2, 0.1]])
-    >>> found = evaluate_edges(W, [[1, 0], [0, 1]], ks=[1], n_boot=None)
+    >>> found = evaluate_edges(W, [[1, 0], [0, 1]], ks=[1], n_resamples=None)
     >>> found.mrr, found.hits, found.to_dict()["rankings"]
     (0.75, {1: 0.5}, 2)
     """

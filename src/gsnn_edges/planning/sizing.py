@@ -51,7 +51,7 @@ class Plan:
 
     Examples
     --------
-    >>> from gsnn_edges import plan
+    >>> from gsnn_edges.planning import plan
     >>> from gsnn_edges.planning import Calibration
     >>> rates = Calibration(ranked_values=1e8, rank_length=10_000, flops=1e11, copied_bytes=1e10)
     >>> found = plan(1000, 10_000, memory="1GB", calibration=rates)

@@ -20,8 +20,8 @@ def mrr_over_epochs(
 
     Parameters
     ----------
-    history : list of (epoch, score), BestWeights, or mapping of name to either
-        As `gsnn_edges.BestWeights` keeps it. Epochs without a finite score leave a gap, and a
+    history : list of (epoch, score), BestCheckpoint, or mapping of name to either
+        As `training.BestCheckpoint` keeps it. Epochs without a finite score leave a gap, and a
         cross at the foot of the picture.
     chance : float, optional
         What random scores reach, for example ``LinkRanking.expected_mrr``: a grey line.
@@ -31,7 +31,7 @@ def mrr_over_epochs(
     Returns
     -------
     matplotlib.axes.Axes
-        The first of equally good epochs is marked, as `gsnn_edges.BestWeights` keeps it.
+        The first of equally good epochs is marked, as `training.BestCheckpoint` keeps it.
 
     Raises
     ------
@@ -100,11 +100,13 @@ def checked_history(history: Any) -> tuple[NDArray[np.float64], NDArray[np.float
         "history", getattr(history, "history", history), "a list of (epoch, score)"
     )
     if pairs.size == 0:
-        raise ValueError("history must hold a scored epoch; got none: call BestWeights.step first")
+        raise ValueError(
+            "history must hold a scored epoch; got none: call BestCheckpoint.step first"
+        )
     if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iuf":
         raise ValueError(
             f"history must be a list of (epoch, score); got {pairs.dtype} of shape {pairs.shape}: "
-            "pass BestWeights.history, or zip epochs and scores"
+            "pass BestCheckpoint.history, or zip epochs and scores"
         )
     epochs, scores = pairs.astype(np.float64).T
     return epochs, np.where(np.isfinite(scores), scores, np.nan)

@@ -51,7 +51,7 @@ def hits_curve(
     >>> from gsnn_edges import evaluate_edges
     >>> from gsnn_edges.plots import blank_axes
     >>> W = np.array([[0.9, 0.5, 0.1], [0.2, 0.9, 0.8], [0.0, 0.0, 0.0]])
-    >>> ranking = evaluate_edges(W, [[0, 1], [2, 2]], ks=[2], n_boot=None)
+    >>> ranking = evaluate_edges(W, [[0, 1], [2, 2]], ks=[2], n_resamples=None)
     >>> ax = hits_curve(ranking, ax=blank_axes())
     >>> ax.lines[0].get_xdata().tolist(), ax.lines[0].get_ydata().tolist(), ranking.hits
     ([1, 2, 3], [0.0, 0.5, 1.0], {2: 0.5})

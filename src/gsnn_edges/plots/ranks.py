@@ -51,7 +51,7 @@ def rank_histogram(ranking: "LinkRanking", *, bins: int = 20, ax: "Axes | None" 
     >>> from gsnn_edges import evaluate_edges
     >>> from gsnn_edges.plots import blank_axes
     >>> W = np.array([[0.9, 0.5, 0.1], [0.2, 0.9, 0.8], [0.0, 0.0, 0.0]])
-    >>> ranking = evaluate_edges(W, [[0, 1], [2, 2]], n_boot=None)
+    >>> ranking = evaluate_edges(W, [[0, 1], [2, 2]], n_resamples=None)
     >>> ax = rank_histogram(ranking, ax=blank_axes())
     >>> [float(bar.get_height()) for bar in ax.containers[0]]  # one query of rank 2, one of rank 3
     [0.0, 1.0, 1.0]

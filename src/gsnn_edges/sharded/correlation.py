@@ -134,7 +134,7 @@ def sharded_channels(
     devices: Any = None,
     method: Method = "spearman",
     ties: Ties = "average",
-    directions: int | None = None,
+    n_components: int | None = None,
     row_chunk: int | None = None,
     precision: Precision = "float32",
     project: Callable[..., Any],
@@ -148,7 +148,7 @@ def sharded_channels(
         The columns of each node of ``a`` and of ``g``, -1 for none. The columns of a node come
         together on one device.
     project, norms : callables
-        How rows of a node are reduced to ``directions``, and blocks of products to numbers.
+        How rows of a node are reduced to ``n_components``, and blocks of products to numbers.
 
     Examples
     --------
@@ -160,7 +160,7 @@ def sharded_channels(
     (2, 2)
     """
     options = checked_options(a, g, method, ties, precision, row_chunk)
-    sides = channel_sides(members, directions, project)
+    sides = channel_sides(members, n_components, project)
     pair = observations(a, members[0]), observations(g, members[1])
     score = make_score(pair, sides, options, norms=norms)
     return Task(*pair, device_mesh(devices, None, (a, g)), score).whole()
@@ -179,14 +179,14 @@ def plain_sides() -> tuple[Side, Side]:
 
 
 def channel_sides(
-    members: tuple[np.ndarray, np.ndarray], directions: int | None, project: Callable[..., Any]
+    members: tuple[np.ndarray, np.ndarray], n_components: int | None, project: Callable[..., Any]
 ) -> tuple[Side, Side]:
     """Sides of nodes that have several columns, reduced to directions where these are fewer."""
     sides = []
     # Directions are those of centred rows, which a shift does not leave.
-    for table, shift in zip(members, (False, directions is None), strict=True):
+    for table, shift in zip(members, (False, n_components is None), strict=True):
         width = int(table.shape[1])
-        kept = width if directions is None else min(width, directions)
+        kept = width if n_components is None else min(width, n_components)
         sides.append(Side(shift, width, kept, project if kept < width else None))
     return sides[0], sides[1]
 

@@ -30,7 +30,7 @@ OPS = JaxBackend()
 class Side:
     """What becomes of the columns of a node: ``width`` of them give ``kept`` rows.
 
-    ``project(rows, ops=, width=, directions=)`` reduces them, where they are not the same.
+    ``project(rows, ops=, width=, n_components=)`` reduces them, where they are not the same.
     """
 
     shift: bool
@@ -152,7 +152,7 @@ def ranked(columns: jax.Array, score: Score, side: Side) -> jax.Array:
             )
             if side.project is None:
                 return rows
-            return side.project(rows, ops=OPS, width=side.width, directions=side.kept)
+            return side.project(rows, ops=OPS, width=side.width, n_components=side.kept)
 
     rows = by_nodes(fn, columns.reshape(parts * count, length), side)
     return rows.reshape(parts, count // side.width * side.kept, length)

@@ -1,19 +1,19 @@
 """How far chance alone would take a correlation: p-values, intervals, and many tests at once."""
 
-from gsnn_edges.significance.adjustment import adjust
-from gsnn_edges.significance.fisher import fisher_z
+from gsnn_edges.significance.adjustment import adjust_pvalues
+from gsnn_edges.significance.fisher import correlation_pvalue
 from gsnn_edges.significance.intervals import BootstrapInterval, bootstrap_interval
-from gsnn_edges.significance.moments import NullMoments, effective_count, null_moments
+from gsnn_edges.significance.moments import NullMoments, effective_sample_size, null_moments
 from gsnn_edges.significance.permutation import PermutationTest, permutation_test
 
 __all__ = [
     "BootstrapInterval",
     "NullMoments",
     "PermutationTest",
-    "adjust",
+    "adjust_pvalues",
     "bootstrap_interval",
-    "effective_count",
-    "fisher_z",
+    "correlation_pvalue",
+    "effective_sample_size",
     "null_moments",
     "permutation_test",
 ]

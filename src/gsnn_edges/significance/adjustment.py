@@ -11,7 +11,7 @@ from gsnn_edges.significance.distributions import scipy_part
 METHODS = ("bh", "by")
 
 
-def adjust(p: Array, *, method: str = "bh", candidates: Any = None) -> Array:
+def adjust_pvalues(p: Array, *, method: str = "bh", candidates: Any = None) -> Array:
     """Adjust p-values so that a bound on them bounds the false discovery rate.
 
     Parameters
@@ -54,7 +54,7 @@ def adjust(p: Array, *, method: str = "bh", candidates: Any = None) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> adjust(np.array([0.01, 0.02, 0.9, 0.5]), candidates=[True, True, True, False])
+    >>> adjust_pvalues(np.array([0.01, 0.02, 0.9, 0.5]), candidates=[True, True, True, False])
     array([0.03, 0.03, 0.9 ,  nan])
     """
     _checks.array("p", p)

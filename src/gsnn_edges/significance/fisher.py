@@ -14,14 +14,16 @@ ALTERNATIVES = ("two-sided", "greater", "less")
 LOST = 3
 
 
-def fisher_z(W: Array, n: Any, *, null_mean: Any = 0.0, alternative: str = "two-sided") -> Array:
+def correlation_pvalue(
+    W: Array, n: Any, *, null_mean: Any = 0.0, alternative: str = "two-sided"
+) -> Array:
     """Give p-values of correlations by Fisher's z.
 
     Parameters
     ----------
     W : array of real numbers in [-1, 1], any shape
     n : number or array of the shape of ``W``
-        Independent observations behind each correlation, above 3: `effective_count`, not M.
+        Independent observations behind each correlation, above 3: `effective_sample_size`, not M.
     null_mean : number or array of the shape of ``W``
         Correlation without an effect: ``null_moments(...).mean`` where layers differ in level.
     alternative : {"two-sided", "greater", "less"}
@@ -55,7 +57,7 @@ def fisher_z(W: Array, n: Any, *, null_mean: Any = 0.0, alternative: str = "two-
     Examples
     --------
     >>> import numpy as np
-    >>> fisher_z(np.array([0.0, 0.2, -0.2]), 100, alternative="greater").round(4)
+    >>> correlation_pvalue(np.array([0.0, 0.2, -0.2]), 100, alternative="greater").round(4)
     array([0.5   , 0.0229, 0.9771])
     """
     _checks.array("W", W)

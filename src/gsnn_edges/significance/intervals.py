@@ -33,7 +33,7 @@ class BootstrapInterval:
     low, high : array
         Bounds of the interval, with W between them.
     confidence : float
-    draws, samples, layers : int
+    n_resamples, samples, layers : int
         ``layers`` is the number of layer pairs.
     choice : "pooled", "mean", "last" or int
         The layer pairs that W is of.
@@ -46,7 +46,7 @@ class BootstrapInterval:
     low: Array
     high: Array
     confidence: float
-    draws: int
+    n_resamples: int
     samples: int
     layers: int
     choice: str | int
@@ -63,8 +63,8 @@ def bootstrap_interval(
     g_nodes: Any = None,
     nodes: int | None = None,
     layers: LayerChoice = None,
-    directions: int | None = None,
-    draws: int = 200,
+    n_components: int | None = None,
+    n_resamples: int = 200,
     confidence: float = 0.95,
     seed: int | None = None,
     method: Method = "spearman",
@@ -81,9 +81,9 @@ def bootstrap_interval(
 
     Parameters
     ----------
-    a, g, samples, a_nodes, g_nodes, nodes, layers, directions
+    a, g, samples, a_nodes, g_nodes, nodes, layers, n_components
         As of `permutation_test`; any W of `fit` and `infer` before penalty and scaling.
-    draws : int
+    n_resamples : int
         Resamples, at least 2.
     confidence : float in (0, 1)
     seed : int, optional
@@ -122,8 +122,9 @@ def bootstrap_interval(
     holds that mean about as often as it says, and more often where W is little but chance.
 
     Draws are not kept: peak memory is that of `cross_correlation` or `channel_correlation`, once
-    more the bytes of ``a`` and ``g``, and eight arrays of the size of W, whatever ``draws`` is.
-    Draws of columns need no sort of their own; each draw of nodes is ranked anew. Eager only.
+    more the bytes of ``a`` and ``g``, and eight arrays of the size of W, whatever
+    ``n_resamples`` is. Draws of columns need no sort of their own; each draw of nodes is
+    ranked anew. Eager only.
 
     References
     ----------
@@ -141,20 +142,20 @@ def bootstrap_interval(
     """
     score = score_of(a_nodes, g_nodes)
     x, y, pairs, choice, _ = taken(a, g, samples, layers, score)
-    directions = _checks.whole_number_or_none("directions", directions, least=1)
-    tables = checked_tables(x, y, a_nodes, g_nodes, nodes, directions)
+    n_components = _checks.whole_number_or_none("n_components", n_components, least=1)
+    tables = checked_tables(x, y, a_nodes, g_nodes, nodes, n_components)
     ops, precision = checked_backend(x, y, method, "average", precision, backend, device)
-    draws = _checks.whole_number("draws", draws, least=2)
+    n_resamples = _checks.whole_number("n_resamples", n_resamples, least=2)
     confidence = _checks.level("confidence", confidence)
     seed = _checks.whole_number_or_none("seed", seed, least=0)
     row_chunk = _checks.whole_number_or_none("row_chunk", row_chunk, least=1)
     options: dict[str, Any] = {"method": method, "row_chunk": row_chunk, "precision": precision}
-    own = {"a_nodes": a_nodes, "g_nodes": g_nodes, "nodes": nodes, "directions": directions}
+    own = {"a_nodes": a_nodes, "g_nodes": g_nodes, "nodes": nodes, "n_components": n_components}
     resamples = resamples_of(a, g, samples, choice, ops, own if tables else None, options)
     W = resamples.observed()
-    matrices = resamples.drawn(drawn_samples(samples, draws, seed))
+    matrices = resamples.drawn(drawn_samples(samples, n_resamples, seed))
     largest = largest_scores(tables, ops, W.dtype)
-    tracked = track(matrices, draws, "resamples", verbose=verbose)
+    tracked = track(matrices, n_resamples, "resamples", verbose=verbose)
     error, spread = deviations(tracked, largest, ops.xp)
     z, q = atanh(W / largest, ops.xp), normal_quantile((1 + confidence) / 2)
     low, high = (ops.xp.tanh(z + side * q * spread) * largest for side in (-1, 1))
@@ -164,7 +165,7 @@ def bootstrap_interval(
         low=low if tables is None else ops.xp.clip(low, 0),
         high=high,
         confidence=confidence,
-        draws=draws,
+        n_resamples=n_resamples,
         samples=samples,
         layers=pairs,
         choice=choice,
@@ -173,9 +174,9 @@ def bootstrap_interval(
     )
 
 
-def drawn_samples(samples: int, draws: int, seed: int | None) -> np.ndarray:
-    """How often each sample stands in each draw: (draws, samples), small numbers."""
-    counts = drawn_counts(samples, draws, np.random.default_rng(seed))
+def drawn_samples(samples: int, n_resamples: int, seed: int | None) -> np.ndarray:
+    """How often each sample stands in each draw: (n_resamples, samples), small numbers."""
+    counts = drawn_counts(samples, n_resamples, np.random.default_rng(seed))
     return counts.astype(np.min_scalar_type(counts.max()))
 
 

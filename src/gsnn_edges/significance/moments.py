@@ -23,7 +23,7 @@ class NullMoments:
     samples: int
 
     @property
-    def effective_count(self) -> Array:
+    def effective_sample_size(self) -> Array:
         """Independent observations that would give W the same variance: ``1 + 1 / variance``."""
         xp = backends.of(self.variance).xp
         varies = self.variance > 0
@@ -107,7 +107,7 @@ def null_moments(
     return NullMoments(mean, ops.xp.where(varies, variance, zero), samples)
 
 
-def effective_count(
+def effective_sample_size(
     a: Array,
     g: Array,
     samples: int,
@@ -151,11 +151,13 @@ def effective_count(
     --------
     >>> import numpy as np
     >>> x = np.arange(50.0)[:, None]
-    >>> effective_count(np.tile(x, (4, 1)), np.tile(x, (4, 1)), 50).round(2)
+    >>> effective_sample_size(np.tile(x, (4, 1)), np.tile(x, (4, 1)), 50).round(2)
     array([[50.]], dtype=float32)
     """
     options = {"precision": precision, "backend": backend, "device": device}
-    return null_moments(a, g, samples, layers=layers, method=method, **options).effective_count
+    return null_moments(
+        a, g, samples, layers=layers, method=method, **options
+    ).effective_sample_size
 
 
 def summaries(columns: Columns, layers: int) -> tuple[Array, Array]:

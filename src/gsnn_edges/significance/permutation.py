@@ -33,11 +33,11 @@ class PermutationTest:
         score.
     exceedances : int32 array of shape (N, N)
         Permutations in which the pair deviated as much as it does, or more.
-    maxima : ndarray of shape (permutations,)
+    maxima : ndarray of shape (n_resamples,)
         Largest deviation over all candidates, of each permutation.
     candidates : bool ndarray of shape (N, N), or None
         Pairs that compete for ``maxima``; None for all.
-    permutations, samples, layers : int
+    n_resamples, samples, layers : int
         ``layers`` is the number of layer pairs.
     choice : "pooled", "mean", "last" or int
         The layer pairs that W is of.
@@ -50,7 +50,7 @@ class PermutationTest:
     exceedances: Array
     maxima: np.ndarray
     candidates: np.ndarray | None
-    permutations: int
+    n_resamples: int
     samples: int
     layers: int
     choice: str | int
@@ -83,7 +83,7 @@ class PermutationTest:
         maxima = ops.adopt(np.sort(self.maxima).astype(dtype))
         flat = ops.xp.reshape(self.deviation - ROUNDING[dtype], (-1,))
         below = ops.xp.reshape(ops.xp.searchsorted(maxima, flat), self.statistic.shape)
-        p = self.as_p(self.permutations - below)
+        p = self.as_p(self.n_resamples - below)
         if self.candidates is None:
             return p
         return ops.xp.where(ops.adopt(self.candidates), p, ops.xp.full_like(p, float("nan")))
@@ -91,7 +91,7 @@ class PermutationTest:
     def as_p(self, exceedances: Array) -> Array:
         """Count the observed order as one of the permutations: never 0."""
         xp = backends.of(self.statistic).xp
-        return (xp.astype(exceedances, self.statistic.dtype) + 1) / (self.permutations + 1)
+        return (xp.astype(exceedances, self.statistic.dtype) + 1) / (self.n_resamples + 1)
 
 
 def permutation_test(
@@ -103,9 +103,9 @@ def permutation_test(
     g_nodes: Any = None,
     nodes: int | None = None,
     layers: LayerChoice = None,
-    directions: int | None = None,
+    n_components: int | None = None,
     candidates: Any = None,
-    permutations: int = 200,
+    n_resamples: int = 200,
     seed: int | None = None,
     alternative: str = "two-sided",
     method: Method = "spearman",
@@ -137,12 +137,12 @@ def permutation_test(
         As of `FunctionEdgeInferer.fit`: rank all layer pairs together, average their scores, or
         take one of them. By default "pooled", and "mean" with ``a_nodes``: the statistic is then
         the W that `fit` and `infer` give by the same settings.
-    directions : int, optional
+    n_components : int, optional
         With ``a_nodes``: see `channel_correlation`.
     candidates : array-like of bool, shape (N, N), optional
         Pairs that may be edges at all: only these compete for the largest deviation of a
         permutation, and only they get a ``p_familywise``. By default all.
-    permutations : int
+    n_resamples : int
         P; no p-value is below 1 / (P + 1).
     seed : int, optional
         Of the permutations. Without it they differ from call to call.
@@ -197,24 +197,24 @@ def permutation_test(
     >>> rng = np.random.default_rng(0)
     >>> a, g = rng.standard_normal((2, 300, 3))  # 3 layers of 100 samples
     >>> g[:, 1] += a[:, 0]
-    >>> found = permutation_test(a, g, 100, permutations=99, seed=0)
+    >>> found = permutation_test(a, g, 100, n_resamples=99, seed=0)
     >>> np.argwhere(found.p <= 0.01).tolist()
     [[0, 1]]
     """
     score = score_of(a_nodes, g_nodes)
     a, g, pairs, choice, apart = taken(a, g, samples, layers, score)
-    directions = _checks.whole_number_or_none("directions", directions, least=1)
-    table = checked_tables(a, g, a_nodes, g_nodes, nodes, directions)
+    n_components = _checks.whole_number_or_none("n_components", n_components, least=1)
+    table = checked_tables(a, g, a_nodes, g_nodes, nodes, n_components)
     check_alternative(alternative, score)
     ops, precision = checked_backend(a, g, method, "average", precision, backend, device)
-    permutations = _checks.whole_number("permutations", permutations, least=1)
+    n_resamples = _checks.whole_number("n_resamples", n_resamples, least=1)
     seed = _checks.whole_number_or_none("seed", seed, least=0)
     row_chunk = _checks.whole_number_or_none("row_chunk", row_chunk, least=1)
     # Shifted targets keep the digits of their products; directions are those of centred rows.
     left, right = table or (None, None)
-    own: dict[str, Any] = {"directions": directions, "apart": apart}
+    own: dict[str, Any] = {"n_components": n_components, "apart": apart}
     sources = one_side(a, left, ops, method, precision, shift=False, **own)
-    targets = one_side(g, right, ops, method, precision, shift=directions is None, **own)
+    targets = one_side(g, right, ops, method, precision, shift=n_components is None, **own)
     if candidates is not None:
         candidates = candidate_mask(candidates, (sources.count, targets.count))
     counting = Counting(
@@ -223,7 +223,7 @@ def permutation_test(
         sources=sources,
         targets=targets,
         kernel=None if table is None else ChannelKernel(ops, precision),
-        orders=drawn_orders(samples, permutations, seed),
+        orders=drawn_orders(samples, n_resamples, seed),
         layers=pairs if apart is None else apart,
         apart=apart is not None,
         two_sided=alternative == "two-sided",
@@ -236,7 +236,7 @@ def permutation_test(
         exceedances=counting.exceedances,
         maxima=counting.maxima,
         candidates=candidates,
-        permutations=permutations,
+        n_resamples=n_resamples,
         samples=samples,
         layers=pairs,
         choice=choice,
@@ -256,7 +256,7 @@ def check_alternative(alternative: str, score: Score) -> None:
         )
 
 
-def drawn_orders(samples: int, permutations: int, seed: int | None) -> np.ndarray:
-    """Draw orders of the samples of ``g``: (permutations, samples)."""
+def drawn_orders(samples: int, n_resamples: int, seed: int | None) -> np.ndarray:
+    """Draw orders of the samples of ``g``: (n_resamples, samples)."""
     generator = np.random.default_rng(seed)
-    return np.stack([generator.permutation(samples) for _ in range(permutations)])
+    return np.stack([generator.permutation(samples) for _ in range(n_resamples)])

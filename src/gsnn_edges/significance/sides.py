@@ -70,7 +70,7 @@ def one_side(
     precision: Precision,
     *,
     shift: bool,
-    directions: int | None = None,
+    n_components: int | None = None,
     apart: int | None = None,
 ) -> Columns:
     """Give the columns of a side: those that are nodes, or, with a table, those of each node.
@@ -87,7 +87,7 @@ def one_side(
     }
     if table is None:
         return Columns(**usual) if apart is None else LayerColumns(**usual, layers=apart)
-    usual |= {"members": table, "directions": directions}
+    usual |= {"members": table, "n_components": n_components}
     return NodeColumns(**usual) if apart is None else LayerNodeColumns(**usual, layers=apart)
 
 
@@ -97,15 +97,15 @@ def score_of(a_nodes: Any, g_nodes: Any) -> Score:
 
 
 def checked_tables(
-    a: Array, g: Array, a_nodes: Any, g_nodes: Any, nodes: int | None, directions: int | None
+    a: Array, g: Array, a_nodes: Any, g_nodes: Any, nodes: int | None, n_components: int | None
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Give the columns of each node on both sides, or None where each column is a node."""
     if a_nodes is not None and g_nodes is not None:
         return node_tables(a, g, a_nodes, g_nodes, nodes)
-    if directions is not None:
+    if n_components is not None:
         raise ValueError(
-            f"directions={directions} needs a_nodes and g_nodes, the node of each column; without "
-            "them each column is a node: leave directions out"
+            f"n_components={n_components} needs a_nodes and g_nodes, the node of each column; "
+            "without them each column is a node: leave n_components out"
         )
     if a_nodes is None and g_nodes is None and nodes is None:
         return None

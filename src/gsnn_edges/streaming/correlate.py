@@ -23,7 +23,7 @@ def correlate_store(
     method: Method = "spearman",
     ties: Ties = "average",
     layers: LayerChoice = None,
-    directions: int | None = None,
+    n_components: int | None = None,
     max_memory: int | str = "2GB",
     top: int | None = None,
     threshold: float | None = None,
@@ -51,7 +51,7 @@ def correlate_store(
     layers : {"pooled", "mean", "last"} or int, optional
         All layer pairs ranked together, the mean of a matrix for each, or one of them. By default
         "pooled" for magnitudes and "mean" for channels.
-    directions : int, optional
+    n_components : int, optional
         As of `channel_correlation`; for channels only.
     max_memory : int or str
         Bytes, or a text such as "2GB", "500 MB" or "1.5 GiB": what the call may hold at a time,
@@ -133,7 +133,7 @@ def correlate_store(
         method=method,
         ties=ties,
         layers=layers,
-        directions=directions,
+        n_components=n_components,
         max_memory=max_memory,
         top=top,
         threshold=threshold,

@@ -42,7 +42,7 @@ class Request:
     spans: Sequence[Span]
     method: Method
     ties: Ties
-    directions: int | None
+    n_components: int | None
     ops: Backend
     precision: Precision
     max_memory: int
@@ -80,10 +80,10 @@ class Request:
         """Give sources and targets."""
         # Directions are those of centred rows, which a shift does not leave.
         members = self.members()
-        shared = (members, self.channels, self.directions, self.ops, self.method, self.ties)
+        shared = (members, self.channels, self.n_components, self.ops, self.method, self.ties)
         return (
             Side(self.store, "a", *shared, self.precision, False),
-            Side(self.store, "g", *shared, self.precision, self.directions is None),
+            Side(self.store, "g", *shared, self.precision, self.n_components is None),
         )
 
     def members(self) -> np.ndarray:
@@ -113,7 +113,7 @@ class Request:
             unit=self.store.unit * (self.spans[0][1] - self.spans[0][0]),
             line=self.store.chunk_columns,
             shared=self.ops.ranker().name == "numpy",
-            compiled=self.directions is not None,
+            compiled=self.n_components is not None,
         )
 
 
@@ -124,7 +124,7 @@ def checked_request(
     method: Method,
     ties: Ties,
     layers: LayerChoice,
-    directions: int | None,
+    n_components: int | None,
     max_memory: Any,
     top: Any,
     threshold: Any,
@@ -142,7 +142,7 @@ def checked_request(
         method=method,
         ties=ties,
         layers=layers,
-        directions=directions,
+        n_components=n_components,
         precision=precision,
         top=top,
         threshold=threshold,
@@ -159,7 +159,7 @@ def checked_request(
         spans,
         method,
         ties,
-        settings["directions"],
+        settings["n_components"],
         ops,
         dtype,
         bytes_of("max_memory", max_memory),

@@ -16,7 +16,7 @@ def checked_settings(
     method: Any,
     ties: Any,
     layers: Any,
-    directions: Any,
+    n_components: Any,
     precision: Any = "float32",
     top: Any = None,
     threshold: Any = None,
@@ -31,7 +31,7 @@ def checked_settings(
         "method": method,
         "ties": ties,
         "layers": layers,
-        "directions": checked_directions(directions, store.score),
+        "n_components": checked_n_components(n_components, store.score),
         "precision": precision,
         "top": checked_top(top, store.nodes),
         "threshold": checked_threshold(threshold),
@@ -66,12 +66,12 @@ def check_length(store: Any, layers: str | int) -> None:
         )
 
 
-def checked_directions(directions: Any, score: str) -> int | None:
-    """Give a number of directions where nodes have several columns."""
-    found: int | None = _checks.whole_number_or_none("directions", directions, least=1)
+def checked_n_components(n_components: Any, score: str) -> int | None:
+    """Give a number of components where nodes have several columns."""
+    found: int | None = _checks.whole_number_or_none("n_components", n_components, least=1)
     if found is not None and score != "channels":
         raise ValueError(
-            f"directions={found} needs a store of score='channels'; got {score!r}, which has "
-            "one column a node: leave directions out"
+            f"n_components={found} needs a store of score='channels'; got {score!r}, which has "
+            "one column a node: leave n_components out"
         )
     return found

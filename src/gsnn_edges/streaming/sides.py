@@ -22,7 +22,7 @@ class Side:
     members : int array of shape (N, widest)
         The columns of each node, -1 for none.
     channels : bool
-        Whether nodes have several columns, of which ``directions`` are kept.
+        Whether nodes have several columns, of which ``n_components`` are kept.
     shift : bool
         As in `standardize_rows`.
     """
@@ -31,7 +31,7 @@ class Side:
     name: str
     members: np.ndarray
     channels: bool
-    directions: int | None
+    n_components: int | None
     ops: Backend
     method: Method
     ties: Ties
@@ -51,7 +51,7 @@ class Side:
     @property
     def width(self) -> int:
         """Rows of a node."""
-        return min(self.widest, self.directions or self.widest)
+        return min(self.widest, self.n_components or self.widest)
 
     def rows(self, pairs: Span, low: int, high: int) -> np.ndarray:
         """Standardized rows of the nodes ``low`` to ``high``, over some layer pairs, on the host.
@@ -61,7 +61,7 @@ class Side:
         x, members = self.read(pairs, self.members[low:high])
         facts = (x, self.ops, self.method, self.ties, self.precision, self.shift)
         columns = (
-            NodeColumns(*facts, members, self.directions) if self.channels else Columns(*facts)
+            NodeColumns(*facts, members, self.n_components) if self.channels else Columns(*facts)
         )
         return self.ops.to_numpy(columns.rows(0, high - low))
 
