@@ -24,7 +24,7 @@ find = PathFinder.find_spec
 PathFinder.find_spec = lambda name, *rest: (
     None if name.partition(".")[0] == "torch" else find(name, *rest)
 )
-from gsnn_edges.cli import main
+from gsnn_edges.cli.main import main
 main()
 """
 
@@ -161,9 +161,11 @@ def test_processes_share_a_store(run, fitted):
 
 STOPPED = """
 import os, signal, sys, tempfile
-from gsnn_edges.cli import main
-from gsnn_edges.streaming import above, top, work
-from gsnn_edges.streaming.sizes import Sizes
+from gsnn_edges.cli.main import main
+from gsnn_edges.scale import above
+from gsnn_edges.scale import top
+from gsnn_edges.scale import out_of_core as work
+from gsnn_edges.scale.sizes import Sizes
 
 work.sizes_for = lambda *_: Sizes(20, 13, False)
 left = int(os.environ["LEFT"])

@@ -52,7 +52,7 @@ def read_network(
     device: str,
 ) -> Network:
     """Read inputs first, then load the model: a wrong path is found out soonest so."""
-    from gsnn_edges.files import read_array
+    from gsnn_edges.cli.arrays import read_array
 
     if (factory is None) == (trust_pickle is None):
         raise ValueError(
@@ -72,7 +72,7 @@ def read_network(
     y = read_array(y_file, name="--y")
     check_rows(given, y, x_files, y_file)
 
-    from gsnn_edges import models
+    from gsnn_edges.cli import models
 
     if trust_pickle is not None:
         model = models.load_pickled(trust_pickle, trust_pickle=True)
@@ -109,7 +109,7 @@ def check_rows(given: Sequence[Any], y: Any, x_files: Sequence[str], y_file: str
 
 def layers_of(network: Network) -> Any:
     """Find the blocks, and the nodes of their channels."""
-    from gsnn_edges.observations.finding import find_layers
+    from gsnn_edges.activations.model_layout import find_layers
 
     how = network.how
     return find_layers(network.model, how["blocks"], how["groups"], how["node_names"])
@@ -117,18 +117,18 @@ def layers_of(network: Network) -> Any:
 
 def known_edges(network: Network, path: str | None, by: str | None = None) -> Any:
     """Read the known edges, or take those of the graph that the model keeps; None without any."""
-    from gsnn_edges import _checks
-    from gsnn_edges.files import read_edges
+    from gsnn_edges import _validation
+    from gsnn_edges.cli.edges import read_edges
 
     layers = layers_of(network)
     if path is not None:
         edges = read_edges(path, layers.node_names, name="--known", by=by)
-        return _checks.edge_index("--known", edges, (layers.nodes, layers.nodes))
+        return _validation.edge_index("--known", edges, (layers.nodes, layers.nodes))
     for module in network.model.modules():
         graph = getattr(module, "edge_index_dict", None)
         if isinstance(graph, Mapping) and FUNCTION_EDGES in graph:
             edges = graph[FUNCTION_EDGES]
-            return _checks.edge_index("edge_index_dict", edges, (layers.nodes, layers.nodes))
+            return _validation.edge_index("edge_index_dict", edges, (layers.nodes, layers.nodes))
     return None
 
 
