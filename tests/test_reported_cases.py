@@ -19,10 +19,12 @@ import zarr
 from stores import draw, write_store
 
 from gsnn_edges import capture, cross_correlation, open_store
-from gsnn_edges.cli import main
-from gsnn_edges.files import read_array, read_edges, read_names
+from gsnn_edges.cli.arrays import read_array
+from gsnn_edges.cli.edges import read_edges
+from gsnn_edges.cli.main import main
+from gsnn_edges.cli.names import read_names
+from gsnn_edges.scale import correlate_store
 from gsnn_edges.store import open_matrix
-from gsnn_edges.streaming import correlate_store
 
 
 def outcome(call, *arguments, **options):
@@ -180,7 +182,7 @@ def file_of_the_user_beside_out():
 
 
 SECOND = """
-from gsnn_edges.streaming import correlate_store
+from gsnn_edges.scale import correlate_store
 correlate_store("s.zarr", "W.npy", max_memory="12MB")
 """
 
@@ -191,7 +193,8 @@ def two_processes_on_one_output():
     call = [sys.executable, "-c", SECOND]
     with subprocess.Popen(call, stderr=subprocess.PIPE, text=True) as first:
         while len(list(Path().iterdir())) == 1:  # the store alone
-            assert first.poll() is None
+            if first.poll() is not None:
+                raise RuntimeError(f"the first process ended early: {first.stderr.read()}")
         first.send_signal(signal.SIGSTOP)
         second = outcome(correlate_store, "s.zarr", "W.npy", max_memory="12MB")
         first.send_signal(signal.SIGCONT)

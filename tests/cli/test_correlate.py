@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 from torch.nn import MSELoss
 
 from gsnn_edges import EdgeEvidence, FunctionEdgeInferer
-from gsnn_edges.files.observations import Observations, write_observations
+from gsnn_edges.cli.observations import Observations, write_observations
 from gsnn_edges.store import open_matrix
 
 DATA = ("--x", "data.npz:x", "--y", "data.npz:y")
@@ -25,7 +25,7 @@ find = PathFinder.find_spec
 PathFinder.find_spec = lambda name, *rest: (
     None if name.partition(".")[0] == "torch" else find(name, *rest)
 )
-from gsnn_edges.cli import main
+from gsnn_edges.cli.main import main
 main()
 """
 
@@ -182,9 +182,11 @@ def test_processes_share_a_store(run, fitted):
 
 STOPPED = """
 import os, signal, sys, tempfile
-from gsnn_edges.cli import main
-from gsnn_edges.streaming import above, top, work
-from gsnn_edges.streaming.sizes import Sizes
+from gsnn_edges.cli.main import main
+from gsnn_edges.scale import above
+from gsnn_edges.scale import top
+from gsnn_edges.scale import out_of_core as work
+from gsnn_edges.scale.sizes import Sizes
 
 work.sizes_for = lambda *_: Sizes(20, 13, False)
 left = int(os.environ["LEFT"])

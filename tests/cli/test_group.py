@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 import gsnn_edges
-from gsnn_edges.cli import main
-from gsnn_edges.cli.group import COMMANDS
+from gsnn_edges.cli.main import COMMANDS, main
 
 HEAVY = {"numpy", "rich", "torch", "jax", "pandas", "pyarrow", "scipy", "zarr", "array_api_compat"}
 WIDTH = 62  # what click gives the sentence of a command on a screen of 80
@@ -67,7 +66,7 @@ def test_the_bare_command_shows_its_help(run):
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["correlate", "--help"]])
 def test_help_loads_no_heavy_library(arguments):
     script = (
-        "import sys; from gsnn_edges.cli import main\n"
+        "import sys; from gsnn_edges.cli.main import main\n"
         f"try: main({arguments!r})\n"
         "except SystemExit: print('\\nmodules', *sys.modules)"
     )
@@ -97,7 +96,7 @@ class Slow(torch.nn.Module):
 AS_IN_A_TERMINAL = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from gsnn_edges.cli import main
+from gsnn_edges.cli.main import main
 main()
 """
 

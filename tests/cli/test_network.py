@@ -8,8 +8,8 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 
+from gsnn_edges.activations import capture, capture_channels
 from gsnn_edges.cli.network import read_network, shape_of
-from gsnn_edges.observations import capture, capture_channels
 
 USUAL = {
     "factory": "tiny:model",

@@ -55,7 +55,7 @@ def read_network(
     device: str,
 ) -> Network:
     """Read inputs first, then load the model: a wrong path is found out soonest so."""
-    from gsnn_edges.files import read_array
+    from gsnn_edges.cli.arrays import read_array
 
     if (factory is None) == (trust_pickle is None):
         raise ValueError(
@@ -87,7 +87,7 @@ def read_network(
     y = read_array(y_file, name="--y")
     check_rows(given, y, x_files, y_file)
 
-    from gsnn_edges import models
+    from gsnn_edges.cli import models
 
     if trust_pickle is not None:
         model = models.load_pickled(trust_pickle, trust_pickle=True)
@@ -141,8 +141,8 @@ def in_order(option: str, file: str, array: Any, nodes: list[str] | None) -> Any
     ValueError
         For a name that one of the two lacks, or has twice.
     """
-    from gsnn_edges import _checks
-    from gsnn_edges.files.arrays import column_names
+    from gsnn_edges import _validation
+    from gsnn_edges.cli.arrays import column_names
 
     columns = column_names(file)
     if nodes is None or columns is None or columns == nodes:
@@ -155,7 +155,7 @@ def in_order(option: str, file: str, array: Any, nodes: list[str] | None) -> Any
     }
     if any(wrong.values()):
         found = "; ".join(
-            f"{what}: {_checks.listing([repr(name) for name in names])}"
+            f"{what}: {_validation.listing([repr(name) for name in names])}"
             for what, names in wrong.items()
             if names
         )
@@ -175,7 +175,7 @@ def in_order(option: str, file: str, array: Any, nodes: list[str] | None) -> Any
 
 def layers_of(network: Network) -> Any:
     """Find the blocks, and the nodes of their channels."""
-    from gsnn_edges.observations.finding import find_layers
+    from gsnn_edges.activations.model_layout import find_layers
 
     how = network.how
     return find_layers(network.model, how["blocks"], how["groups"], how["node_names"])
@@ -183,18 +183,18 @@ def layers_of(network: Network) -> Any:
 
 def known_edges(network: Network, path: str | None, by: str | None = None) -> Any:
     """Read the known edges, or take those of the graph that the model keeps; None without any."""
-    from gsnn_edges import _checks
-    from gsnn_edges.files import read_edges
+    from gsnn_edges import _validation
+    from gsnn_edges.cli.edges import read_edges
 
     layers = layers_of(network)
     if path is not None:
         edges = read_edges(path, layers.node_names, name="--known", by=by)
-        return _checks.edge_index("--known", edges, (layers.nodes, layers.nodes))
+        return _validation.edge_index("--known", edges, (layers.nodes, layers.nodes))
     for module in network.model.modules():
         graph = getattr(module, "edge_index_dict", None)
         if isinstance(graph, Mapping) and FUNCTION_EDGES in graph:
             edges = graph[FUNCTION_EDGES]
-            return _checks.edge_index("edge_index_dict", edges, (layers.nodes, layers.nodes))
+            return _validation.edge_index("edge_index_dict", edges, (layers.nodes, layers.nodes))
     return None
 
 
