@@ -14,7 +14,7 @@ from importlib.util import find_spec
 
 import array_api_compat as compat
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 from gsnn_edges._typing import Array, Device
 from gsnn_edges.backends.generic_backend import GenericBackend as Backend
 from gsnn_edges.backends.validation import Finding, findings
@@ -62,7 +62,7 @@ def load(name: str, device: Device = None) -> Backend:
     >>> load("numpy").name
     'numpy'
     """
-    _checks.choice("backend", name, BACKENDS)
+    _validation.choice("backend", name, BACKENDS)
     class_name, package = BACKENDS[name]
     try:
         module = import_module(f"gsnn_edges.backends.{name}_backend")
@@ -84,7 +84,7 @@ def of(x: Array) -> Backend:
     >>> of(np.zeros(3)).name
     'numpy'
     """
-    _checks.array("x", x)
+    _validation.array("x", x)
     for name in BACKENDS:
         # compat tells whose an array is without importing its library: is_numpy_array, ...
         if name != "generic" and getattr(compat, f"is_{name}_array")(x):
@@ -106,7 +106,7 @@ def move(x: Array, ops: Backend) -> Array:
     """
     if not isinstance(ops, Backend):
         raise TypeError(
-            f"ops must be a backend; got {_checks.shown(ops)}: load it first, as "
+            f"ops must be a backend; got {_validation.shown(ops)}: load it first, as "
             "backends.load('torch', 'cpu')"
         )
     owner = of(x)

@@ -23,11 +23,7 @@ from gsnn_edges.backends.jax_products import CPU_LENGTH, DEVICE_LENGTH, long_pro
 from gsnn_edges.backends.keys import first_of_runs
 from gsnn_edges.backends.numpy_backend import NumpyBackend
 from gsnn_edges.backends.paths import device_path_forced
-from gsnn_edges.backends.preallocation import (
-    bytes_to_be_had,
-    card_bytes,
-    warn_of_preallocation,
-)
+from gsnn_edges.backends.preallocation import bytes_to_be_had, card_bytes, warn_of_preallocation
 from gsnn_edges.backends.splits import SPLITS
 from gsnn_edges.backends.transfers import Feed, PatientFeed
 

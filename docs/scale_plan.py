@@ -11,7 +11,7 @@ import numpy as np
 from results import setting
 
 from gsnn_edges import backends, cross_correlation
-from gsnn_edges.planning import plan
+from gsnn_edges.scale import plan
 
 SIZES = ((1_000, 10_000), (3_000, 20_000), (6_000, 10_000))
 # Minutes, and most of 24 GB.

@@ -30,7 +30,8 @@ COLUMNS, STRETCH = 64, 8192
 MEASURED = """
 import json, re, sys, time, zarr
 from gsnn_edges import backends
-from gsnn_edges.streaming import correlate_store, work
+from gsnn_edges.scale import correlate_store
+from gsnn_edges.scale import out_of_core as work
 
 path, out, bound, backend = sys.argv[1:]
 backends.load(backend)

@@ -24,6 +24,8 @@ from results import commit
 from study_tables import heading, summary, tables
 
 from gsnn_edges import cross_correlation
+from gsnn_edges.activations import capture
+from gsnn_edges.activations.channels import ChannelObservations, capture_channels
 from gsnn_edges.baselines import compare
 from gsnn_edges.channels import channel_correlation
 from gsnn_edges.choosing import Standing, standing
@@ -31,9 +33,7 @@ from gsnn_edges.demo.gsnn import GSNN
 from gsnn_edges.demo.simulation import Problem, simulate
 from gsnn_edges.demo.topologies import Topology, graph
 from gsnn_edges.demo.training import Recipe, recipe_for, train
-from gsnn_edges.layers import layer_pairs
-from gsnn_edges.observations import capture
-from gsnn_edges.observations.channels import ChannelObservations, capture_channels
+from gsnn_edges.layer_pairs import layer_pairs
 
 SMALL = ("tutorial", "dream4-1", "dream4-2")
 # Asked for by name: a model of it takes minutes, so there is one kind of model.

@@ -1,6 +1,6 @@
 """A job of a distributed run."""
 
-from gsnn_edges.distributed.job import Job
+from gsnn_edges.scale.job import Job
 
 SETTINGS = {
     "observations": "0",

@@ -6,7 +6,7 @@ It prints the error, if there is one, in a line, and then ends with status 3.
 import json
 import sys
 
-from gsnn_edges.distributed import correlate_distributed
+from gsnn_edges.scale import correlate_distributed
 
 if __name__ == "__main__":
     try:

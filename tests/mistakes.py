@@ -31,7 +31,7 @@ from gsnn_edges import (
     split_edges,
 )
 from gsnn_edges.baselines import untrained_scores
-from gsnn_edges.layers import layer_parts
+from gsnn_edges.layer_pairs import layer_parts
 from gsnn_edges.significance import (
     adjust_pvalues,
     correlation_pvalue,
@@ -583,9 +583,9 @@ def bounded(name, error, phrase, *arguments, **settings):
 
 
 INTERVALS = [
-    bounded("percent", ValueError, "level must lie .*got 99.0: give a share", 99),
-    bounded("no confidence", ValueError, "level must be above 0; got 0", 0),
-    bounded("a level as a text", TypeError, "level must be a number .*'95%'", "95%"),
+    bounded("percent", ValueError, "confidence must lie .*got 99.0: give a share", 99),
+    bounded("no confidence", ValueError, "confidence must be above 0; got 0", 0),
+    bounded("a level as a text", TypeError, "confidence must be a number .*'95%'", "95%"),
     bounded("norms of channels", ValueError, "W of correlations.*score='channels'",
             score="channels"),
     bounded("softened scores", ValueError, "W of correlations.*penalty_factor=0.2",

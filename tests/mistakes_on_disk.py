@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from wrong_calls import Wrong
 
 from gsnn_edges import capture_to_store, correlate_store, open_store
-from gsnn_edges.planning import plan
+from gsnn_edges.scale import plan
 from gsnn_edges.store import open_matrix
 
 MODEL = TinyGSNN().eval()

@@ -10,7 +10,8 @@ import torch
 from gsnn_models import TinyGSNN, data
 from torch.utils.data import DataLoader, TensorDataset
 
-from gsnn_edges.observations import capture_to_store, to_disk
+from gsnn_edges.activations import capture_to_store
+from gsnn_edges.activations import to_store as to_disk
 
 
 def capture(path, kind="arrays"):

@@ -239,7 +239,7 @@ def planned():
     import jax
     from jax.sharding import NamedSharding
 
-    from gsnn_edges.planning.sharing import Shared
+    from gsnn_edges.scale.sharing import Shared
     from gsnn_edges.sharded.arguments import Options
     from gsnn_edges.sharded.correlation import make_score, plain_sides
     from gsnn_edges.sharded.devices import device_mesh

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from gsnn_edges.arguments import METHODS, PRECISIONS, check_pair, over_devices
+from gsnn_edges.options import METHODS, PRECISIONS, check_pair, over_devices
 
 X = np.zeros((4, 2), np.float32)
 

@@ -8,7 +8,7 @@ from oracles import correlation
 
 from gsnn_edges import backends
 from gsnn_edges.backends.paths import VARIABLE
-from gsnn_edges.bootstrap import picked, prepared, resampled_correlations
+from gsnn_edges.resampling import picked, prepared, resampled_correlations
 
 BACKENDS = ["numpy", "torch", "jax", "generic"]
 ROWS = 300

@@ -22,7 +22,7 @@ from gsnn_edges import (
 )
 from gsnn_edges.backends import drains, transfers
 from gsnn_edges.bench.measure import peak_resident, reset_peak
-from gsnn_edges.layers import layer_parts
+from gsnn_edges.layer_pairs import layer_parts
 
 # Law 3: continuous columns and one large tied value, columns of few distinct values, float64.
 FEW_TIES, MANY_TIES, DOUBLE = 1e-6, 4e-6, 1e-9

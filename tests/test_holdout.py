@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from gsnn_edges.holdout import part_sizes, split_edges
+from gsnn_edges.splits import part_sizes, split_edges
 
 
 def graph(seed, nodes=30, edges=120):

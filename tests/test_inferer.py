@@ -26,15 +26,15 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from gsnn_edges import FunctionEdgeInferer, capture, mrr
+from gsnn_edges.activations import capture_channels, resampled
+from gsnn_edges.activations.batches import take
+from gsnn_edges.activations.nodes import AGGS, NORMS
 from gsnn_edges.backends.paths import VARIABLE
 from gsnn_edges.baselines import untrained_scores
 from gsnn_edges.channels import channel_correlation
 from gsnn_edges.choosing import Standing, standing
 from gsnn_edges.inference import Inference
-from gsnn_edges.layers import layer_pairs
-from gsnn_edges.observations import capture_channels, resampled
-from gsnn_edges.observations.inputs import take
-from gsnn_edges.observations.nodes import AGGS, NORMS
+from gsnn_edges.layer_pairs import layer_pairs
 from gsnn_edges.scoring import to_host
 
 MSE = nn.MSELoss()

@@ -6,7 +6,7 @@ import scipy.stats
 from columns import kinds, matrix
 
 from gsnn_edges import cross_correlation
-from gsnn_edges.layers import checked_layers, chosen_pairs, layer_pairs, layer_parts
+from gsnn_edges.layer_pairs import checked_layers, chosen_pairs, layer_pairs, layer_parts
 
 SAMPLES, PAIRS = 60, 4
 

@@ -16,16 +16,9 @@ from model_state import assert_unchanged
 from torch import nn
 
 import gsnn_edges
-from gsnn_edges import (
-    backends,
-    baselines,
-    capture,
-    layers,
-    planning,
-    significance,
-    store,
-    training,
-)
+from gsnn_edges import backends, baselines, capture, significance, store, training
+from gsnn_edges import layer_pairs as layers
+from gsnn_edges import scale as planning
 
 # Where the functions of the table live that the top level does not name.
 HOMES = {

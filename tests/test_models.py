@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from safetensors.torch import save_file
 from torch import nn
 
-from gsnn_edges.models import load_criterion, load_model, load_pickled, model_arguments
+from gsnn_edges.cli.models import load_criterion, load_model, load_pickled, model_arguments
 
 CODE = """
 from torch import nn

@@ -8,12 +8,7 @@ import scipy.stats
 from calibration import by_residuals, hub, regressed
 
 from gsnn_edges import backends, cross_correlation
-from gsnn_edges.partial import (
-    by_inverse,
-    given_parents,
-    parents_of_targets,
-    partial_correlation,
-)
+from gsnn_edges.partial import by_inverse, given_parents, parents_of_targets, partial_correlation
 
 ROWS, SOURCES, TARGETS = 120, 9, 7
 # Target 0 has no parent, 1 has one, 2 and 3 have two, 4 has five; an edge is given twice.

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from gsnn_edges.progress import track, watched
+from gsnn_edges._progress import track, watched
 
 
 @pytest.mark.parametrize("verbose", [True, False])
@@ -30,7 +30,7 @@ def test_a_loop_that_is_not_asked_shows_a_bar_where_it_is_watched(shown, items, 
 def test_the_users_random_numbers_do_not_move():
     code = (
         "import random; random.seed(1); before = random.getstate()\n"
-        "from gsnn_edges.progress import track\n"
+        "from gsnn_edges._progress import track\n"
         "list(track(range(3), 3, 'x', verbose=True)); assert random.getstate() == before"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

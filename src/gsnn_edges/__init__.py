@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gsnn_edges import backends, demo, plots, significance
+    from gsnn_edges.activations import capture, capture_channels, capture_to_store
     from gsnn_edges.baselines import compare
     from gsnn_edges.channels import channel_correlation
     from gsnn_edges.correlation import cross_correlation
+    from gsnn_edges.evaluation import evaluate_edges, mrr
     from gsnn_edges.evidence import EdgeEvidence
-    from gsnn_edges.holdout import split_edges
     from gsnn_edges.inferer import FunctionEdgeInferer
-    from gsnn_edges.link_ranking import evaluate_edges, mrr
-    from gsnn_edges.observations import capture, capture_channels, capture_to_store
     from gsnn_edges.partial import partial_correlation
     from gsnn_edges.ranks import rankdata
     from gsnn_edges.recovery import recover_edges
+    from gsnn_edges.scale import correlate_store
     from gsnn_edges.significance import bootstrap_interval, permutation_test
+    from gsnn_edges.splits import split_edges
     from gsnn_edges.store import open_store
-    from gsnn_edges.streaming import correlate_store
 
 _MODULES = ("backends", "demo", "plots", "significance")
 # Where each name lives. Loaded at first use, so that importing the package loads no library.
@@ -27,21 +27,21 @@ _HOMES = {
     "EdgeEvidence": "evidence",
     "FunctionEdgeInferer": "inferer",
     "bootstrap_interval": "significance",
-    "capture": "observations",
-    "capture_channels": "observations",
-    "capture_to_store": "observations",
+    "capture": "activations",
+    "capture_channels": "activations",
+    "capture_to_store": "activations",
     "channel_correlation": "channels",
     "compare": "baselines",
-    "correlate_store": "streaming",
+    "correlate_store": "scale",
     "cross_correlation": "correlation",
-    "evaluate_edges": "link_ranking",
-    "mrr": "link_ranking",
+    "evaluate_edges": "evaluation",
+    "mrr": "evaluation",
     "open_store": "store",
     "partial_correlation": "partial",
     "permutation_test": "significance",
     "rankdata": "ranks",
     "recover_edges": "recovery",
-    "split_edges": "holdout",
+    "split_edges": "splits",
 }
 
 __all__ = [

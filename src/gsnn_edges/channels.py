@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from gsnn_edges import _checks, backends
+from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
-from gsnn_edges.arguments import PRECISIONS, check_pair, over_devices
 from gsnn_edges.backends import Backend
 from gsnn_edges.correlation import Columns, Kernel, checked_backend
+from gsnn_edges.options import PRECISIONS, check_pair, over_devices
 
 
 def channel_correlation(
@@ -89,8 +89,8 @@ def channel_correlation(
     >>> channel_correlation(a, -a, [0, 0], [0, 0]).round(4)
     array([[1.5232]], dtype=float32)
     """
-    n_components = _checks.whole_number_or_none("n_components", n_components, least=1)
-    row_chunk = _checks.whole_number_or_none("row_chunk", row_chunk, least=1)
+    n_components = _validation.whole_number_or_none("n_components", n_components, least=1)
+    row_chunk = _validation.whole_number_or_none("row_chunk", row_chunk, least=1)
     if over_devices(a, g, backend, device, devices):
         from gsnn_edges.sharded import sharded_channels
 
@@ -125,17 +125,17 @@ def node_tables(
     a: Array, g: Array, a_nodes: Any, g_nodes: Any, nodes: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give the columns of each node on both sides, for the same number of nodes."""
-    _checks.samples("the observations (rows) of a and g", a.shape[0])
+    _validation.samples("the observations (rows) of a and g", a.shape[0])
     left, right = members("a_nodes", a_nodes, a), members("g_nodes", g_nodes, g)
     count = max(len(left), len(right))
     if nodes is not None:
-        count = _checks.whole_number("nodes", nodes, least=count)
+        count = _validation.whole_number("nodes", nodes, least=count)
     return filled_up(left, count), filled_up(right, count)
 
 
 def members(name: str, nodes: Any, x: Array) -> np.ndarray:
     """Give the columns of each node, (N, widest), filled up with -1."""
-    nodes = _checks.node_indices(name, nodes, x.shape[1])
+    nodes = _validation.node_indices(name, nodes, x.shape[1])
     count = np.bincount(nodes)
     order = np.argsort(nodes, kind="stable")
     table = np.full((len(count), max(count, default=0)), -1)

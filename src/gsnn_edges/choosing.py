@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 from gsnn_edges._typing import Array
-from gsnn_edges.link_ranking import chance
-from gsnn_edges.link_ranking.counting import count
-from gsnn_edges.link_ranking.pools import Pool
-from gsnn_edges.link_ranking.ties import realistic_rank
+from gsnn_edges.evaluation import chance
+from gsnn_edges.evaluation.candidates import Pool
+from gsnn_edges.evaluation.ranking import count
+from gsnn_edges.evaluation.ties import realistic_rank
 
 Floats = NDArray[np.float64]
 
@@ -94,7 +94,7 @@ def standing(magnitude: Array, channels: Array, edge_index: Any) -> Standing:
     >>> standing(finds, noise, edges).score, standing(noise, finds, edges).score
     ('magnitude', 'channels')
     """
-    edges = between_nodes(_checks.edge_index("edge_index", edge_index, magnitude.shape))
+    edges = between_nodes(_validation.edge_index("edge_index", edge_index, magnitude.shape))
     if len(np.unique(edges[0])) < LEAST_SOURCES:
         return Standing(*[math.nan] * 4)
     own, expected = reciprocal_ranks(magnitude, edges)

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gsnn_edges import _checks, backends
+from gsnn_edges import _validation, backends
+from gsnn_edges._progress import track
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
-from gsnn_edges.arguments import DTYPES, METHODS, PRECISIONS, check_pair, over_devices
 from gsnn_edges.backends import Backend
 from gsnn_edges.backends.splits import SPLITS
 from gsnn_edges.backends.transfers import Feed
 from gsnn_edges.backends.windows import windows
 from gsnn_edges.chunks import Chunks, chunk_sizes, halved, out_of_memory, raise_explained
-from gsnn_edges.progress import track
+from gsnn_edges.options import DTYPES, METHODS, PRECISIONS, check_pair, over_devices
 from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, TIES, on_ranker
 from gsnn_edges.standardization import standardize_rows
 
@@ -109,7 +109,7 @@ def cross_correlation(
     array([[1.],
            [0.]], dtype=float32)
     """
-    row_chunk = _checks.whole_number_or_none("row_chunk", row_chunk, least=1)
+    row_chunk = _validation.whole_number_or_none("row_chunk", row_chunk, least=1)
     if over_devices(a, g, backend, device, devices):
         from gsnn_edges.sharded import sharded_correlation
 
@@ -144,13 +144,13 @@ def checked_backend(
 
     The precision is that of ranks and result; the backend knows that of its products.
     """
-    _checks.choice("method", method, METHODS)
-    _checks.choice("ties", ties, TIES)
-    _checks.choice("precision", precision, allowed)
+    _validation.choice("method", method, METHODS)
+    _validation.choice("ties", ties, TIES)
+    _validation.choice("precision", precision, allowed)
     check_pair(a, g)
     ops = choose_backend(a, g, backend, device)
     if precision == "float64" or a.shape[0] >= FLOAT32_OBSERVATIONS:
-        _checks.float64_there(ops.xp, "this correlation")
+        _validation.float64_there(ops.xp, "this correlation")
         precision = "float64"
     check_values("a", a, ops)
     check_values("g", g, ops)
@@ -185,10 +185,10 @@ def choose_backend(a: Array, g: Array, backend: str | None, device: Device) -> B
 def check_values(name: str, x: Array, ops: Backend) -> None:
     """Reject values that have no rank, or would lose digits on the way to the backend."""
     owner = backends.of(x)
-    if _checks.dtype_name(x) in ("float64", "int64", "uint64"):
-        _checks.float64_there(ops.xp, f"{name} of dtype {x.dtype}")
+    if _validation.dtype_name(x) in ("float64", "int64", "uint64"):
+        _validation.float64_there(ops.xp, f"{name} of dtype {x.dtype}")
     if owner.concrete(x):
-        _checks.finite(name, x)
+        _validation.finite(name, x)
 
 
 @dataclass(frozen=True)

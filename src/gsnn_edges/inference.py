@@ -6,19 +6,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gsnn_edges import _checks, backends
+from gsnn_edges import _validation, backends
+from gsnn_edges._progress import track
 from gsnn_edges._typing import Agg, Array, Method, Norm, Score
-from gsnn_edges.arguments import METHODS
+from gsnn_edges.activations import resampled
+from gsnn_edges.activations.batches import as_pair, checked_kwargs, gathered, rows_in
+from gsnn_edges.activations.model_layout import Layers
+from gsnn_edges.activations.modes import Mode, warn
+from gsnn_edges.activations.nodes import NodeReducer
+from gsnn_edges.activations.passes import Reduction
+from gsnn_edges.activations.resampling import draw_counts, rows_are_independent
 from gsnn_edges.choosing import Standing, standing
-from gsnn_edges.layers import LayerChoice
-from gsnn_edges.observations import resampled
-from gsnn_edges.observations.finding import Layers
-from gsnn_edges.observations.inputs import as_pair, checked_kwargs, gathered, rows_in
-from gsnn_edges.observations.modes import Mode, warn
-from gsnn_edges.observations.nodes import NodeReducer
-from gsnn_edges.observations.passes import Reduction
-from gsnn_edges.observations.resampling import draw_counts, rows_are_independent
-from gsnn_edges.progress import track
+from gsnn_edges.layer_pairs import LayerChoice
+from gsnn_edges.options import METHODS
 from gsnn_edges.running import Moments
 from gsnn_edges.scoring import SCORE_CHOICES, ScoreChoice, Scorer, to_host
 
@@ -48,8 +48,8 @@ class Options:
 
     def checked(self) -> "Options":
         """Give the options in plain types, when all keep their rules."""
-        _checks.choice("method", self.method, METHODS)
-        _checks.choice("score", self.score, SCORE_CHOICES)
+        _validation.choice("method", self.method, METHODS)
+        _validation.choice("score", self.score, SCORE_CHOICES)
         if self.n_components is not None and self.score == "magnitude":
             raise ValueError(
                 f"n_components={self.n_components!r} needs score='channels'; got {self.score!r}, "
@@ -57,19 +57,19 @@ class Options:
             )
 
         def whole(name: str, least: int) -> Any:
-            return _checks.whole_number_or_none(name, getattr(self, name), least=least)
+            return _validation.whole_number_or_none(name, getattr(self, name), least=least)
 
         return replace(
             self,
-            penalty_factor=_checks.fraction("penalty_factor", self.penalty_factor),
+            penalty_factor=_validation.fraction("penalty_factor", self.penalty_factor),
             row_chunk=whole("row_chunk", 1),
             seed=whole("seed", 0),
             n_components=whole("n_components", 1),
             estimate_iters=whole("estimate_iters", 1) if self.estimate else 1,
             estimate_n_samples=whole("estimate_n_samples", 1),
             forward_kwargs=checked_kwargs(self.forward_kwargs),
-            scale_by_act_mean=_checks.flag("scale_by_act_mean", self.scale_by_act_mean),
-            verbose=_checks.flag("verbose", self.verbose),
+            scale_by_act_mean=_validation.flag("scale_by_act_mean", self.scale_by_act_mean),
+            verbose=_validation.flag("verbose", self.verbose),
             # As in the original, whatever counts as true.
             estimate=bool(self.estimate),
         )
@@ -143,9 +143,9 @@ class Inference:
         """
         if all((own.score, own.layers) == ("magnitude", "pooled") for own in self.scorers):
             return
-        _checks.samples("the samples (rows) of x", samples)
+        _validation.samples("the samples (rows) of x", samples)
         if self.options.estimate:
-            _checks.samples("estimate_n_samples", self.options.estimate_n_samples)
+            _validation.samples("estimate_n_samples", self.options.estimate_n_samples)
 
     def chosen(self, averages: Sequence[Average]) -> tuple[Scorer, Average, Standing | None]:
         """Give the one score, or that which the known edges choose, before any penalty."""
@@ -238,7 +238,7 @@ def reduced(a: Any, scorer: Scorer, norm: Norm, agg: Agg) -> Array:
 
 def beside(matrix: Array, values: np.ndarray) -> Array:
     """Give values in the dtype of a matrix, where it lies."""
-    return backends.of(matrix).adopt(values.astype(_checks.dtype_name(matrix)))
+    return backends.of(matrix).adopt(values.astype(_validation.dtype_name(matrix)))
 
 
 def averaged(draws: Iterable[Sequence[Array]]) -> list[Average]:
@@ -257,7 +257,7 @@ def penalise(matrix: Array, edge_index: Any, factor: float) -> Array:
     if factor == 0:
         return matrix
     xp = backends.of(matrix).xp
-    edges = _checks.edge_index("edge_index", edge_index, matrix.shape)
+    edges = _validation.edge_index("edge_index", edge_index, matrix.shape)
     out_degree, in_degree = (np.bincount(ends, minlength=len(matrix)) for ends in edges)
     with np.errstate(over="ignore", invalid="ignore"):
         matrix *= beside(matrix, (1 + factor) ** out_degree)[:, None]

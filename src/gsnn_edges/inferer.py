@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from gsnn_edges import _checks, backends
+from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Agg, Array, Device, Method, Norm, Precision, Score, Ties
-from gsnn_edges.arguments import PRECISIONS
+from gsnn_edges.activations import capture, capture_channels
+from gsnn_edges.activations.model_layout import Layers, find_layers
+from gsnn_edges.activations.modes import Mode
+from gsnn_edges.activations.nodes import AGGS, NORMS
+from gsnn_edges.activations.passes import Reduction, check_criterion
 from gsnn_edges.baselines import untrained_scores
 from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.inference import Found, Inference, Options
-from gsnn_edges.layers import LayerChoice, checked_layers
-from gsnn_edges.observations import capture, capture_channels
-from gsnn_edges.observations.finding import Layers, find_layers
-from gsnn_edges.observations.modes import Mode
-from gsnn_edges.observations.nodes import AGGS, NORMS
-from gsnn_edges.observations.passes import Reduction, check_criterion
+from gsnn_edges.layer_pairs import LayerChoice, checked_layers
+from gsnn_edges.options import PRECISIONS
 from gsnn_edges.ranks import TIES
 from gsnn_edges.scoring import SCORES, ScoreChoice, Scorer, backend_of, mean
 
@@ -118,12 +118,12 @@ class FunctionEdgeInferer:
         node_names: Sequence[str] | None = None,
     ) -> None:
         check_criterion(crit)
-        _checks.flag("use_prenorm", use_prenorm)
-        _checks.choice("norm", norm, NORMS)
-        _checks.choice("agg", agg, AGGS)
-        _checks.choice("ties", ties, TIES)
-        _checks.choice("precision", precision, PRECISIONS)
-        _checks.edge_index("edge_index", edge_index)
+        _validation.flag("use_prenorm", use_prenorm)
+        _validation.choice("norm", norm, NORMS)
+        _validation.choice("agg", agg, AGGS)
+        _validation.choice("ties", ties, TIES)
+        _validation.choice("precision", precision, PRECISIONS)
+        _validation.edge_index("edge_index", edge_index)
         backends.load(backend, backend_device)
         self.model = model
         self.crit = crit
@@ -351,7 +351,7 @@ class FunctionEdgeInferer:
             n_components=n_components,
         )
         untrained = checked_untrained(untrained, chosen)
-        on_host = _checks.flag("on_host", on_host)
+        on_host = _validation.flag("on_host", on_host)
         inference = self.prepared(chosen)
         found = inference.run(x, y)
         if on_host:
@@ -377,7 +377,7 @@ class FunctionEdgeInferer:
         """Settle everything before the first pass; known edges must lie among the nodes."""
         options = options.checked()
         found = find_layers(self.model, self.blocks, self.groups, self.node_names)
-        _checks.edge_index("edge_index", self.edge_index, (found.nodes, found.nodes))
+        _validation.edge_index("edge_index", self.edge_index, (found.nodes, found.nodes))
         scores = SCORES if options.score == "auto" else (options.score,)
         scorers = tuple(self.scorer(score, found, options) for score in scores)
         return Inference(self, found, scorers, options)
@@ -419,7 +419,7 @@ class FunctionEdgeInferer:
 
 def checked_untrained(untrained: Any, options: Options) -> int:
     """Give the number of untrained models, where they can join."""
-    count = _checks.whole_number("untrained", untrained, least=0)
+    count = _validation.whole_number("untrained", untrained, least=0)
     if count and options.estimate:
         raise ValueError(
             "untrained must be 0 with estimate=True, which speaks of the trained model alone; got "
@@ -441,7 +441,7 @@ def usual_options(given: Mapping[str, Any]) -> dict[str, Any]:
     unknown = given.keys() - usual.keys()
     if unknown:
         raise TypeError(
-            f"infer has no option {_checks.listing(sorted(unknown))}; it has those of fit: "
+            f"infer has no option {_validation.listing(sorted(unknown))}; it has those of fit: "
             f"{', '.join(usual)}"
         )
     return usual | dict(given)

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 
 UNITS = {
     "": 1,
@@ -35,14 +35,14 @@ def bytes_of(name: str, amount: Any) -> int:
     (2000000000, 1536)
     """
     if not isinstance(amount, str):
-        return _checks.whole_number(name, amount, least=1, hint=" bytes")
+        return _validation.whole_number(name, amount, least=1, hint=" bytes")
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", amount)
     if found is None or found[2].upper() not in UNITS:
         raise ValueError(
             f"{name} must be bytes, or a number with a unit such as '2GB', '500 MB' or '1.5 GiB'; "
-            f"got {_checks.shown(amount)}"
+            f"got {_validation.shown(amount)}"
         )
-    return _checks.whole_number(
+    return _validation.whole_number(
         name, int(float(found[1]) * UNITS[found[2].upper()]), least=1, hint=" bytes"
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
 from gsnn_edges.correlation import Kernel, both_sides, check_values, checked_backend
@@ -102,7 +102,7 @@ def partial_correlation(
             f"give either conditions or parents; got {'neither' if parents is None else 'both'}: "
             "conditions are columns held fixed for all pairs, parents those of each target"
         )
-    row_chunk = _checks.whole_number_or_none("row_chunk", row_chunk, least=1)
+    row_chunk = _validation.whole_number_or_none("row_chunk", row_chunk, least=1)
     ops, precision = checked_backend(a, g, method, ties, precision, backend, device)
 
     def correlate(x: Array, y: Array) -> Array:
@@ -113,7 +113,7 @@ def partial_correlation(
         check_conditions(conditions, a, ops)
         gram, left, right = (correlate(conditions, x) for x in (conditions, a, g))
         return given_columns(gram, left, right, correlate(a, g), ops, precision)
-    edges = _checks.edge_index("parents", parents, (a.shape[1], g.shape[1]))
+    edges = _validation.edge_index("parents", parents, (a.shape[1], g.shape[1]))
     held, degree = parents_of_targets(edges, g.shape[1])
     check_observations(a.shape[0], int(degree.max(initial=0)))
     return given_parents(correlate(a, a), correlate(a, g), held, degree, ops, precision)
@@ -121,8 +121,8 @@ def partial_correlation(
 
 def check_conditions(conditions: Array, a: Array, ops: Backend) -> None:
     """Reject conditions that do not go with the observations."""
-    _checks.array("conditions", conditions)
-    _checks.ndim("conditions", conditions, 2, "(observations, columns held fixed)")
+    _validation.array("conditions", conditions)
+    _validation.ndim("conditions", conditions, 2, "(observations, columns held fixed)")
     if conditions.shape[0] != a.shape[0]:
         raise ValueError(
             f"conditions must have the observations (rows) of a; got {conditions.shape[0]} and "
@@ -348,4 +348,4 @@ def quotient(covariance: Array, left: Array, right: Array, least: float, xp: Any
 
 def solving_dtype(ops: Backend) -> Any:
     """Give the widest float of the library."""
-    return ops.xp.float64 if _checks.has_float64(ops.xp) else ops.xp.float32
+    return ops.xp.float64 if _validation.has_float64(ops.xp) else ops.xp.float32

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from gsnn_edges import _checks, backends
+from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array, Ties
 
 # From here on, ranks of whole and half numbers no longer fit the 24 bits of float32.
@@ -52,10 +52,10 @@ def rankdata(x: Array, *, axis: int = 0, ties: Ties = "average") -> Array:
     array([3.5, 1. , 3.5, 2. ], dtype=float32)
     """
     ops = backends.of(x)
-    _checks.choice("ties", ties, TIES)
-    axis = _checks.axis("axis", axis, x.ndim)
+    _validation.choice("ties", ties, TIES)
+    axis = _validation.axis("axis", axis, x.ndim)
     if ops.concrete(x):
-        _checks.finite("x", x)
+        _validation.finite("x", x)
     dtype = rank_dtype(ops.xp, x.dtype, x.shape[axis])
     moved = ops.xp.moveaxis(x, axis, -1)
     count = math.prod(moved.shape[:-1])
@@ -68,7 +68,7 @@ def rank_dtype(xp: Any, dtype: Any, observations: int) -> str:
     """Name the dtype that holds the ranks of so many observations exactly."""
     if observations < FLOAT32_OBSERVATIONS and dtype != xp.float64:
         return "float32"
-    _checks.float64_there(xp, f"{observations} observations")
+    _validation.float64_there(xp, f"{observations} observations")
     return "float64"
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 from gsnn_edges._typing import Array
-from gsnn_edges.link_ranking import mrr
+from gsnn_edges.evaluation import mrr
 
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -91,13 +91,13 @@ def recover_edges(
     """
     if not callable(infer):
         raise TypeError(f"infer must be a callable, infer(keep) -> W; got {type(infer).__name__}")
-    repeats = _checks.whole_number("repeats", repeats, least=1)
-    generator = np.random.default_rng(_checks.whole_number("seed", seed, least=0))
-    edges = _checks.edge_index("edge_index", edge_index)
+    repeats = _validation.whole_number("repeats", repeats, least=1)
+    generator = np.random.default_rng(_validation.whole_number("seed", seed, least=0))
+    edges = _validation.edge_index("edge_index", edge_index)
     number, count = numbered(edges)
     size = hidden_size(fraction, count)
     baseline = infer(np.ones(edges.shape[1], bool))
-    _checks.array("what infer(keep) gives", baseline)
+    _validation.array("what infer(keep) gives", baseline)
     columns, hidden, shown = [], [], []
     for _ in range(repeats):
         keep = ~np.isin(number, generator.choice(count, size, replace=False))
@@ -119,7 +119,7 @@ def numbered(edges: Indices) -> tuple[Indices, int]:
 
 def hidden_size(fraction: Any, count: int) -> int:
     """Give the number of edges to hide: some, and not all."""
-    size = round(_checks.fraction("fraction", fraction) * count)
+    size = round(_validation.fraction("fraction", fraction) * count)
     if not 0 < size < count:
         raise ValueError(
             f"fraction must hide at least one edge and leave at least one; {fraction} of {count} "

@@ -8,11 +8,11 @@ import numpy as np
 
 from gsnn_edges import backends
 from gsnn_edges._typing import Array, Device, Method, Precision, Score, Ties
-from gsnn_edges.arguments import DTYPES
-from gsnn_edges.bootstrap import resampled_correlations
 from gsnn_edges.channels import channel_correlation
 from gsnn_edges.correlation import cross_correlation
-from gsnn_edges.layers import chosen_pairs
+from gsnn_edges.layer_pairs import chosen_pairs
+from gsnn_edges.options import DTYPES
+from gsnn_edges.resampling import resampled_correlations
 
 ScoreChoice: TypeAlias = Literal["magnitude", "channels", "auto"]
 

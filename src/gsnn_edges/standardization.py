@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from gsnn_edges._checks import has_float64
 from gsnn_edges._typing import Array, Method, Ties
+from gsnn_edges._validation import has_float64
 from gsnn_edges.backends import Backend
 from gsnn_edges.ranks import sorted_ranks, weighted_ranks
 

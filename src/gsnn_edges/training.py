@@ -7,7 +7,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 
 try:
     from torch import Tensor, nn  # asked for here, to say once what to install
@@ -16,8 +16,8 @@ except ModuleNotFoundError as error:
         "BestCheckpoint needs torch, which is not installed: pip install 'gsnn-edges[torch]'"
     ) from error
 from gsnn_edges._typing import Array
-from gsnn_edges.link_ranking import mrr
-from gsnn_edges.observations.guard import unchanged
+from gsnn_edges.activations.preserve_state import unchanged
+from gsnn_edges.evaluation import mrr
 
 Metric = Callable[[Array, Any, Any], float]
 
@@ -101,11 +101,11 @@ class BestCheckpoint:
                 raise TypeError(f"{name} must be a callable; got {type(value).__name__}")
         self.model = model
         self.infer = infer
-        self.edge_index = _checks.edge_index("edge_index", edge_index)
-        self.all_true_edges = _checks.edge_index("all_true_edges", all_true_edges)
+        self.edge_index = _validation.edge_index("edge_index", edge_index)
+        self.all_true_edges = _validation.edge_index("all_true_edges", all_true_edges)
         if self.edge_index.shape[1] == 0:
             raise ValueError("edge_index must hold an edge to validate by; got none")
-        self.every = _checks.whole_number("every", every, least=1)
+        self.every = _validation.whole_number("every", every, least=1)
         self.metric = metric
         self.history: list[tuple[int, float]] = []
         self.best_epoch: int | None = None
@@ -132,7 +132,7 @@ class BestCheckpoint:
         UserWarning
             Where the score is not finite; the best stays what it was.
         """
-        epoch = _checks.whole_number("epoch", epoch, least=0)
+        epoch = _validation.whole_number("epoch", epoch, least=0)
         if epoch % self.every:
             return None
         score, reason = self._score()
@@ -174,11 +174,11 @@ class BestCheckpoint:
             self.model.eval()
             try:
                 scores = self.infer()
-                _checks.array("what infer() gives", scores)
+                _validation.array("what infer() gives", scores)
                 score = self.metric(scores, self.edge_index, self.all_true_edges)
                 return as_number(score), ""
             except ValueError as error:
-                # The sentence of `_checks.finite`: the model has diverged. Others are mistakes.
+                # The sentence of `_validation.finite`: the model has diverged. Others are mistakes.
                 if "must be finite" not in str(error):
                     raise
                 return math.nan, f" ({error})"

@@ -6,7 +6,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import spearmanr
 
 from gsnn_edges import EdgeEvidence, evaluate_edges
-from gsnn_edges.baselines import compare, structure
+from gsnn_edges.baselines import compare
+from gsnn_edges.baselines import graph as structure
 from gsnn_edges.baselines import measured as by_values
 from gsnn_edges.baselines.catalogue import OF_GRAPH
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from gsnn_edges.baselines import structure
+from gsnn_edges.baselines import graph as structure
 
 NODES = 12
 

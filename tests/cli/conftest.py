@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from safetensors.torch import save_file
 from tables import write_edges
 
-from gsnn_edges.cli import main
+from gsnn_edges.cli.main import main
 from gsnn_edges.demo import GSNN, tutorial
 
 FACTORY = """

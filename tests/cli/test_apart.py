@@ -6,7 +6,7 @@ import pytest
 
 from gsnn_edges.cli.apart import check_apart
 
-MODEL = ("--model", "tiny:model", "--x", "data.npz:x", "--y", "y.csv")
+MODEL = ("--model", "tiny:model", "--untrained-model", "--x", "data.npz:x", "--y", "y.csv")
 EVALUATE = ("evaluate", "W.npy", "--names", "names.txt", "--edges", "held_out.csv")
 SAME = {
     "capture": (("capture", *MODEL, "--out", "data.npz"), "--x 'data.npz:x'"),

@@ -5,7 +5,7 @@ import warnings
 import pytest
 import torch
 
-from gsnn_edges import _checks, capture
+from gsnn_edges import _validation, capture
 from gsnn_edges.cli.blame import by_package, user_of, wrong_targets
 
 NETWORK = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 3))
@@ -46,7 +46,7 @@ def test_what_the_package_says_within_a_pass_is_its_own():
 
 
 def test_a_check_is_the_packages():
-    error = raised(_checks.flag, "resume", "no")
+    error = raised(_validation.flag, "resume", "no")
     assert (user_of(error), by_package(error)) == (None, True)
     assert not by_package(ValueError("of nobody"))
 

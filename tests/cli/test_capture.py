@@ -7,9 +7,9 @@ import pytest
 from numpy.testing import assert_array_equal
 from torch.nn import MSELoss
 
+from gsnn_edges.activations import capture, capture_channels
+from gsnn_edges.cli.observations import read_observations
 from gsnn_edges.cli.scores import read_node_names
-from gsnn_edges.files.observations import read_observations
-from gsnn_edges.observations import capture, capture_channels
 from gsnn_edges.store import open_store
 
 DATA = ("--x", "data.npz:x", "--y", "data.npz:y")

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from gsnn_edges.cli.completion import LINES
+from gsnn_edges.cli.cmd_completion import LINES
 
-SCRIPT = "import sys; sys.argv[0] = 'gsnn-edges'; from gsnn_edges.cli import main; main()"
+SCRIPT = "import sys; sys.argv[0] = 'gsnn-edges'; from gsnn_edges.cli.main import main; main()"
 
 
 def asked(instruction, words=""):

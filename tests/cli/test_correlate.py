@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose
 from torch.nn import MSELoss
 
 from gsnn_edges import EdgeEvidence, FunctionEdgeInferer
+from gsnn_edges.cli.observations import Observations, write_observations
 from gsnn_edges.store import open_matrix
 
 DATA = ("--x", "data.npz:x", "--y", "data.npz:y")
@@ -24,7 +25,7 @@ find = PathFinder.find_spec
 PathFinder.find_spec = lambda name, *rest: (
     None if name.partition(".")[0] == "torch" else find(name, *rest)
 )
-from gsnn_edges.cli import main
+from gsnn_edges.cli.main import main
 main()
 """
 
@@ -111,6 +112,26 @@ def test_threshold_gives_the_pairs_that_are_far_from_0(seen, run, fitted, names)
     assert wanted == {}
 
 
+@pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize("few", [("--threshold", 0.5), ("--top", 1)], ids=lambda few: few[0])
+def test_tables_of_pairs_are_alike_on_every_backend(few, backend, run, tmp_path):
+    a, g = np.random.default_rng(0).random((2, 1, 60, 3), np.float32)
+    g[0, :, :2] = a[0, :, [2, 0]].T  # two pairs beyond the threshold, and no more
+    seen, out = str(tmp_path / "seen.npz"), str(tmp_path / "pairs.csv")
+    write_observations(seen, Observations(a, g, np.arange(3), 3, "magnitude", None))
+    assert run("correlate", seen, "--out", out, "--backend", backend, *few).exit_code == 0
+    W = pd.DataFrame(np.hstack([a[0], g[0]])).corr("spearman").to_numpy()[:3, 3:]
+    others = ~np.eye(3, dtype=bool)
+    best = W.max(axis=1, where=others, initial=-1, keepdims=True)
+    kept = others & (abs(W) >= 0.5 if few[0] == "--threshold" else best <= W)
+    assert kept.sum() == (2 if few[0] == "--threshold" else 3)
+    found = pd.read_csv(out)
+    scores = np.zeros((3, 3))
+    scores[found["source"], found["target"]] = found["score"]
+    assert len(found) == kept.sum()
+    assert_allclose(scores, np.where(kept, W, 0), atol=ACCURACY)
+
+
 def test_dry_run_says_what_it_takes(seen, run, folder):
     shown = run("correlate", seen, "--out", "new.npy", "--dry-run")
     assert shown.stdout.startswith(
@@ -128,7 +149,7 @@ def test_without_torch_the_second_and_the_third_stage_run(seen, folder, run):
         )
         return done.returncode, done.stdout, done.stderr
 
-    code, shown, said = call("infer", "--model", "tiny:model", *DATA)
+    code, shown, said = call("infer", "--model", "tiny:model", "--weights", "state.pt", *DATA)
     assert (code, shown) == (1, "")
     assert said == (
         "Error: models need torch, which is not installed: pip install 'gsnn-edges[torch]'\n"
@@ -161,9 +182,11 @@ def test_processes_share_a_store(run, fitted):
 
 STOPPED = """
 import os, signal, sys, tempfile
-from gsnn_edges.cli import main
-from gsnn_edges.streaming import above, top, work
-from gsnn_edges.streaming.sizes import Sizes
+from gsnn_edges.cli.main import main
+from gsnn_edges.scale import above
+from gsnn_edges.scale import top
+from gsnn_edges.scale import out_of_core as work
+from gsnn_edges.scale.sizes import Sizes
 
 work.sizes_for = lambda *_: Sizes(20, 13, False)
 left = int(os.environ["LEFT"])

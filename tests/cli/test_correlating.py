@@ -5,10 +5,10 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from gsnn_edges import EdgeEvidence
+from gsnn_edges.cli.console import Screen
 from gsnn_edges.cli.correlating import check, counted, job
-from gsnn_edges.cli.screen import Screen
+from gsnn_edges.cli.observations import Observations, write_observations
 from gsnn_edges.correlation import cross_correlation
-from gsnn_edges.files.observations import Observations, write_observations
 
 USUAL = {
     "top": None,

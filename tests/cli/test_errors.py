@@ -5,8 +5,8 @@ import warnings
 import click
 import pytest
 
+from gsnn_edges.cli.console import Screen
 from gsnn_edges.cli.errors import answered, lines_for_warnings
-from gsnn_edges.cli.screen import Screen
 from gsnn_edges.cli.signals import Terminated
 
 

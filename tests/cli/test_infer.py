@@ -74,6 +74,19 @@ def test_a_pickled_model_is_taken_with_a_warning(run):
     assert json.loads(shown.stdout)["strongest"] == wanted
 
 
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("stage", [("infer",), ("capture", "--out", "seen.npz")])
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_an_untrained_model_is_taken_on_purpose_only(stage, dry, run, refused):
+    call = (*stage, *dry, "--model", "tiny:model", *DATA, "--json")
+    assert "Error: --weights must be given: without them the model is what its" in refused(*call)
+    shown = run(*call, "--untrained-model")
+    assert (shown.exit_code, json.loads(shown.stdout)["untrained_model"]) == (0, True)
+    assert shown.stderr.count("Warning: the model has no --weights: W is that of what its") == 1
+    trained = run(*call, "--weights", "state.pt")
+    assert (trained.stderr, json.loads(trained.stdout)["untrained_model"]) == ("", False)
+
+
 def test_dry_run_writes_nothing(run, folder):
     shown = run(*CALL, "--out", "top.csv", "--dry-run")
     assert shown.exit_code == 0
@@ -171,13 +184,14 @@ def test_errors_of_the_users_own_code_are_failures_and_one_line(case, folder, re
     if "broken:Broken" in options:
         options = (*options, "--groups", "groups.npy", "--block", "", "--block", "")
     before = set(folder.iterdir())
-    assert phrase in refused("infer", *DATA, *options, code=1)
+    assert phrase in refused("infer", *DATA, "--untrained-model", *options, code=1)
     assert set(folder.iterdir()) - {folder / "__pycache__"} == before
 
 
 @pytest.mark.usefixtures("folder")
 def test_arguments_that_a_factory_does_not_take_are_wrong_input(refused):
-    said = refused("infer", "--model", "tiny:model", *DATA, "--model-args", '{"depth": 3}')
+    options = ("--untrained-model", "--model-args", '{"depth": 3}')
+    said = refused("infer", "--model", "tiny:model", *DATA, *options)
     assert "unexpected keyword argument 'depth'" in said
 
 
@@ -185,7 +199,7 @@ def test_what_a_factory_prints_is_not_on_standard_output(folder, run):
     (folder / "talking.py").write_text(
         "from tiny import model as made\ndef model():\n    print('hello')\n    return made()\n"
     )
-    shown = run("infer", "--model", "talking:model", *DATA, "--json")
+    shown = run("infer", "--model", "talking:model", "--untrained-model", *DATA, "--json")
     assert json.loads(shown.stdout)["nodes"] == 50
     assert "hello" in shown.stderr
 
@@ -203,7 +217,7 @@ def test_without_known_edges_nothing_is_called_new(folder, run):
         "from tiny import model as made\ndef model():\n"
         "    own = made()\n    del own.edge_index_dict\n    return own\n"
     )
-    shown = run("infer", "--model", "bare:model", *DATA)
+    shown = run("infer", "--model", "bare:model", "--untrained-model", *DATA)
     assert shown.stderr.count("Warning: no known edges are given, and the model keeps none") == 1
     assert shown.stdout.startswith("10 strongest pairs (no known edges given) among 50 nodes\n")
     assert "score: channels, as too few known edges are given to choose" in shown.stdout

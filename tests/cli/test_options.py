@@ -5,11 +5,13 @@ from typing import get_args
 import click
 import pytest
 
-from gsnn_edges import _typing, arguments, layers, scoring
+from gsnn_edges import _typing, scoring
+from gsnn_edges import layer_pairs as layers
+from gsnn_edges import options as arguments
+from gsnn_edges.activations.nodes import AGGS, NORMS
 from gsnn_edges.backends import BACKENDS
 from gsnn_edges.cli import options
-from gsnn_edges.link_ranking import evaluation
-from gsnn_edges.observations.nodes import AGGS, NORMS
+from gsnn_edges.evaluation import evaluation
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gsnn_edges.planning import Calibration, plan
+from gsnn_edges.scale import Calibration, plan
 
 RATES = Calibration(ranked_values=1e8, rank_length=10_000, flops=1e11, copied_bytes=1e10)
 CALL = ("plan", "--nodes", 3000, "--observations", 20_000, "--calibration", "rates.json")

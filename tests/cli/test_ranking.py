@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from gsnn_edges import EdgeEvidence
 from gsnn_edges.cli.ranking import check_outputs, columns, ranks, read_question
-from gsnn_edges.link_ranking import evaluate_edges
+from gsnn_edges.evaluation import evaluate_edges
 
 W = np.array([[0.0, 0.9, 0.5], [0.1, 0.0, 0.2], [0.3, 0.2, 0.1]])
 

@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 from rich.console import Console
 
-from gsnn_edges.cli import screen
-from gsnn_edges.cli.screen import Screen, size
+from gsnn_edges.cli import console as screen
+from gsnn_edges.cli.console import Screen, size
 
 COLUMNS = {"name": ["a[b]", "c"], "score": [0.5, 2], "none": ["", None]}
 

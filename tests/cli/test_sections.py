@@ -3,8 +3,7 @@
 import click
 import pytest
 
-from gsnn_edges.cli import main
-from gsnn_edges.cli.group import COMMANDS
+from gsnn_edges.cli.main import COMMANDS, main
 from gsnn_edges.cli.sections import OTHERS, SECTIONS
 
 

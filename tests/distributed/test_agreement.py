@@ -3,7 +3,7 @@
 import pytest
 from jobs import SETTINGS
 
-from gsnn_edges.distributed.agreement import check_alike, gathered, versions
+from gsnn_edges.scale.agreement import check_alike, gathered, versions
 
 
 def test_one_process_agrees_with_itself():

@@ -8,7 +8,8 @@ import oracles
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from gsnn_edges.distributed import correlate_distributed, correlation
+from gsnn_edges.scale import correlate_distributed
+from gsnn_edges.scale import multihost as correlation
 from gsnn_edges.scoring import Scorer
 from gsnn_edges.store import open_matrix
 from gsnn_edges.store.tiles import opened_matrix

@@ -4,8 +4,8 @@ import errno
 
 import pytest
 
-from gsnn_edges.distributed import crew
-from gsnn_edges.distributed.crew import Crew, Loss
+from gsnn_edges.scale import crew
+from gsnn_edges.scale.crew import Crew, Loss
 
 
 @pytest.fixture

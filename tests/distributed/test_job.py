@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from jobs import JOB
 
-from gsnn_edges.distributed.job import Job
+from gsnn_edges.scale.job import Job
 
 
 @pytest.mark.parametrize(

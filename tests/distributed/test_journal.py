@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from gsnn_edges.distributed.journal import Output
+from gsnn_edges.scale.multihost_journal import Output
 from gsnn_edges.store import open_matrix
 from gsnn_edges.store.tiles import make_matrix, opened_matrix
 

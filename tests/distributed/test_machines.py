@@ -2,7 +2,7 @@
 
 import pytest
 
-from gsnn_edges.distributed.machines import local_devices, place
+from gsnn_edges.scale.machines import local_devices, place
 
 EACH_A_CARD = {"SLURM_STEP_TASKS_PER_NODE": "8(x4)", "CUDA_VISIBLE_DEVICES": "0"}
 ONE_A_NODE = {"SLURM_STEP_TASKS_PER_NODE": "1(x4)", "CUDA_VISIBLE_DEVICES": "0,1,2,3"}

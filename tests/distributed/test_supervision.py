@@ -5,11 +5,11 @@ import threading
 
 import pytest
 
-from gsnn_edges.distributed import crew, supervision
-from gsnn_edges.distributed.crew import Crew, Loss
-from gsnn_edges.distributed.job import Job
-from gsnn_edges.distributed.journal import Output
-from gsnn_edges.distributed.supervision import Watch
+from gsnn_edges.scale import crew, supervision
+from gsnn_edges.scale.crew import Crew, Loss
+from gsnn_edges.scale.job import Job
+from gsnn_edges.scale.multihost_journal import Output
+from gsnn_edges.scale.supervision import Watch
 
 START = """
 import json, os, signal, sys, time

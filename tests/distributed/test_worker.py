@@ -9,8 +9,8 @@ import pytest
 from jobs import JOB, SETTINGS
 from numpy.testing import assert_array_equal
 
-from gsnn_edges.distributed import worker
-from gsnn_edges.distributed.journal import Output
+from gsnn_edges.scale import worker
+from gsnn_edges.scale.multihost_journal import Output
 from gsnn_edges.sharded.placement import one_each
 from gsnn_edges.store import open_store
 

@@ -11,7 +11,7 @@ import zarr
 from numpy.testing import assert_array_equal
 from safetensors.numpy import save_file
 
-from gsnn_edges.files import read_array
+from gsnn_edges.cli.arrays import read_array
 
 VALUES = np.random.default_rng(0).standard_normal((7, 3))
 
@@ -133,6 +133,10 @@ def test_zarr_that_names_a_pickle_codec_is_refused(where, codec, tmp_path):
         ("x.csv", b"a,b\n1,2\n3\n", "has 1 values in line 3 and 2 in the first: write as many"),
         ("x.csv", b"a,b\n1,2\n3,high\n", "'high' in line 3, column 'b': drop that column"),
         ("x.csv", b"1,2\n3,\n", "'' in line 2, column '2': drop that column"),
+        ("x.csv", b"a,b\n0.5,1\n#0.1,0.2\n3,4\n", "'#0.1' in line 3: take the # away, or drop"),
+        ("x.csv", b"a,b\n0.5,1\n# the end\n", "'# the end' in line 3: take the # away"),
+        ("x.csv", b"0.5,1\n3,4 # last\n", "'4 # last' in line 2, column '2': drop that column"),
+        ("x.csv", b"#0.1,0.2\n3,4\n", "'#0.1' in line 1: take the # away, or drop the row"),
         ("x.csv", b"a;b\n1;2\n", "has ';' in line 1: write commas instead"),
         ("x.parquet", b"PAR1" + bytes(20), "must be a whole .parquet file"),
         ("x.safetensors", b"{}", "must be a whole .safetensors file"),

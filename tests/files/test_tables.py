@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gsnn_edges.files import read_table, write_json, write_table
+from gsnn_edges.cli.tables import read_table, write_json, write_table
 
 TABLE = {"source": ["a", "b, the second"], "target": ["c", 'quoted "d"'], "score": [0.1, -2e-9]}
 

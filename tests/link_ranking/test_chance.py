@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from rankings import pykeen_metrics
 
-from gsnn_edges.link_ranking import chance
+from gsnn_edges.evaluation import chance
 
 CANDIDATES = np.array([1, 2, 3, 5, 5, 40, 1000])
 METRICS = {

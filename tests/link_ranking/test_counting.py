@@ -6,9 +6,9 @@ import rankings
 from numpy.testing import assert_array_equal
 
 from gsnn_edges import backends
-from gsnn_edges.link_ranking import competitors
-from gsnn_edges.link_ranking.counting import count
-from gsnn_edges.link_ranking.pools import Pool
+from gsnn_edges.evaluation import competitors
+from gsnn_edges.evaluation.candidates import Pool
+from gsnn_edges.evaluation.ranking import count
 
 
 @pytest.mark.parametrize("axis", [0, 1])

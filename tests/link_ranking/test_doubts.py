@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from gsnn_edges.link_ranking import doubts
+from gsnn_edges.evaluation import doubts
 
 EDGES = np.array([[0, 1, 2], [0, 2, 2]])
 

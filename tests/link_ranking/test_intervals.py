@@ -5,10 +5,10 @@ import pytest
 import scipy.stats
 from numpy.testing import assert_allclose, assert_array_equal
 
-from gsnn_edges.link_ranking import intervals
-from gsnn_edges.link_ranking.averages import averages
-from gsnn_edges.link_ranking.intervals import bootstrap
-from gsnn_edges.link_ranking.ties import Ranks, ranks_of
+from gsnn_edges.evaluation import intervals
+from gsnn_edges.evaluation.intervals import bootstrap
+from gsnn_edges.evaluation.metrics import averages
+from gsnn_edges.evaluation.ties import Ranks, ranks_of
 
 KS = (1, 10)
 

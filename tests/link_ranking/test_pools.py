@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from gsnn_edges.link_ranking.pools import checked_names, pool_of
+from gsnn_edges.evaluation.candidates import checked_names, pool_of
 
 NAMES = ["PROTEIN__a", "PROTEIN__b", "RNA__a", "rna__b", "drug"]
 MASK = np.random.default_rng(0).random((5, 5)) < 0.5

@@ -9,7 +9,7 @@ import rankings
 from numpy.testing import assert_allclose, assert_array_equal
 
 from gsnn_edges import evaluate_edges
-from gsnn_edges.link_ranking import LinkRanking
+from gsnn_edges.evaluation import LinkRanking
 
 NAMES = [f"node {number}" for number in range(20)]
 

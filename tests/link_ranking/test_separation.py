@@ -6,9 +6,9 @@ import rankings
 from numpy.testing import assert_allclose
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from gsnn_edges.link_ranking import separation as separating
-from gsnn_edges.link_ranking.pools import Pool
-from gsnn_edges.link_ranking.separation import separation
+from gsnn_edges.evaluation import separation as separating
+from gsnn_edges.evaluation.candidates import Pool
+from gsnn_edges.evaluation.separation import separation
 
 
 def by_scikit_learn(scores, edges, true_edges, allowed):

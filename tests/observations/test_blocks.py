@@ -6,7 +6,7 @@ import torch
 from gsnn_models import LAYERS, Block, Older, RepeatedBlock, Silent, TinyGSNN, data
 from torch import nn
 
-from gsnn_edges.observations.blocks import read, recording
+from gsnn_edges.activations.hooks import read, recording
 
 
 def recorded(model, x, use_prenorm=True, **options):

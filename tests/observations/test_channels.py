@@ -6,8 +6,8 @@ from gsnn_models import MODELS, TinyGSNN, data, data_for, in_float64, lived_in
 from model_state import assert_unchanged
 from torch import nn
 
-from gsnn_edges.observations import capture, capture_channels
-from gsnn_edges.observations.nodes import AGGS, NORMS, NodeReducer
+from gsnn_edges.activations import capture, capture_channels
+from gsnn_edges.activations.nodes import AGGS, NORMS, NodeReducer
 
 MSE = nn.MSELoss()
 EVEN = [[0, 0, 1, 2, 2, 3]] * 3

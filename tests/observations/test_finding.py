@@ -6,7 +6,7 @@ import torch
 from gsnn_models import LAYERS, Block, Delegating, Nested, Older, TinyGSNN
 from torch import nn
 
-from gsnn_edges.observations.finding import (
+from gsnn_edges.activations.model_layout import (
     as_groups,
     find_gsnn,
     find_layers,

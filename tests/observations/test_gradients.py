@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.autograd.graph import get_gradient_edge
 
-from gsnn_edges.observations.gradients import (
+from gsnn_edges.activations.gradients import (
     SCALES,
     all_finite,
     full,

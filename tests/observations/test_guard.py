@@ -22,8 +22,8 @@ from gsnn_models import (
 from model_state import assert_unchanged, global_state
 from torch import nn
 
-from gsnn_edges.observations.guard import can_be_compared, generators_unchanged, unchanged
-from gsnn_edges.observations.wrappers import without_compiler
+from gsnn_edges.activations.preserve_state import can_be_compared, generators_unchanged, unchanged
+from gsnn_edges.activations.wrappers import without_compiler
 
 
 def zero_parameter(model):

@@ -8,7 +8,7 @@ import torch
 from gsnn_models import TinyGSNN
 from torch import nn
 
-from gsnn_edges.observations.identity import digest_of
+from gsnn_edges.activations.identity import digest_of
 
 
 def loss(power, bias=0.0):

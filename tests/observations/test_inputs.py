@@ -10,7 +10,7 @@ from model_state import global_state
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from gsnn_edges.observations.inputs import (
+from gsnn_edges.activations.batches import (
     as_arguments,
     as_batch,
     as_pair,

@@ -6,8 +6,8 @@ import pytest
 from gsnn_models import Delegating, Nested, PlainList, TinyGSNN, blocks_of
 from torch import nn
 
-from gsnn_edges.observations.finding import modules_of
-from gsnn_edges.observations.modes import (
+from gsnn_edges.activations.model_layout import modules_of
+from gsnn_edges.activations.modes import (
     check_mode,
     drops,
     mixes_samples,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gsnn_edges.observations.nodes import AGGS, NORMS, NodeReducer
+from gsnn_edges.activations.nodes import AGGS, NORMS, NodeReducer
 
 PAIRS = [(norm, agg) for norm in NORMS for agg in AGGS]
 EVERY = pytest.mark.parametrize(("norm", "agg"), PAIRS, ids=["-".join(pair) for pair in PAIRS])

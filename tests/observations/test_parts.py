@@ -3,7 +3,7 @@ import torch
 from gsnn_models import data
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from gsnn_edges.observations.parts import data_of
+from gsnn_edges.activations.parts import data_of
 
 
 def loader(rows=10, **options):

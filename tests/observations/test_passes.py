@@ -35,9 +35,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, TensorDataset
 
 from gsnn_edges import capture
-from gsnn_edges.observations.inputs import take
-from gsnn_edges.observations.nodes import AGGS, NORMS
-from gsnn_edges.observations.passes import Pass, shared_reducers
+from gsnn_edges.activations.batches import take
+from gsnn_edges.activations.nodes import AGGS, NORMS
+from gsnn_edges.activations.passes import Pass, shared_reducers
 
 MSE = nn.MSELoss()
 SUM = nn.MSELoss(reduction="sum")

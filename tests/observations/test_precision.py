@@ -8,7 +8,7 @@ from model_state import assert_unchanged
 from torch import nn
 
 from gsnn_edges import capture
-from gsnn_edges.observations.nodes import NORMS
+from gsnn_edges.activations.nodes import NORMS
 
 MSE = nn.MSELoss()
 HALVES = [torch.bfloat16, torch.float16]

@@ -10,8 +10,8 @@ from model_state import assert_unchanged, global_state
 from oracles import correlation
 from torch import nn
 
-from gsnn_edges.observations import capture, resampled
-from gsnn_edges.observations.resampling import draw_counts, rows_are_independent
+from gsnn_edges.activations import capture, resampled
+from gsnn_edges.activations.resampling import draw_counts, rows_are_independent
 
 MSE = nn.MSELoss()
 pytestmark = pytest.mark.filterwarnings(

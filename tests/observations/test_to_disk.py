@@ -16,7 +16,8 @@ from numpy.testing import assert_array_equal
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from gsnn_edges.observations import capture, capture_channels, capture_to_store, to_disk
+from gsnn_edges.activations import capture, capture_channels, capture_to_store
+from gsnn_edges.activations import to_store as to_disk
 from gsnn_edges.store import folders
 from gsnn_edges.store.facts import checked_facts, usual_unit
 from gsnn_edges.store.folders import unit_file

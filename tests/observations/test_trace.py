@@ -6,10 +6,10 @@ import torch
 from torch import nn
 from torch.autograd.graph import get_gradient_edge
 
-from gsnn_edges.observations.blocks import Seen
-from gsnn_edges.observations.finding import find_layers
-from gsnn_edges.observations.nodes import NodeReducer
-from gsnn_edges.observations.trace import Trace
+from gsnn_edges.activations.hooks import Seen
+from gsnn_edges.activations.model_layout import find_layers
+from gsnn_edges.activations.nodes import NodeReducer
+from gsnn_edges.activations.trace import Trace
 
 NET = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2), nn.Linear(2, 3))
 GROUPS = [[0, 1, 1], [1, 0], [2, 1, 0]]

@@ -9,7 +9,7 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gsnn_edges import capture
-from gsnn_edges.observations.wrappers import run_alone, unwrapped, without_compiler
+from gsnn_edges.activations.wrappers import run_alone, unwrapped, without_compiler
 
 MSE = nn.MSELoss()
 # torch's compiler, not ours: it imports what is deprecated, and looks at gradients of activations.

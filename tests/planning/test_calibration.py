@@ -5,7 +5,7 @@ import pytest
 from libraries import require
 from numpy.testing import assert_allclose
 
-from gsnn_edges.planning import Calibration, calibrate
+from gsnn_edges.scale import Calibration, calibrate
 
 GIVEN = {"ranked_values": 1e8, "rank_length": 1 << 10, "flops": 1e11, "copied_bytes": 1e10}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gsnn_edges.planning.sharing import Shared
+from gsnn_edges.scale.sharing import Shared
 
 
 def shared(own, observations, **sizes):

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 from gsnn_edges import backends
 from gsnn_edges.chunks import chunk_sizes
-from gsnn_edges.planning import Calibration, plan
+from gsnn_edges.scale import Calibration, plan
 
 RATES = Calibration(
     ranked_values=1e8, rank_length=10_000, flops=1e11, copied_bytes=1e10, network_bytes=1e10

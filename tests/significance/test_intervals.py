@@ -9,9 +9,9 @@ from oracles import correlation
 
 from gsnn_edges import backends
 from gsnn_edges.channels import channel_correlation
-from gsnn_edges.layers import layer_pairs
+from gsnn_edges.layer_pairs import layer_pairs
 from gsnn_edges.significance import bootstrap_interval
-from gsnn_edges.significance.intervals import deviations, drawn_samples, largest_scores
+from gsnn_edges.significance.bootstrap import deviations, drawn_samples, largest_scores
 
 LAYERS, SAMPLES, DRAWS, SEED = 3, 40, 12, 5
 

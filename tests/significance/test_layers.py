@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gsnn_edges import backends
-from gsnn_edges.layers import layer_sums
+from gsnn_edges.layer_pairs import layer_sums
 from gsnn_edges.significance import (
     bootstrap_interval,
     effective_sample_size,

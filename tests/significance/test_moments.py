@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from oracles import correlation
 
-from gsnn_edges.layers import layer_parts
+from gsnn_edges.layer_pairs import layer_parts
 from gsnn_edges.significance import effective_sample_size, null_moments
 
 LAYERS, SAMPLES, COLUMNS = 3, 5, 6

@@ -1,12 +1,6 @@
 import pytest
 
-from gsnn_edges.store.folders import (
-    checked_path,
-    digests_of,
-    missing_units,
-    note_file,
-    unit_file,
-)
+from gsnn_edges.store.folders import checked_path, digests_of, missing_units, note_file, unit_file
 
 
 def test_units_are_whole_files_of_the_length_that_the_facts_say(store):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from gsnn_edges.streaming import PairsAbove
-from gsnn_edges.streaming import top as top_module
-from gsnn_edges.streaming.above import AboveSink, checked_threshold
-from gsnn_edges.streaming.products import tiles
+from gsnn_edges.scale import PairsAbove
+from gsnn_edges.scale import top as top_module
+from gsnn_edges.scale.above import AboveSink, checked_threshold
+from gsnn_edges.scale.products import tiles
 
 NODES = 17
 SCORES = np.random.default_rng(0).uniform(-1, 1, (NODES, NODES)).astype(np.float32)

@@ -15,9 +15,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from stores import draw, write_store
 
 from gsnn_edges import channel_correlation, cross_correlation
+from gsnn_edges.scale import correlate_store
+from gsnn_edges.scale import out_of_core as work
+from gsnn_edges.scale.sizes import Sizes
 from gsnn_edges.store import StoreWriter
-from gsnn_edges.streaming import correlate_store, work
-from gsnn_edges.streaming.sizes import Sizes
 
 LAYERS = ["pooled", "mean", "last", 1]
 # Twice the bounds of law 3: these columns are tied, and some have few values.
@@ -135,7 +136,7 @@ def test_progress_is_shown(magnitudes, capfd, regime):
 MEASURED = """
 import json, re, sys, zarr
 from gsnn_edges import backends
-from gsnn_edges.streaming import correlate_store
+from gsnn_edges.scale import correlate_store
 path, out, bound, backend, kept = sys.argv[1:]
 backends.load(backend)
 

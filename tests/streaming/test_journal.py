@@ -2,7 +2,7 @@
 
 import pytest
 
-from gsnn_edges.streaming.journal import DONE, FACTS, Journal, differences
+from gsnn_edges.scale.journal import DONE, FACTS, Journal, differences
 
 SETTINGS = {"method": "spearman", "top": None}
 

@@ -5,9 +5,9 @@ import pytest
 import zarr
 from numpy.testing import assert_array_equal
 
-from gsnn_edges.streaming import matrices, sizes
-from gsnn_edges.streaming.matrices import NpyMatrix, ZarrMatrix, chunk_edge
-from gsnn_edges.streaming.products import tiles
+from gsnn_edges.scale import matrices, sizes
+from gsnn_edges.scale.matrices import NpyMatrix, ZarrMatrix, chunk_edge
+from gsnn_edges.scale.products import tiles
 
 NODES = 17
 

@@ -8,9 +8,10 @@ import pytest
 from numpy.testing import assert_array_equal
 from stores import digest, draw, write_store
 
-from gsnn_edges import disk
+from gsnn_edges import _io
+from gsnn_edges.scale import correlate_store
+from gsnn_edges.scale import out_of_core as work
 from gsnn_edges.store.tiles import chunk_file
-from gsnn_edges.streaming import correlate_store, work
 
 
 def test_a_result_that_is_there_is_taken(magnitudes, tmp_path, monkeypatch):
@@ -76,7 +77,7 @@ def test_a_file_where_the_sidecar_goes_is_not_written_over(magnitudes, tmp_path)
 def test_a_kill_between_a_result_and_its_sidecar_loses_nothing(magnitudes, tmp_path, monkeypatch):
     out = tmp_path / "W.npy"
     correlate_store(magnitudes, out)
-    put = disk.put_in_place
+    put = _io.put_in_place
 
     def dying(made, path):
         if path == out:
@@ -84,7 +85,7 @@ def test_a_kill_between_a_result_and_its_sidecar_loses_nothing(magnitudes, tmp_p
         put(made, path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(disk, "put_in_place", dying)
+        patch.setattr(_io, "put_in_place", dying)
         with pytest.raises(pytest.fail.Exception):
             correlate_store(magnitudes, out, method="pearson", resume=False)
     assert (tmp_path / "W.npy.json").exists()

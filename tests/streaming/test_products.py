@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from gsnn_edges import backends
-from gsnn_edges.streaming.products import Products, Tile, tiles
-from gsnn_edges.streaming.rows import HeldRows
+from gsnn_edges.scale.products import Products, Tile, tiles
+from gsnn_edges.scale.rows import HeldRows
 
 
 def test_tiles_cover_all_pairs_once():

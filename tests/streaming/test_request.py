@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from stores import draw, write_store
 
-from gsnn_edges.streaming import correlate_store
+from gsnn_edges.scale import correlate_store
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from gsnn_edges.streaming.rows import HeldRows, RowFile
+from gsnn_edges.scale.rows import HeldRows, RowFile
 
 SHAPE = (7, 23)
 

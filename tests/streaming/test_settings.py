@@ -3,7 +3,7 @@
 import pytest
 from stores import draw, write_store
 
-from gsnn_edges.streaming.settings import check_length, checked_settings
+from gsnn_edges.scale.settings import check_length, checked_settings
 
 GIVEN = {"method": "pearson", "ties": "ordinal", "layers": None, "n_components": None}
 

@@ -6,8 +6,8 @@ import pytest
 
 from gsnn_edges import backends
 from gsnn_edges.memory import bytes_of
-from gsnn_edges.streaming import sizes
-from gsnn_edges.streaming.sizes import Job, even, largest, sizes_for
+from gsnn_edges.scale import sizes
+from gsnn_edges.scale.sizes import Job, even, largest, sizes_for
 
 JOB = Job(
     nodes=5000,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from gsnn_edges.streaming.storage import read_arrays, write_arrays
+from gsnn_edges.scale.storage import read_arrays, write_arrays
 
 
 def test_arrays_come_back(tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gsnn_edges.streaming.tables import pair_frame
+from gsnn_edges.scale.tables import pair_frame
 
 PAIRS = (np.array([0, 2]), np.array([1, 0]), np.array([0.5, 0.25], np.float32))
 

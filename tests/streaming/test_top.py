@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from gsnn_edges.streaming import TopTargets
-from gsnn_edges.streaming import top as top_module
-from gsnn_edges.streaming.products import tiles
-from gsnn_edges.streaming.top import TopSink, checked_top
+from gsnn_edges.scale import TopTargets
+from gsnn_edges.scale import top as top_module
+from gsnn_edges.scale.products import tiles
+from gsnn_edges.scale.top import TopSink, checked_top
 
 NODES = 17
 

@@ -11,14 +11,21 @@ import pytest
 from numpy.testing import assert_array_equal
 from stores import digest, draw, write_store
 
+from gsnn_edges.scale import correlate_store, rows
+from gsnn_edges.scale import out_of_core as work
+from gsnn_edges.scale.sizes import Sizes
 from gsnn_edges.store import open_matrix
-from gsnn_edges.streaming import correlate_store, rows, work
-from gsnn_edges.streaming.sizes import Sizes
 
 KILLED = """
 import os, signal, sys
-from gsnn_edges.streaming import above, correlate_store, journal, matrices, rows, top, work
-from gsnn_edges.streaming.sizes import Sizes
+from gsnn_edges.scale import correlate_store
+from gsnn_edges.scale import above
+from gsnn_edges.scale import journal
+from gsnn_edges.scale import matrices
+from gsnn_edges.scale import rows
+from gsnn_edges.scale import top
+from gsnn_edges.scale import out_of_core as work
+from gsnn_edges.scale.sizes import Sizes
 held, kind, place, count, out = sys.argv[3] == "held", *sys.argv[4:8]
 work.sizes_for = lambda *_: Sizes(5, 7, held)
 work.STRETCH = 37

@@ -38,7 +38,7 @@ def capture() -> None:
         np.savetxt(f"{side}.csv", getattr(problem, f"{side}_test")[:50], delimiter=",")
     rows = [f"{names[source]},{names[target]}" for source, target in problem.test_edges.T]
     Path("held_out.csv").write_text("\n".join(["source,target", *rows]) + "\n")
-    files = ("--x", "x.csv", "--y", "y.csv", "--out", "seen.zarr")
+    files = ("--untrained-model", "--x", "x.csv", "--y", "y.csv", "--out", "seen.zarr")
     assert "50 nodes" in call("capture", "--model", "my_model:model", *files)
 
 

@@ -17,7 +17,7 @@ from gsnn_edges import (
     rankdata,
     split_edges,
 )
-from gsnn_edges.link_ranking import LinkRanking
+from gsnn_edges.evaluation import LinkRanking
 from gsnn_edges.training import BestCheckpoint
 
 

@@ -5,12 +5,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 from gsnn_edges._typing import Array
 from gsnn_edges.baselines.catalogue import BASELINES
 from gsnn_edges.baselines.measured import NodeValues, node_values
+from gsnn_edges.evaluation.evaluation import square
 from gsnn_edges.evidence import EdgeEvidence
-from gsnn_edges.link_ranking.evaluation import square
 
 Untrained: TypeAlias = Callable[[int], Array] | Sequence[Array]
 
@@ -49,8 +49,8 @@ def checked_scores(scores: Any) -> int:
 
 def checked_matrix(name: str, matrix: Any) -> int:
     """Reject what is no finite square matrix, and give N."""
-    _checks.array(name, matrix)
-    _checks.finite(name, matrix)
+    _validation.array(name, matrix)
+    _validation.finite(name, matrix)
     try:
         return square(matrix)
     except ValueError as error:
@@ -63,7 +63,7 @@ def reject_known_queries(edges: np.ndarray, known: np.ndarray, count: int) -> No
     if leaked.size:
         raise ValueError(
             f"known_edges must not hold queries; {leaked.size} of the {edges.shape[1]} columns of "
-            f"edge_index are among them, {_checks.listing(leaked)}: leave held-out edges out"
+            f"edge_index are among them, {_validation.listing(leaked)}: leave held-out edges out"
         )
 
 
@@ -100,7 +100,7 @@ def untrained_matrices(
     if unknown:
         raise ValueError(
             f"untrained must be for scores that are given, {', '.join(scores)}; got "
-            f"{_checks.listing(unknown)}: use the names of scores"
+            f"{_validation.listing(unknown)}: use the names of scores"
         )
     return {name: matrices_of(name, source, seeds, count) for name, source in each.items()}
 
@@ -109,7 +109,7 @@ def matrices_of(name: str, source: Any, seeds: int, count: int) -> list[Array]:
     """Call a factory for each seed, or take matrices as they are; check all."""
     label = f"untrained[{name!r}]" if name else "untrained"
     if callable(source):
-        number = _checks.whole_number("seeds", seeds, least=1)
+        number = _validation.whole_number("seeds", seeds, least=1)
         source = [source(seed) for seed in range(number)]
     if not isinstance(source, list | tuple) or not source:
         raise TypeError(

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 from gsnn_edges._typing import Array
+from gsnn_edges.baselines import graph as structure
 from gsnn_edges.baselines import measured as by_values
-from gsnn_edges.baselines import networks, structure
+from gsnn_edges.baselines import networks
+from gsnn_edges.baselines.graph import Scores
 from gsnn_edges.baselines.measured import NodeValues
-from gsnn_edges.baselines.structure import Scores
 
 OF_GRAPH = {
     "in_degree": structure.in_degree,
@@ -62,11 +63,11 @@ def baselines(
 
 def of_observations(observations: Any, count: int) -> Scores:
     """Correlate activations, which must be those of all nodes."""
-    _checks.array("observations", observations)
+    _validation.array("observations", observations)
     if observations.ndim != 2 or observations.shape[1] != count:
         raise ValueError(
             f"observations must have shape (M, {count}), a column for each node of scores; got "
             f"{tuple(observations.shape)}: give the activations a of capture"
         )
-    _checks.samples("the observations (rows) of observations", observations.shape[0])
+    _validation.samples("the observations (rows) of observations", observations.shape[0])
     return networks.activation_correlation(observations)

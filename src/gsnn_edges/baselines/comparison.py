@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 from gsnn_edges._typing import Array
 from gsnn_edges.baselines.arguments import (
     Untrained,
@@ -17,12 +17,12 @@ from gsnn_edges.baselines.arguments import (
     without_facts,
 )
 from gsnn_edges.baselines.catalogue import baselines
+from gsnn_edges.baselines.graph import Scores
 from gsnn_edges.baselines.lift import MrrDifference, compare_mrr
-from gsnn_edges.baselines.structure import Scores
 from gsnn_edges.baselines.table import ComparedScore, Comparison
+from gsnn_edges.evaluation import LinkRanking, evaluate_edges
+from gsnn_edges.evaluation.evaluation import Direction
 from gsnn_edges.evidence import EdgeEvidence
-from gsnn_edges.link_ranking import LinkRanking, evaluate_edges
-from gsnn_edges.link_ranking.evaluation import Direction
 
 __all__ = ["Comparison", "compare"]
 
@@ -122,12 +122,12 @@ def compare(
     """
     matrices = without_facts(scores)
     count = checked_scores(matrices)
-    edges = _checks.edge_index("edge_index", edge_index, (count, count))
-    known = _checks.edge_index("known_edges", known_edges, (count, count))
+    edges = _validation.edge_index("edge_index", edge_index, (count, count))
+    known = _validation.edge_index("known_edges", known_edges, (count, count))
     reject_known_queries(edges, known, count)
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
-    seed = _checks.whole_number("seed", seed, least=0)
+    seed = _validation.whole_number("seed", seed, least=0)
     rank: Callable[[Array], LinkRanking] = partial(
         evaluate_edges,
         edge_index=edges,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsnn_edges.draws import drawn_counts
-from gsnn_edges.link_ranking.averages import Interval
+from gsnn_edges.evaluation.metrics import Interval
 
 Values = NDArray[np.float64]
 # Draws held at a time: 2**22 counts keep a block below some hundred megabytes.

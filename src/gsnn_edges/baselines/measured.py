@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
+from gsnn_edges.baselines.graph import Scores, adjacency, without_self
 from gsnn_edges.baselines.ridge import least_squares, ridge
-from gsnn_edges.baselines.structure import Scores, adjacency, without_self
 from gsnn_edges.correlation import cross_correlation
 
 # Residuals are rounding where they are so small beside the values.
@@ -63,11 +63,11 @@ def node_values(name: str, given: Any, count: int) -> NodeValues:
             f"{name} must be a pair (values of shape (rows, K), node of each of the K columns); "
             f"got {type(given).__name__}: give (values, range(N)) where every node has a column"
         )
-    values = _checks.as_numpy(given[0])
-    _checks.array(f"the values of {name}", values)
-    _checks.ndim(f"the values of {name}", values, 2, "(rows, K)")
-    _checks.finite(f"the values of {name}", values)
-    nodes = _checks.node_indices(f"the nodes of {name}", given[1], values.shape[1])
+    values = _validation.as_numpy(given[0])
+    _validation.array(f"the values of {name}", values)
+    _validation.ndim(f"the values of {name}", values, 2, "(rows, K)")
+    _validation.finite(f"the values of {name}", values)
+    nodes = _validation.node_indices(f"the nodes of {name}", given[1], values.shape[1])
     if len(values) < 3:
         raise ValueError(
             f"the values of {name} must have at least 3 rows; got {len(values)}: any two columns "
@@ -77,12 +77,13 @@ def node_values(name: str, given: Any, count: int) -> NodeValues:
         outside = nodes[nodes >= count]
         raise ValueError(
             f"the nodes of {name} must lie in 0 .. {count - 1}, the nodes that the scores have; "
-            f"got {_checks.listing(outside)}"
+            f"got {_validation.listing(outside)}"
         )
     distinct, times = np.unique(nodes, return_counts=True)
     if (times > 1).any():
         raise ValueError(
-            f"the nodes of {name} must be different; got {_checks.listing(distinct[times > 1])} "
+            f"the nodes of {name} must be different; got "
+            f"{_validation.listing(distinct[times > 1])} "
             "several times: average the columns of a node first"
         )
     return NodeValues(values.astype(np.float64), nodes)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsnn_edges import _checks, backends
+from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array
-from gsnn_edges.baselines.structure import Scores, without_self
+from gsnn_edges.baselines.graph import Scores, without_self
 from gsnn_edges.correlation import cross_correlation
 from gsnn_edges.evidence import EdgeEvidence
 
@@ -104,14 +104,14 @@ def untrained_scores(
     (2, (50, 50))
     """
     # Here, so that all other baselines do without torch.
-    from gsnn_edges.observations.guard import generators_unchanged
+    from gsnn_edges.activations.preserve_state import generators_unchanged
 
     if not hasattr(inferer, "model"):
         raise TypeError(
             f"inferer must be a FunctionEdgeInferer; got {type(inferer).__name__}: make one of the "
             "trained model first"
         )
-    count = _checks.whole_number("seeds", seeds, least=1)
+    count = _validation.whole_number("seeds", seeds, least=1)
     if reset is not None and not callable(reset):
         raise TypeError(
             f"reset must be a callable, reset(model, seed); got {type(reset).__name__}: "
@@ -180,7 +180,8 @@ def reset_all(model: Any, seed: int) -> None:
     if stuck:
         raise ValueError(
             "model must have reset_parameters in every module with parameters, or weights stay "
-            f"trained; {_checks.listing(stuck, 3)} has none: give reset=, a callable that draws "
+            f"trained; {_validation.listing(stuck, 3)} has none: give reset=, a callable that "
+            "draws "
             "the weights of reset(model, seed) anew"
         )
     for _, reset in resetters:

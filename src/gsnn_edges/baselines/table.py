@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass, field, replace
 from statistics import fmean
 from typing import Any, Literal
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 from gsnn_edges.baselines.lift import MrrDifference
-from gsnn_edges.link_ranking import Interval, LinkRanking
-from gsnn_edges.link_ranking.result import aligned, json_safe, text, text_of
+from gsnn_edges.evaluation import Interval, LinkRanking
+from gsnn_edges.evaluation.results import aligned, json_safe, text, text_of
 
 Difference = Callable[[LinkRanking, Sequence[LinkRanking]], MrrDifference]
 
@@ -139,7 +139,7 @@ class Comparison:
         ImportError
             Where pandas is not installed; the message says what to install.
         """
-        pd = _checks.imported("pandas", "to_frame needs pandas", "frames")
+        pd = _validation.imported("pandas", "to_frame needs pandas", "frames")
         lines = [
             {
                 "name": row.name,

@@ -13,7 +13,7 @@ from gsnn_edges.bench.libraries import ON_DEVICE, installed
 from gsnn_edges.bench.measure import Contestant, Measurement
 from gsnn_edges.bench.report import Row
 from gsnn_edges.correlation import cross_correlation
-from gsnn_edges.link_ranking import mrr
+from gsnn_edges.evaluation import mrr
 
 Size = tuple[int, int]
 

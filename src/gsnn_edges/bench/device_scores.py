@@ -9,8 +9,8 @@ from gsnn_edges.bench.device_data import observations_on
 from gsnn_edges.bench.paper import H200, flop
 from gsnn_edges.bench.report import Row
 from gsnn_edges.channels import channel_correlation
-from gsnn_edges.layers import layer_pairs
-from gsnn_edges.link_ranking import mrr
+from gsnn_edges.evaluation import mrr
+from gsnn_edges.layer_pairs import layer_pairs
 
 # Goals for an H200: for the gather over ours, and over bare passes and products.
 GATHER_AT_LEAST = 10.0
@@ -54,9 +54,9 @@ def some_edges(nodes: int, edges: int) -> int:
 
 def fit(bench: Bench, nodes: int, batch: int) -> list[Row]:
     """Time the fit of a GSNN over its bare forward and backward pass, both by torch."""
+    from gsnn_edges.activations import capture
     from gsnn_edges.bench.fitting import BARE, CAPTURE, inferer
     from gsnn_edges.bench.gsnn import bare_pass, example
-    from gsnn_edges.observations import capture
 
     device, ours = bench.settings.device, f"fit, {bench.framework}"
     given = example(

@@ -10,8 +10,8 @@ from gsnn_edges.bench.libraries import ON_DEVICE, installed
 from gsnn_edges.bench.measure import Contestant
 from gsnn_edges.bench.report import Row
 from gsnn_edges.channels import channel_correlation
+from gsnn_edges.evaluation import evaluate_edges, mrr
 from gsnn_edges.evidence import EdgeEvidence
-from gsnn_edges.link_ranking import evaluate_edges, mrr
 from gsnn_edges.significance import permutation_test
 
 # Goals over the bare products of the same matrices, over mrr, and in milliseconds.

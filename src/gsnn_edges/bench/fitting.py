@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from gsnn_edges.activations import capture
 from gsnn_edges.bench.group import Group, Settings
 from gsnn_edges.bench.gsnn import Example, bare_pass, example, naive_pass, sparse_pairs
 from gsnn_edges.bench.libraries import ON_DEVICE, installed
 from gsnn_edges.bench.measure import Contestant
 from gsnn_edges.bench.report import Row
 from gsnn_edges.inferer import FunctionEdgeInferer
-from gsnn_edges.observations import capture
 
 # Goals over the bare pass, and for an estimate over one fit.
 CAPTURE_AT_MOST = 1.15

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from functools import partial
 
-from gsnn_edges import _checks, backends
+from gsnn_edges import _validation, backends
+from gsnn_edges._progress import track
 from gsnn_edges.bench.cases import correlation, growth, peer, ranking
 from gsnn_edges.bench.environment import environment
 from gsnn_edges.bench.evidence import channels, evaluation, permutations
 from gsnn_edges.bench.group import MISSING, Settings
 from gsnn_edges.bench.libraries import ON_DEVICE, installed
 from gsnn_edges.bench.report import Row, render
-from gsnn_edges.progress import track
 
 Case = Callable[[Settings], list[Row]]
 
@@ -68,7 +68,7 @@ def run_bench(
     time for its group is made once. Peak memory: about 5 GB, for N = 1000 and M = 100,000; quick,
     1 GB.
     """
-    _checks.choice("device", device, ON_DEVICE)
+    _validation.choice("device", device, ON_DEVICE)
     check_full(quick, full, scale)
     if device != "cpu":
         check_card(device, full)

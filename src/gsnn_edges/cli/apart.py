@@ -33,7 +33,7 @@ def check_apart(outputs: Named, inputs: Named) -> None:
 
 def places(named: Named) -> Iterator[tuple[str, str, Path]]:
     """Give each path with its option, and where it leads in the end."""
-    from gsnn_edges.files.arrays import split_key
+    from gsnn_edges.cli.arrays import split_key
 
     for option, paths in named.items():
         for path in [paths] if isinstance(paths, str) else paths or ():

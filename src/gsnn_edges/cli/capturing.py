@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gsnn_edges.cli.console import Screen
 from gsnn_edges.cli.network import Network, layers_of
-from gsnn_edges.cli.screen import Screen
 
 
 def write(
@@ -29,7 +29,7 @@ def write(
         with screen.watched(f"recording {network.samples} samples"):
             in_one_piece(network, passes["score"], how, reduction, out)
         return
-    from gsnn_edges.observations import capture_to_store
+    from gsnn_edges.activations import capture_to_store
 
     capture_to_store(
         out,
@@ -51,8 +51,8 @@ def in_one_piece(
     """Record in memory, and write one npz file."""
     import numpy as np
 
-    from gsnn_edges.files.observations import Observations, write_observations
-    from gsnn_edges.observations import capture, capture_channels
+    from gsnn_edges.activations import capture, capture_channels
+    from gsnn_edges.cli.observations import Observations, write_observations
 
     model, crit, x, y = network.model, network.crit, network.x, network.y
     layers = layers_of(network)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gsnn_edges.cli import pairs
-from gsnn_edges.cli.screen import Screen, size
+from gsnn_edges.cli.console import Screen, size
 
 MATRICES = (".npy", ".zarr", ".npz")
 TABLES = (".csv", ".parquet")
@@ -50,7 +50,7 @@ class Job:
 def check(observations: str, out: str, asked: Mapping[str, Any]) -> None:
     """Find out what cannot be, before anything is read."""
     from gsnn_edges.cli.apart import check_apart
-    from gsnn_edges.files.paths import checked_ending, ending, readable, writable
+    from gsnn_edges.cli.paths import checked_ending, ending, readable, writable
 
     source = ending(readable("observations", observations, [".zarr", ".npz"]))
     writable("--out", out, [*MATRICES, *TABLES])
@@ -85,7 +85,7 @@ def check_numbers(threshold: float | None, max_memory: str) -> None:
 
 def check_crew(source: str, out: str, asked: Mapping[str, Any], *, few: bool) -> None:
     """Find out whether several processes can do it."""
-    from gsnn_edges.files.paths import ending
+    from gsnn_edges.cli.paths import ending
 
     given = [name for name in TOGETHER if asked[name] is not None]
     if asked["distributed"] and given:
@@ -128,7 +128,7 @@ def job(observations: str, out: str, asked: Mapping[str, Any]) -> Job:
 
 def in_memory(path: str, out: str, asked: Mapping[str, Any]) -> Job:
     """Correlate observations that are read whole."""
-    from gsnn_edges.files.observations import read_observations
+    from gsnn_edges.cli.observations import read_observations
 
     found = read_observations(path, name="observations")
     layer_pairs, samples, columns = found.a.shape
@@ -149,7 +149,7 @@ def in_memory(path: str, out: str, asked: Mapping[str, Any]) -> Job:
 def check_settings(score: Any, layer_pairs: int, asked: Mapping[str, Any]) -> None:
     """Check backend, device, layer pairs and n_components, in a dry run too."""
     from gsnn_edges import backends
-    from gsnn_edges.layers import checked_layers
+    from gsnn_edges.layer_pairs import checked_layers
 
     if asked["n_components"] is not None and score != "channels":
         raise ValueError("--n-components needs observations of channels; these are of nodes")
@@ -172,8 +172,9 @@ def counted(score: str, nodes: int, layer_pairs: int, samples: int, columns: int
 
 
 def scored(found: Any, asked: Mapping[str, Any]) -> Any:
-    """W of observations in memory."""
-    from gsnn_edges.layers import checked_layers
+    """W of observations in memory, as a NumPy array whatever the backend."""
+    from gsnn_edges import _validation
+    from gsnn_edges.layer_pairs import checked_layers
     from gsnn_edges.scoring import Scorer, backend_of
 
     layer_pairs, _, columns = found.a.shape
@@ -192,7 +193,8 @@ def scored(found: Any, asked: Mapping[str, Any]) -> Any:
         columns=found.column_nodes,
         where=where,
     )
-    return scorer.matrix(found.a.reshape(-1, columns), found.g.reshape(-1, columns))
+    W = scorer.matrix(found.a.reshape(-1, columns), found.g.reshape(-1, columns))
+    return _validation.as_numpy(W)
 
 
 def write_matrix(
@@ -201,8 +203,8 @@ def write_matrix(
     """Write W alone, or with the names of its nodes."""
     import numpy as np
 
+    from gsnn_edges.cli.paths import whole
     from gsnn_edges.evidence import EdgeEvidence
-    from gsnn_edges.files.paths import whole
 
     if Path(out).suffix == ".npy":
         with whole(Path(out)) as unfinished:
@@ -228,7 +230,7 @@ def from_store(path: str, out: str, asked: Mapping[str, Any]) -> Job:
     check_settings(store.score, store.pairs, asked)
 
     def together(screen: Screen) -> None:
-        from gsnn_edges.distributed import correlate_distributed
+        from gsnn_edges.scale import correlate_distributed
 
         crew = {name: asked[name] for name in (*TOGETHER, *CREW)}
         correlate_distributed(
@@ -246,7 +248,7 @@ def streamed(
     screen: Screen, store: Any, out: str, asked: Mapping[str, Any], methodical: Mapping[str, Any]
 ) -> int | None:
     """Correlate a store on this machine."""
-    from gsnn_edges.streaming import correlate_store
+    from gsnn_edges.scale import correlate_store
 
     few = asked["top"] is not None or asked["threshold"] is not None
     named = ("max_memory", "precision", "backend", "device", "scratch", "resume")

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from gsnn_edges.cli.blame import by_package, user_of, wrong_targets
-from gsnn_edges.cli.screen import Screen
+from gsnn_edges.cli.console import Screen
 from gsnn_edges.cli.signals import Terminated
 from gsnn_edges.cli.words import in_options, option_of
 

@@ -27,12 +27,12 @@ def check_figure(path: str | None) -> None:
     """Find out that a picture can be drawn and written, before any work."""
     if path is None:
         return
-    from gsnn_edges import _checks
-    from gsnn_edges.files.paths import writable
+    from gsnn_edges import _validation
+    from gsnn_edges.cli.paths import writable
 
     writable("--figure", path, ENDINGS)
     for library in ("matplotlib", "networkx", "scipy"):
-        _checks.imported(library, f"--figure needs {library}", "plots")
+        _validation.imported(library, f"--figure needs {library}", "plots")
 
 
 def draw_evidence(path: str | None, picture: str, evidence: Any, held_out: Any) -> None:

@@ -5,17 +5,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gsnn_edges.cli.console import Screen
 from gsnn_edges.cli.figure import draw_evidence
 from gsnn_edges.cli.network import Network, layers_of
 from gsnn_edges.cli.ranking import Question, rank_edges, tell_files
-from gsnn_edges.cli.screen import Screen
 
 SHOWN = 10
 
 
 def check_outputs(edges: str | None, evidence: str | None, metrics: str | None) -> None:
     """Find out that results can be written, before any work."""
-    from gsnn_edges.files.paths import writable
+    from gsnn_edges.cli.paths import writable
 
     if evidence is not None:
         writable("--evidence", evidence, [".npz"])
@@ -25,14 +25,14 @@ def check_outputs(edges: str | None, evidence: str | None, metrics: str | None) 
 
 def read_held_out(network: Network, path: str | None, by: str | None) -> Any:
     """Read the edges that were held out, where there are any, before the passes."""
-    from gsnn_edges import _checks
-    from gsnn_edges.files import read_edges
+    from gsnn_edges import _validation
+    from gsnn_edges.cli.edges import read_edges
 
     if path is None:
         return None
     layers = layers_of(network)
     edges = read_edges(path, layers.node_names, name="--edges", by=by)
-    return _checks.edge_index("--edges", edges, (layers.nodes, layers.nodes))
+    return _validation.edge_index("--edges", edges, (layers.nodes, layers.nodes))
 
 
 def prepared(network: Network, passes: Mapping[str, Any], device: str, known: Any) -> Any:
@@ -40,7 +40,7 @@ def prepared(network: Network, passes: Mapping[str, Any], device: str, known: An
     import numpy as np
 
     from gsnn_edges.inferer import FunctionEdgeInferer
-    from gsnn_edges.layers import checked_layers
+    from gsnn_edges.layer_pairs import checked_layers
 
     if known is None:
         warnings.warn(
@@ -107,9 +107,10 @@ def report(
     metrics: str | None,
     figure: tuple[str | None, str],
     seed: int,
+    untrained_model: bool,
 ) -> None:
     """Write and show the strongest edges, and how held-out ones rank where there are any."""
-    from gsnn_edges.files import write_table
+    from gsnn_edges.cli.tables import write_table
 
     best = evidence.top(top)
     if file is not None:
@@ -127,6 +128,7 @@ def report(
         "nodes": len(evidence.W),
         "known": int(evidence.known_edges.shape[1]),
         **evidence.counts,
+        "untrained_model": untrained_model,
         "settings": dict(evidence.settings),
         "written": [one for one in (out, file, figure[0]) if one],
     }

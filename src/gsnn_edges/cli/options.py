@@ -42,6 +42,7 @@ MODEL = (
     "factory",
     "model_args",
     "weights",
+    "untrained_model",
     "trust_pickle",
     "crit",
     "x_files",
@@ -127,8 +128,12 @@ model = all_of(
     click.option(
         "--weights",
         type=FILE,
-        help="State dict: .safetensors, or .pt read without running code. Left out, the weights "
-        "are those of the factory.",
+        help="State dict: .safetensors, or .pt read without running code.",
+    ),
+    click.option(
+        "--untrained-model",
+        is_flag=True,
+        help="Take the model as the factory makes it, without --weights.",
     ),
     click.option(
         "--trust-pickle",
@@ -150,7 +155,8 @@ model = all_of(
         required=True,
         multiple=True,
         help="Inputs, a row for each sample: .npy, .npz:name, .zarr, .safetensors:name, .csv or "
-        ".parquet. Again for each further argument of the model.",
+        ".parquet; columns with names go to the model's inputs of these names. Again for each "
+        "further argument of the model.",
     ),
     click.option(
         "--y", "y_file", type=FILE, required=True, help="Targets, in files as those of --x."

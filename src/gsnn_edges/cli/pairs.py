@@ -62,7 +62,7 @@ def write(out: str, pairs: Pairs, of: Any) -> int:
     """Write pairs, the largest score first, and give their number."""
     import numpy as np
 
-    from gsnn_edges.files.tables import write_parts
+    from gsnn_edges.cli.tables import write_parts
 
     if not len(pairs.scores):
         warnings.warn(f"no pair is so strong: {out!r} holds none", stacklevel=2)

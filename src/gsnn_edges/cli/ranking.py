@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gsnn_edges.cli.console import Screen
 from gsnn_edges.cli.figure import draw_ranking
 from gsnn_edges.cli.scores import read_known, read_node_names, read_scores
-from gsnn_edges.cli.screen import Screen
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Question:
 
 def check_outputs(out: str | None, metrics: str | None) -> None:
     """Find out that results can be written, before any work."""
-    from gsnn_edges.files.paths import writable
-    from gsnn_edges.files.tables import writable_table
+    from gsnn_edges.cli.paths import writable
+    from gsnn_edges.cli.tables import writable_table
 
     if out is not None:
         writable_table("--out", out)
@@ -47,8 +47,8 @@ def read_question(
     matrix: str, edges: str, known: str | None, names: str | None, by: str | None = None
 ) -> Question:
     """Read what evaluate is asked."""
-    from gsnn_edges import _checks
-    from gsnn_edges.files import read_edges
+    from gsnn_edges import _validation
+    from gsnn_edges.cli.edges import read_edges
 
     scores = read_scores(matrix)
     node_names = read_node_names(names) or scores.node_names
@@ -59,7 +59,7 @@ def read_question(
         )
     check_names(node_names, shape[0], names or matrix)
     asked = read_edges(edges, node_names, name="--edges", by=by)
-    asked = _checks.edge_index("--edges", asked, shape)
+    asked = _validation.edge_index("--edges", asked, shape)
     others = read_known(names) if scores.known_edges is None else scores.known_edges
     if known is not None:
         others = read_edges(known, node_names, name="--known", by=by)
@@ -70,7 +70,7 @@ def read_question(
             stacklevel=2,
         )
     else:
-        others = _checks.edge_index("--known", others, shape)
+        others = _validation.edge_index("--known", others, shape)
     return Question(scores.W, asked, others, node_names)
 
 
@@ -95,8 +95,8 @@ def rank_edges(
     """Rank, write the ranks and the metrics, and show them."""
     import numpy as np
 
-    from gsnn_edges.files import write_json, write_table
-    from gsnn_edges.link_ranking import evaluate_edges
+    from gsnn_edges.cli.tables import write_json, write_table
+    from gsnn_edges.evaluation import evaluate_edges
 
     truths = question.edges
     if question.known_edges is not None:
@@ -151,7 +151,7 @@ def labels(nodes: Any, names: Any) -> Any:
 
 def columns(found: Any) -> dict[str, list[str]]:
     """Give the columns of the table of metrics, without those that are empty."""
-    from gsnn_edges.link_ranking.result import lines_of
+    from gsnn_edges.evaluation.results import lines_of
 
     heads = ("metric", "value", f"{found.confidence:.0%} interval", "macro", "by chance")
     cells = zip(*lines_of(found), strict=True)

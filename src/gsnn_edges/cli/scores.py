@@ -31,8 +31,8 @@ def read_scores(path: str) -> Scores:
 
         evidence = EdgeEvidence.load(file)
         return Scores(evidence.W, evidence.node_names, evidence.known_edges)
-    from gsnn_edges.files import read_array
-    from gsnn_edges.files.paths import readable
+    from gsnn_edges.cli.arrays import read_array
+    from gsnn_edges.cli.paths import readable
 
     if file.suffix in STAY:
         from gsnn_edges.store import open_matrix
@@ -76,11 +76,11 @@ def read_node_names(path: str | None) -> list[str] | None:
     elif file.suffix == ".npz" and is_evidence(file):
         names = read_scores(path).node_names
     elif file.suffix == ".npz":
-        from gsnn_edges.files.observations import read_observations
+        from gsnn_edges.cli.observations import read_observations
 
         names = read_observations(file, name="--names").node_names
     else:
-        from gsnn_edges.files import read_names
+        from gsnn_edges.cli.names import read_names
 
         names = read_names(path, name="--names")
     if names is None:

@@ -6,8 +6,8 @@ import click
 
 SECTIONS = {
     "Model and data": (
-        "model", "model-args", "weights", "trust-pickle", "crit", "x", "y", "block", "groups",
-        "names",
+        "model", "model-args", "weights", "untrained-model", "trust-pickle", "crit", "x", "y",
+        "block", "groups", "names",
     ),
     "Passes": ("norm", "agg", "prenorm", "batch-size", "mode"),
     "Correlation": (

@@ -6,7 +6,7 @@ import sys
 def start() -> None:
     """Run the command that the shell was given."""
     try:
-        from gsnn_edges.cli.group import main
+        from gsnn_edges.cli.main import main
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted: no result is written\n")
         raise SystemExit(130) from None

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 
 EdgeType = tuple[str, str, str]
 Norm = Literal["none", "batch", "layer"]
@@ -391,9 +391,9 @@ def _with_self_edges(edges: Tensor, n_nodes: int) -> Tensor:
 
 
 def _check_options(channels: int, layers: int, norm: str, dropout: float) -> None:
-    _checks.whole_number("channels", channels, least=1)
-    _checks.whole_number("layers", layers, least=1)
-    _checks.choice("norm", norm, get_args(Norm))
+    _validation.whole_number("channels", channels, least=1)
+    _validation.whole_number("layers", layers, least=1)
+    _validation.choice("norm", norm, get_args(Norm))
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be at least 0 and below 1; got {dropout}")
 
@@ -405,5 +405,5 @@ def _checked_edges(
         raise ValueError(f"edge_index_dict must have the key {kind}; it has {[*edge_index_dict]}")
     shape = counts[kind[0]], counts[kind[2]]
     return torch.tensor(
-        _checks.edge_index(f"edge_index_dict[{kind}]", edge_index_dict[kind], shape)
+        _validation.edge_index(f"edge_index_dict[{kind}]", edge_index_dict[kind], shape)
     )

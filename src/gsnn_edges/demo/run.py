@@ -23,9 +23,9 @@ from gsnn_edges.demo import topologies
 from gsnn_edges.demo.gsnn import GSNN
 from gsnn_edges.demo.simulation import Problem, simulate
 from gsnn_edges.demo.training import recipe_for, train
+from gsnn_edges.evaluation import evaluate_edges, mrr
 from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.inferer import FunctionEdgeInferer
-from gsnn_edges.link_ranking import evaluate_edges, mrr
 
 Matrix = NDArray[np.float32]
 

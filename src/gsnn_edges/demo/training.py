@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
+from gsnn_edges._progress import track
 from gsnn_edges.demo.topologies import Topology
-from gsnn_edges.progress import track
 
 # A second thread gains nothing on smaller steps, and where other processes keep the cores busy the
 # threads wait for each other: the tutorial then takes 70 s in place of 3 s.
@@ -98,8 +98,8 @@ def train(
     >>> losses[-1] < losses[0], model.training
     (True, False)
     """
-    _checks.whole_number("epochs", epochs, least=0)
-    _checks.whole_number("batch_size", batch_size, least=1)
+    _validation.whole_number("epochs", epochs, least=0)
+    _validation.whole_number("batch_size", batch_size, least=1)
     if batch_size > len(x):
         raise ValueError(
             f"batch_size must be at most the number of rows, {len(x)}; got {batch_size}"

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsnn_edges import __version__, _checks, backends
-from gsnn_edges._checks import shown
+from gsnn_edges import __version__, _validation, backends
 from gsnn_edges._typing import Array
+from gsnn_edges._validation import shown
 
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -20,13 +20,13 @@ Mask = NDArray[np.bool_]
 
 def check_matrix(name: str, x: Any) -> int:
     """Reject what is no square matrix of finite numbers; give its number of nodes."""
-    _checks.array(name, x)
-    _checks.ndim(name, x, 2, "(sources, targets)")
+    _validation.array(name, x)
+    _validation.ndim(name, x, 2, "(sources, targets)")
     if x.shape[0] != x.shape[1]:
         raise ValueError(
             f"{name} must be square, a row and a column for each node; got shape {tuple(x.shape)}"
         )
-    _checks.finite(name, x)
+    _validation.finite(name, x)
     return int(x.shape[0])
 
 
@@ -47,7 +47,8 @@ def checked_names(names: Any, nodes: int) -> list[str] | None:
     twice = [name for name, times in Counter(given).items() if times > 1]
     if twice:
         raise ValueError(
-            f"node_names must be different; got {_checks.listing([repr(n) for n in twice])} more "
+            f"node_names must be different; got {_validation.listing([repr(n) for n in twice])} "
+            "more "
             "than once: number them"
         )
     return [str(name) for name in given]
@@ -61,7 +62,7 @@ def checked_counts(counts: Any) -> dict[str, int]:
             "such as {'samples': 500}"
         )
     return {
-        str(name): _checks.whole_number(f"counts[{name!r}]", count, least=0)
+        str(name): _validation.whole_number(f"counts[{name!r}]", count, least=0)
         for name, count in counts.items()
     }
 
@@ -86,12 +87,12 @@ def installed_versions(W: Array) -> dict[str, str]:
 
 def checked_known(edges: Any, nodes: int) -> Indices | None:
     """Give known edges, if there are any, as (2, E) int64 indices inside W."""
-    return None if edges is None else _checks.edge_index("known_edges", edges, (nodes, nodes))
+    return None if edges is None else _validation.edge_index("known_edges", edges, (nodes, nodes))
 
 
 def checked_k(k: Any) -> int:
     """Give a number of pairs."""
-    return _checks.whole_number("k", k, least=1)
+    return _validation.whole_number("k", k, least=1)
 
 
 def checked_threshold(threshold: Any) -> float:

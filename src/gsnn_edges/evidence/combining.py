@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsnn_edges._checks import shown
+from gsnn_edges._validation import shown
 from gsnn_edges.ranks import rankdata
 from gsnn_edges.running import Moments
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsnn_edges import _checks, backends
+from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array, Device
+from gsnn_edges.evaluation import LinkRanking, evaluate_edges
 from gsnn_edges.evidence import arguments, combining, frames, intervals, storage
 from gsnn_edges.evidence.arguments import Indices, Mask
 from gsnn_edges.evidence.top_pairs import ScoredEdge, pool_mask, scored_edges, strongest
-from gsnn_edges.link_ranking import LinkRanking, evaluate_edges
 
 SHOWN, SHOWN_HTML = 3, 10
 
@@ -142,7 +142,7 @@ class EdgeEvidence:
         .. [1] B. Efron, R. J. Tibshirani (1993). An introduction to the bootstrap. Chapman &
            Hall, chapter 12.
         """
-        confidence = _checks.level("confidence", confidence)
+        confidence = _validation.level("confidence", confidence)
         intervals.check_correlations(self.settings)
         error = self.standard_error
         if error is None:
@@ -340,7 +340,7 @@ class EdgeEvidence:
         1.0
         """
         if all_true_edges is None and self.known_edges is not None:
-            queries = _checks.edge_index("edge_index", edge_index, self.W.shape)
+            queries = _validation.edge_index("edge_index", edge_index, self.W.shape)
             all_true_edges = np.concatenate([self.known_edges, queries], axis=1)
         options.setdefault("node_names", self.node_names)
         return evaluate_edges(self.W, edge_index, all_true_edges, **options)
@@ -533,7 +533,7 @@ class EdgeEvidence:
     def _pool(self, exclude_self: bool, exclude_known: bool | None, candidates: Any) -> Mask:
         """Mark the pairs to choose from, by the options of `top`."""
         if exclude_known is not None:
-            exclude_known = _checks.flag("exclude_known", exclude_known)
+            exclude_known = _validation.flag("exclude_known", exclude_known)
         if exclude_known and self.known_edges is None:
             raise ValueError(
                 "exclude_known=True needs known edges, and this evidence has none: give it "
@@ -554,7 +554,7 @@ class EdgeEvidence:
     def _headline(self) -> str:
         """Say what this is, in a few words."""
         counts = "".join(f", {count} {name}" for name, count in self.counts.items())
-        library = f"{backends.of(self.W).name} {_checks.dtype_name(self.W)}"
+        library = f"{backends.of(self.W).name} {_validation.dtype_name(self.W)}"
         return f"EdgeEvidence of {self.W.shape[0]} nodes, {self.method}{counts}, {library}"
 
     def __repr__(self) -> str:

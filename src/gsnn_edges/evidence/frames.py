@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 from gsnn_edges.evidence.arguments import Indices
 from gsnn_edges.evidence.top_pairs import ScoredEdge
 
 
 def optional(module: str) -> Any:
     """Import a library of the extra "frames"."""
-    return _checks.imported(module, f"this needs {module}", "frames")
+    return _validation.imported(module, f"this needs {module}", "frames")
 
 
 def frame(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 
 Floats = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ def fisher_interval(W: Floats, error: Floats, draws: int, level: float) -> tuple
     An error e of W is one of ``e / (1 - W^2)`` there. As it was estimated from some draws, its
     quantile is that of Student's t with one degree of freedom fewer.
     """
-    special = _checks.imported("scipy.special", "intervals need SciPy", "stats")
+    special = _validation.imported("scipy.special", "intervals need SciPy", "stats")
     # Rounding may leave W at 1, where z is infinite.
     W = np.clip(W, -1 + 1e-12, 1 - 1e-12)
     step = special.stdtrit(draws - 1, (1 + level) / 2) * error / (1 - W**2)

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gsnn_edges.evaluation.candidates import pool_of
 from gsnn_edges.evidence.arguments import Indices, Mask
-from gsnn_edges.link_ranking.pools import pool_of
 
 
 class ScoredEdge(NamedTuple):

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gsnn_edges.evaluation import LinkRanking
 from gsnn_edges.evidence import EdgeEvidence
-from gsnn_edges.link_ranking import LinkRanking
 
 
 def checked_evidence(name: str, value: Any) -> EdgeEvidence:

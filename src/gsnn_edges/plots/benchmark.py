@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 from gsnn_edges.plots.style import GREY, MARKERS, SERIES, WIDTH, drawing, legend_above, matplotlib
 
 if TYPE_CHECKING:
@@ -141,7 +141,8 @@ def timed_rows(rows: Any) -> list[Mapping[str, Any]]:
     except (KeyError, TypeError) as error:
         raise TypeError(
             "rows must be those of gsnn_edges.bench, with what, size and milliseconds; got "
-            f"{_checks.shown(rows)}: pass what run_bench gives, or the file that bench --json wrote"
+            f"{_validation.shown(rows)}: pass what run_bench gives, or the file that bench --json "
+            "wrote"
         ) from error
 
 
@@ -171,7 +172,7 @@ def curves_of(
     long = {curve: points for curve, points in curves.items() if len(dict(points)) > 1}
     known = list(dict.fromkeys(what for what, _ in long))
     for name in names or ():
-        _checks.choice("names", name, known)
+        _validation.choice("names", name, known)
     if not long:
         raise ValueError(
             f"rows must hold something timed at two sizes that differ in {against} alone; got "

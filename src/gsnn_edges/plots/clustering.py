@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsnn_edges import _checks, backends
+from gsnn_edges import _validation, backends
 from gsnn_edges.plots.arguments import checked_evidence
 
 # The best order of the leaves takes time that grows as N³: seconds, for so many nodes.
@@ -49,7 +49,7 @@ def cluster_order(W: Any) -> NDArray[np.int64]:
     >>> [int(node) % 2 for node in cluster_order(W)] in ([0, 0, 1, 1], [1, 1, 0, 0])
     True
     """
-    hierarchy = _checks.imported("scipy.cluster.hierarchy", "the order needs SciPy", "plots")
+    hierarchy = _validation.imported("scipy.cluster.hierarchy", "the order needs SciPy", "plots")
     evidence = checked_evidence("W", W)
     scores = backends.of(evidence.W).to_numpy(evidence.W).astype(np.float64)
     if len(scores) < 3:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 from gsnn_edges.plots.arguments import by_name
 from gsnn_edges.plots.style import GREY, MARKERS, SERIES, drawing, legend_above
 
@@ -48,7 +48,7 @@ def mrr_over_epochs(
     ([0.2, 0.6, 0.5], [5.0])
     """
     curves = {name: checked_history(value) for name, value in by_name("history", history).items()}
-    level = None if chance is None else _checks.fraction("chance", chance)
+    level = None if chance is None else _validation.fraction("chance", chance)
     with drawing(ax) as axes:
         for place, (name, (epochs, scores)) in enumerate(curves.items()):
             colour, marker = SERIES[place % len(SERIES)], MARKERS[place % len(MARKERS)]
@@ -96,7 +96,7 @@ def mark_best(
 
 def checked_history(history: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give epochs and scores; a score that is not finite becomes nan."""
-    pairs = _checks.host_array(
+    pairs = _validation.host_array(
         "history", getattr(history, "history", history), "a list of (epoch, score)"
     )
     if pairs.size == 0:

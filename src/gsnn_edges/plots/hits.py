@@ -12,7 +12,7 @@ from gsnn_edges.plots.style import GREY, SERIES, drawing, legend_above
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gsnn_edges.link_ranking import LinkRanking
+    from gsnn_edges.evaluation import LinkRanking
 
 DASHES = ("-", "--", "-.", ":")
 # Every k up to here, and so many beyond: what a curve of a column's width can show.

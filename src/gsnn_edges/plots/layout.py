@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 
 Place = NDArray[np.float64]
 
@@ -63,7 +63,7 @@ def placed(
     graph: Any, names: Mapping[Any, tuple[float, float]], size: tuple[float, float]
 ) -> dict[Any, Place]:
     """Place nodes by springs, part by part."""
-    nx = _checks.imported("networkx", "the network needs networkx", "plots")
+    nx = _validation.imported("networkx", "the network needs networkx", "plots")
     parts = sorted(nx.connected_components(graph), key=lambda part: (-len(part), min(part)))
     width, height = size
     grounds = tiles([len(part) + 0.5 for part in parts], width / WIDE, height)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsnn_edges import _checks, backends
+from gsnn_edges import _validation, backends
 from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.plots.arguments import checked_evidence, labels_of
 from gsnn_edges.plots.clustering import cluster_order
@@ -87,11 +87,11 @@ def heatmap(
     ('source node', ['known edge', 'held-out edge'])
     """
     evidence = checked_evidence("W", W)
-    exclude_self = _checks.flag("exclude_self", exclude_self)
+    exclude_self = _validation.flag("exclude_self", exclude_self)
     known = evidence.known_edges if known_edges is None else known_edges
     marks = {"known_edges": known, "held_out": held_out}
     edges = {
-        name: _checks.edge_index(name, value, evidence.W.shape)
+        name: _validation.edge_index(name, value, evidence.W.shape)
         for name, value in marks.items()
         if value is not None
     }
@@ -115,13 +115,13 @@ def checked_order(order: Any, evidence: EdgeEvidence) -> NDArray[np.int64]:
     if order is None:
         return everyone
     if isinstance(order, str):
-        _checks.choice("order", order, ("cluster",))
+        _validation.choice("order", order, ("cluster",))
         return cluster_order(evidence)
-    nodes = _checks.host_array("order", order, "'cluster', None or an array of node indices")
+    nodes = _validation.host_array("order", order, "'cluster', None or an array of node indices")
     if not np.array_equal(np.sort(nodes), everyone):
         raise ValueError(
             f"order must hold each of the {len(everyone)} nodes once; got "
-            f"{_checks.listing(nodes)}: pass 'cluster', None or a permutation"
+            f"{_validation.listing(nodes)}: pass 'cluster', None or a permutation"
         )
     return nodes.astype(np.int64)
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.plots.arguments import labels_of
 from gsnn_edges.plots.layout import GAP, NODE, Laid, laid
@@ -78,7 +78,7 @@ def edge_network(
     >>> [arrow.get_gid() for arrow in ax.patches]
     ['known b -> a', 'new a -> b', 'new b -> c']
     """
-    nx = _checks.imported("networkx", "the network needs networkx", "plots")
+    nx = _validation.imported("networkx", "the network needs networkx", "plots")
     if not isinstance(evidence, EdgeEvidence):
         raise TypeError(
             f"evidence must be an EdgeEvidence; got {type(evidence).__name__}: make "
@@ -129,7 +129,7 @@ def edges_by_kind(
     if not new:
         raise ValueError("evidence must have a pair that is not known; got none to draw")
     true = pairs_of(
-        _checks.edge_index("held_out", [] if held_out is None else held_out, evidence.W.shape)
+        _validation.edge_index("held_out", [] if held_out is None else held_out, evidence.W.shape)
     )
     touched = {node for pair in new for node in pair}
     known = [] if evidence.known_edges is None else pairs_of(evidence.known_edges)

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 from gsnn_edges.plots.arguments import checked_ranking
 from gsnn_edges.plots.style import BLUE, VERMILION, drawing, legend_above
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gsnn_edges.link_ranking import LinkRanking
+    from gsnn_edges.evaluation import LinkRanking
 
 
 # So many ranks find room beneath the bars.
@@ -57,7 +57,7 @@ def rank_histogram(ranking: "LinkRanking", *, bins: int = 20, ax: "Axes | None" 
     [0.0, 1.0, 1.0]
     """
     queries = checked_ranking("ranking", ranking).queries
-    edges = edges_of(int(queries.candidates.max()), _checks.whole_number("bins", bins, least=1))
+    edges = edges_of(int(queries.candidates.max()), _validation.whole_number("bins", bins, least=1))
     counts = np.histogram(queries.ranks.realistic, edges)[0]
     chance = expected_counts(queries.candidates, edges)
     # Bars of one width: on an axis of ranks that of rank 1 would hardly be seen.

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,7 +125,7 @@ def save(ax: "Axes", path: str | os.PathLike[str], *, dpi: int = DPI) -> Path:
     if ax is None:
         raise TypeError("ax must be the axes that a picture gave; got None")
     check_axes(ax)
-    path, dpi = Path(path), _checks.whole_number("dpi", dpi, least=1)
+    path, dpi = Path(path), _validation.whole_number("dpi", dpi, least=1)
     figure: Any = ax.figure
     known = sorted(figure.canvas.get_supported_filetypes())
     if path.suffix[1:].lower() not in known:
@@ -155,4 +155,4 @@ def check_axes(ax: Any) -> None:
 
 def matplotlib(module: str) -> Any:
     """Import matplotlib or a part of it, or say what to install."""
-    return _checks.imported(module, "pictures need matplotlib", "plots")
+    return _validation.imported(module, "pictures need matplotlib", "plots")

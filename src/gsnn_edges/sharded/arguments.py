@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gsnn_edges import _checks, backends
+from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array, Method, Precision, Ties
-from gsnn_edges.arguments import METHODS, PRECISIONS, check_pair
 from gsnn_edges.backends.splits import SPLITS
+from gsnn_edges.options import METHODS, PRECISIONS, check_pair
 from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, TIES
 from gsnn_edges.sharded.placement import HostObservations, JaxObservations, Observations, cut
 
@@ -28,10 +28,10 @@ def checked_options(
     a: Array, g: Array, method: Method, ties: Ties, precision: Precision, row_chunk: int | None
 ) -> Options:
     """Give the options, when all arguments keep their rules."""
-    _checks.choice("method", method, METHODS)
-    _checks.choice("ties", ties, TIES)
-    _checks.choice("precision", precision, PRECISIONS)
-    row_chunk = _checks.whole_number_or_none("row_chunk", row_chunk, least=1)
+    _validation.choice("method", method, METHODS)
+    _validation.choice("ties", ties, TIES)
+    _validation.choice("precision", precision, PRECISIONS)
+    row_chunk = _validation.whole_number_or_none("row_chunk", row_chunk, least=1)
     check_pair(a, g)
     for name, x in (("a", a), ("g", g)):
         check_values(name, x)
@@ -42,7 +42,7 @@ def checked_options(
 def rank_dtype(count: int, precision: Precision) -> str:
     """Name the dtype that holds the ranks of so many observations; reject what JAX lacks."""
     if precision == "float64" or count >= FLOAT32_OBSERVATIONS:
-        _checks.float64_there(jnp, "this correlation")
+        _validation.float64_there(jnp, "this correlation")
         return "float64"
     return "float32"
 
@@ -54,10 +54,10 @@ def check_values(name: str, x: Array) -> None:
             f"{name} must not be traced: several devices are chosen outside jax.jit, and this "
             "function compiles by itself"
         )
-    if _checks.dtype_name(x) in ("float64", "int64", "uint64"):
-        _checks.float64_there(jnp, f"{name} of dtype {x.dtype}")
+    if _validation.dtype_name(x) in ("float64", "int64", "uint64"):
+        _validation.float64_there(jnp, f"{name} of dtype {x.dtype}")
     if not isinstance(x, jax.Array) or x.is_fully_addressable:
-        _checks.finite(name, x)
+        _validation.finite(name, x)
 
 
 def observations(x: Array, members: np.ndarray) -> Observations:

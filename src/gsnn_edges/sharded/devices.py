@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 
-from gsnn_edges import _checks, backends
+from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array
 
 AXIS = "shards"
@@ -58,7 +58,7 @@ def chosen(wanted: Any, arrays: Sequence[Array]) -> list[Any]:
         return list(wanted.devices.flat)
     if isinstance(wanted, Sequence) and not isinstance(wanted, str):
         return listed(wanted)
-    count = _checks.whole_number(
+    count = _validation.whole_number(
         "devices", wanted, least=1, hint=": give a number, a list of jax devices, or a mesh"
     )
     there = jax.devices()
@@ -76,12 +76,13 @@ def listed(devices: Sequence[Any]) -> list[Any]:
     strange = [device for device in devices if not isinstance(device, jax.Device)]
     if strange:
         raise TypeError(
-            f"devices must be devices of JAX; got {_checks.shown(strange[0])} "
+            f"devices must be devices of JAX; got {_validation.shown(strange[0])} "
             f"({type(strange[0]).__name__}): take them from jax.devices()"
         )
     if not devices or len(set(devices)) < len(devices):
         raise ValueError(
-            f"devices must name at least one device, and each once; got {_checks.shown(devices)}: "
+            "devices must name at least one device, and each once; got "
+            f"{_validation.shown(devices)}: "
             "take them from jax.devices()"
         )
     return list(devices)

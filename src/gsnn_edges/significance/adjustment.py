@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from gsnn_edges import _checks, backends
+from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array
 from gsnn_edges.significance.distributions import scipy_part
 
@@ -57,8 +57,8 @@ def adjust_pvalues(p: Array, *, method: str = "bh", candidates: Any = None) -> A
     >>> adjust_pvalues(np.array([0.01, 0.02, 0.9, 0.5]), candidates=[True, True, True, False])
     array([0.03, 0.03, 0.9 ,  nan])
     """
-    _checks.array("p", p)
-    _checks.choice("method", method, METHODS)
+    _validation.array("p", p)
+    _validation.choice("method", method, METHODS)
     ops = backends.of(p)
     values = ops.to_numpy(p)
     chosen = candidate_mask(candidates, values.shape)
@@ -79,7 +79,7 @@ def candidate_mask(candidates: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Give the pairs that count as a mask."""
     if candidates is None:
         return np.ones(shape, dtype=np.bool_)
-    mask = _checks.host_array("candidates", candidates)
+    mask = _validation.host_array("candidates", candidates)
     if mask.dtype != np.bool_:
         raise TypeError(f"candidates must hold bools, True for pairs that count; got {mask.dtype}")
     if mask.shape != shape:

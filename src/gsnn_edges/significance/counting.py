@@ -7,14 +7,14 @@ from operator import add
 
 import numpy as np
 
+from gsnn_edges._progress import track
 from gsnn_edges._typing import Array, Precision
 from gsnn_edges.backends import Backend
 from gsnn_edges.backends.windows import windows
 from gsnn_edges.channels import ChannelKernel
 from gsnn_edges.chunks import Chunks, chunk_sizes, explain_memory
 from gsnn_edges.correlation import Columns
-from gsnn_edges.layers import layer_sums
-from gsnn_edges.progress import track
+from gsnn_edges.layer_pairs import layer_sums
 from gsnn_edges.significance.layers import ROUNDING, each_layer, permuted, within_layers
 
 # Rows of sources and of targets that are multiplied at a time on the host, so that products are

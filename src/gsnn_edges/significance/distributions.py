@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 
 
 def scipy_part(name: str) -> Any:
     """Import ``scipy.<name>``, or say what to install."""
     need = "p-values of known distributions need SciPy"
-    return _checks.imported(f"scipy.{name}", need, "stats")
+    return _validation.imported(f"scipy.{name}", need, "stats")
 
 
 def normal_p(z: np.ndarray, alternative: str) -> np.ndarray:

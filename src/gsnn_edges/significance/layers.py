@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from gsnn_edges._typing import Array
 from gsnn_edges.backends import Backend
-from gsnn_edges.layers import by_layer
+from gsnn_edges.layer_pairs import by_layer
 
 # Two correlations that are equal differ by so much at most, after rounding: twice law 3.
 ROUNDING = {"float32": 2e-6, "float64": 2e-9}

@@ -9,7 +9,7 @@ from gsnn_edges.backends import Backend
 from gsnn_edges.backends.windows import windows
 from gsnn_edges.chunks import chunk_sizes
 from gsnn_edges.correlation import Columns, checked_backend
-from gsnn_edges.layers import LayerChoice, layer_sums
+from gsnn_edges.layer_pairs import LayerChoice, layer_sums
 from gsnn_edges.significance.layers import ROUNDING, layer_products, within_layers
 from gsnn_edges.significance.sides import one_side, taken
 

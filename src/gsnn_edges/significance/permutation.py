@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from gsnn_edges import _checks, backends
+from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array, Device, Method, Precision, Score
 from gsnn_edges.channels import ChannelKernel
 from gsnn_edges.correlation import checked_backend
-from gsnn_edges.layers import LayerChoice
+from gsnn_edges.layer_pairs import LayerChoice
 from gsnn_edges.significance.adjustment import candidate_mask
 from gsnn_edges.significance.counting import Counting
 from gsnn_edges.significance.layers import ROUNDING
@@ -79,7 +79,7 @@ class PermutationTest:
         NaN for pairs that are no candidates.
         """
         ops = backends.of(self.statistic)
-        dtype = _checks.dtype_name(self.statistic)
+        dtype = _validation.dtype_name(self.statistic)
         maxima = ops.adopt(np.sort(self.maxima).astype(dtype))
         flat = ops.xp.reshape(self.deviation - ROUNDING[dtype], (-1,))
         below = ops.xp.reshape(ops.xp.searchsorted(maxima, flat), self.statistic.shape)
@@ -203,13 +203,13 @@ def permutation_test(
     """
     score = score_of(a_nodes, g_nodes)
     a, g, pairs, choice, apart = taken(a, g, samples, layers, score)
-    n_components = _checks.whole_number_or_none("n_components", n_components, least=1)
+    n_components = _validation.whole_number_or_none("n_components", n_components, least=1)
     table = checked_tables(a, g, a_nodes, g_nodes, nodes, n_components)
     check_alternative(alternative, score)
     ops, precision = checked_backend(a, g, method, "average", precision, backend, device)
-    n_resamples = _checks.whole_number("n_resamples", n_resamples, least=1)
-    seed = _checks.whole_number_or_none("seed", seed, least=0)
-    row_chunk = _checks.whole_number_or_none("row_chunk", row_chunk, least=1)
+    n_resamples = _validation.whole_number("n_resamples", n_resamples, least=1)
+    seed = _validation.whole_number_or_none("seed", seed, least=0)
+    row_chunk = _validation.whole_number_or_none("row_chunk", row_chunk, least=1)
     # Shifted targets keep the digits of their products; directions are those of centred rows.
     left, right = table or (None, None)
     own: dict[str, Any] = {"n_components": n_components, "apart": apart}
@@ -248,7 +248,7 @@ def permutation_test(
 
 def check_alternative(alternative: str, score: Score) -> None:
     """Reject what is no alternative, or none of a norm."""
-    _checks.choice("alternative", alternative, ALTERNATIVES)
+    _validation.choice("alternative", alternative, ALTERNATIVES)
     if score == "channels" and alternative != "greater":
         raise ValueError(
             f"alternative must be 'greater' with a_nodes and g_nodes, as a norm has no sign; got "

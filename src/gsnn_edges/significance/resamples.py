@@ -11,10 +11,10 @@ import numpy as np
 from gsnn_edges import backends
 from gsnn_edges._typing import Array
 from gsnn_edges.backends import Backend
-from gsnn_edges.bootstrap import resampled_correlations
 from gsnn_edges.channels import channel_correlation
 from gsnn_edges.correlation import cross_correlation
-from gsnn_edges.layers import chosen_pairs
+from gsnn_edges.layer_pairs import chosen_pairs
+from gsnn_edges.resampling import resampled_correlations
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from gsnn_edges._typing import Array, Method, Precision, Score
 from gsnn_edges.backends import Backend
 from gsnn_edges.channels import NodeColumns, node_tables
 from gsnn_edges.correlation import Columns
-from gsnn_edges.layers import LayerChoice, checked_layers, checked_pairs, chosen_pairs
+from gsnn_edges.layer_pairs import LayerChoice, checked_layers, checked_pairs, chosen_pairs
 from gsnn_edges.significance.layers import each_layer, in_each_layer
 
 

@@ -2,7 +2,7 @@
 
 from gsnn_edges.store.facts import Facts
 from gsnn_edges.store.matrix import StoredMatrix, open_matrix
-from gsnn_edges.store.reading import ObservationStore, open_store
+from gsnn_edges.store.observations import ObservationStore, open_store
 from gsnn_edges.store.writing import StoreWriter
 
 __all__ = [

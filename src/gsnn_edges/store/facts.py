@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gsnn_edges import _checks
+from gsnn_edges import _validation
 
 FORMAT = "gsnn-edges observations"
 VERSION = 2
@@ -112,17 +112,19 @@ def checked_facts(
 ) -> Facts:
     """Give facts in plain types, when all keep their rules."""
     sizes = {"pairs": pairs, "samples": samples, "columns": columns}
-    sizes = {name: _checks.whole_number(name, value, least=1) for name, value in sizes.items()}
-    _checks.choice("score", score, SCORES)
-    _checks.choice("dtype", dtype := str(np.dtype(dtype)), DTYPES)
-    unit = _checks.whole_number_or_none("unit", unit, least=1)
+    sizes = {name: _validation.whole_number(name, value, least=1) for name, value in sizes.items()}
+    _validation.choice("score", score, SCORES)
+    _validation.choice("dtype", dtype := str(np.dtype(dtype)), DTYPES)
+    unit = _validation.whole_number_or_none("unit", unit, least=1)
     unit = min(sizes["samples"], unit or usual_unit(sizes["pairs"], sizes["columns"], dtype))
-    chunk = _checks.whole_number_or_none("chunk_columns", chunk_columns, least=1)
+    chunk = _validation.whole_number_or_none("chunk_columns", chunk_columns, least=1)
     if column_nodes is None and score == "channels":
         raise ValueError("column_nodes must say the node of each column where score='channels'")
     own = np.arange(columns) if column_nodes is None else column_nodes
-    own = _checks.node_indices("column_nodes", own, columns)
-    nodes = int(own.max()) + 1 if nodes is None else _checks.whole_number("nodes", nodes, least=1)
+    own = _validation.node_indices("column_nodes", own, columns)
+    nodes = (
+        int(own.max()) + 1 if nodes is None else _validation.whole_number("nodes", nodes, least=1)
+    )
     if nodes <= own.max():
         raise ValueError(
             f"nodes must be more than all of column_nodes; got {nodes}, and a column of node "
@@ -131,7 +133,9 @@ def checked_facts(
     if node_names is not None and len(node_names) != nodes:
         raise ValueError(f"node_names must name {nodes} nodes; got {len(node_names)}")
     edges = (
-        None if edge_index is None else _checks.edge_index("edge_index", edge_index, (nodes,) * 2)
+        None
+        if edge_index is None
+        else _validation.edge_index("edge_index", edge_index, (nodes,) * 2)
     )
     return Facts(
         **sizes,

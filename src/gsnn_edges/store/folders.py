@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gsnn_edges import _checks, disk
+from gsnn_edges import _io, _validation
 from gsnn_edges.store.facts import FORMAT, VERSION, Facts
 
 SIDES = ("a", "g")
@@ -18,7 +18,7 @@ SIDES = ("a", "g")
 
 def zarr(module: str = "zarr") -> Any:
     """Import zarr, where something is read or written."""
-    return _checks.imported(module, "what lies on disk in a .zarr needs zarr", "store")
+    return _validation.imported(module, "what lies on disk in a .zarr needs zarr", "store")
 
 
 def checked_path(path: Any) -> Path:
@@ -39,7 +39,7 @@ def make(path: Path, facts: Facts) -> None:
     try:
         fill(unfinished, facts)
         os.rename(unfinished, path)
-        disk.flush(path.parent)
+        _io.flush(path.parent)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
@@ -113,9 +113,9 @@ def vouch(path: Path, unit: int, digests: Mapping[str, str | None]) -> None:
     """Put a unit on the disk itself, and then note the digests of what is in it."""
     for side in SIDES:
         file = unit_file(path, side, unit)
-        disk.flush(file)
-        disk.flush(file.parent)
-    disk.write_whole(note_file(path, unit), json.dumps(digests))
+        _io.flush(file)
+        _io.flush(file.parent)
+    _io.write_whole(note_file(path, unit), json.dumps(digests))
 
 
 def digests_of(path: Path, unit: int) -> dict[str, str | None]:

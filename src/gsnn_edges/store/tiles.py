@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gsnn_edges import disk
+from gsnn_edges import _io
 from gsnn_edges.store.folders import zarr
 
 FORMAT, VERSION = "gsnn-edges matrix", 2
@@ -46,9 +46,9 @@ def write_block(path: Path, top: int, left: int, block: np.ndarray) -> None:
         low, high = cut(row, array.chunks[0], top, bottom)
         start, stop = cut(column, array.chunks[1], left, right)
         array[low:high, start:stop] = block[low - top : high - top, start - left : stop - left]
-        disk.flush(chunk_file(path, row, column))
+        _io.flush(chunk_file(path, row, column))
     for row in range(top // array.chunks[0], -(-bottom // array.chunks[0])):
-        disk.flush(chunk_file(path, row, 0).parent)
+        _io.flush(chunk_file(path, row, 0).parent)
 
 
 def cut(number: int, length: int, first: int, last: int) -> tuple[int, int]:

@@ -8,10 +8,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from gsnn_edges import disk
+from gsnn_edges import _io
 from gsnn_edges.store import folders
 from gsnn_edges.store.facts import Facts, checked_facts, facts_of
-from gsnn_edges.store.reading import ObservationStore, open_store
+from gsnn_edges.store.observations import ObservationStore, open_store
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class StoreWriter:
 
     def explain(self, error: OSError, unit: int) -> None:
         """Say what a full disk has left."""
-        if disk.is_full(error):
+        if _io.is_full(error):
             kept = self.facts.units - len(self.missing)
             raise OSError(
                 errno.ENOSPC,

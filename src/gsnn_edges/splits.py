@@ -1,0 +1,199 @@
+"""Edges split into parts: those a model is given, and those it is to find."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsnn_edges import _validation
+
+Indices = NDArray[np.int64]
+
+
+def split_edges(
+    edge_index: Any,
+    fractions: Sequence[float] = (0.8, 0.1, 0.1),
+    *,
+    seed: int,
+    keep_connected: bool = False,
+    stratify: Any = None,
+    nodes: int | None = None,
+) -> tuple[Indices, ...]:
+    """Split edges at random into parts that share none.
+
+    Parameters
+    ----------
+    edge_index : array-like of whole numbers, shape (2, E)
+        Edges, sources above targets. An edge that stands there several times goes to one part
+        with all its columns, and counts once in the sizes.
+    fractions : sequence of float
+        Share of each part; they add up to 1. Sizes are rounded by the largest remainder, the
+        earlier part first where remainders are equal.
+    seed : int
+        Of the draw: the same edges, fractions and seed give the same parts.
+    keep_connected : bool
+        The first part keeps every node that has an edge, and nodes that a path joins, whatever
+        the direction of its edges, stay joined: the model is given no node that it cannot reach.
+    stratify : array-like of shape (E,), optional
+        Label of each edge, such as its kind; each label is split by the fractions, so that the
+        sizes of the whole may be off by less than one edge for each label.
+    nodes : int, optional
+        Number of nodes; edges outside 0 .. nodes - 1 are then an error.
+
+    Returns
+    -------
+    tuple of int64 arrays of shape (2, E_i)
+        The columns of each part, in the order of ``edge_index``; together all of its columns.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For edges, fractions, labels or a seed that break their rule, or where the first part is
+        too small to keep the graph connected: the message says how many edges that takes.
+
+    Notes
+    -----
+    ``keep_connected`` draws a spanning forest by Kruskal's algorithm (Kruskal, Proceedings of the
+    AMS 7, 1956) over the shuffled edges, with a self-edge for each node that has no other. With
+    ``stratify`` a forest can take more edges of a label than the first part has; another seed
+    draws another forest. Peak memory is a few times that of the edges.
+
+    Examples
+    --------
+    >>> circle = [[0, 1, 2, 3, 4], [1, 2, 3, 4, 0]]
+    >>> known, held_out = split_edges(circle, (0.8, 0.2), seed=0, keep_connected=True)
+    >>> known.shape, held_out.shape
+    ((2, 4), (2, 1))
+    """
+    seed = _validation.whole_number("seed", seed, least=0)
+    shares = checked_fractions(fractions)
+    shape = None if nodes is None else (_validation.whole_number("nodes", nodes, least=0),) * 2
+    edges = _validation.edge_index("edge_index", edge_index, shape)
+    keep_connected = _validation.flag("keep_connected", keep_connected)
+    distinct, which = np.unique(edges, axis=1, return_inverse=True)
+    which = which.reshape(-1)
+    labels = labels_of_distinct(stratify, edges, which)
+    order = np.random.default_rng(seed).permutation(distinct.shape[1])
+    if keep_connected:
+        needed = spanning(distinct[:, order])
+        # What connects comes first, and so into the first part.
+        order = np.concatenate([order[needed], order[~needed]])
+        check_room(labels[order[: needed.sum()]], labels, shares)
+    part = np.empty(distinct.shape[1], np.int64)
+    for label in np.unique(labels):
+        mine = order[labels[order] == label]
+        part[mine] = np.repeat(np.arange(len(shares)), part_sizes(len(mine), shares))
+    return tuple(edges[:, part[which] == k] for k in range(len(shares)))
+
+
+def checked_fractions(fractions: Any) -> list[float]:
+    """Give shares that are not negative and add up to 1."""
+    try:
+        shares = [float(share) for share in fractions]
+    except (TypeError, ValueError):
+        raise TypeError(f"fractions must be a sequence of numbers; got {fractions!r}") from None
+    if not shares or not all(0 <= share <= 1 for share in shares) or abs(sum(shares) - 1) > 1e-9:
+        raise ValueError(
+            f"fractions must lie in 0 .. 1 and add up to 1; got {shares}, which add up to "
+            f"{sum(shares):g}: give the share of every part, the first one's too"
+        )
+    return shares
+
+
+def part_sizes(count: int, shares: Sequence[float]) -> list[int]:
+    """Round ``count`` times the shares to whole numbers, by the largest remainder.
+
+    >>> part_sizes(18, (0.8, 0.1, 0.1))
+    [14, 2, 2]
+    """
+    # Without the rounding, 0.07 * 100 = 7.000000000000001 would leave a remainder.
+    quotas = [round(count * share, 9) for share in shares]
+    sizes = [math.floor(quota) for quota in quotas]
+    by_remainder = sorted(range(len(shares)), key=lambda k: sizes[k] - quotas[k])
+    for k in by_remainder[: count - sum(sizes)]:
+        sizes[k] += 1
+    return sizes
+
+
+def labels_of_distinct(stratify: Any, edges: Indices, which: Indices) -> NDArray[np.int64]:
+    """Give each distinct edge the number of its label; 0 for all where no labels are given."""
+    count = int(which.max(initial=-1)) + 1
+    if stratify is None:
+        return np.zeros(count, np.int64)
+    given = _validation.host_array("stratify", stratify)
+    if given.shape != (edges.shape[1],):
+        raise ValueError(
+            f"stratify must hold a label for each of the {edges.shape[1]} edges; got shape "
+            f"{given.shape}"
+        )
+    try:
+        numbers = np.unique(given, return_inverse=True)[1].reshape(-1)
+    except TypeError as error:
+        raise TypeError(
+            f"stratify must hold labels of one type; got {_validation.shown(stratify)}: give the "
+            "edges "
+            "without a label one of their own"
+        ) from error
+    labels = np.empty(count, np.int64)
+    labels[which] = numbers
+    torn = np.flatnonzero(labels[which] != numbers)
+    if torn.size:
+        source, target = edges[:, torn[0]]
+        raise ValueError(
+            f"stratify must give an edge one label wherever it stands; edge {source} -> {target} "
+            "has several: drop its duplicates or give them one label"
+        )
+    return labels
+
+
+def spanning(edges: Indices) -> NDArray[np.bool_]:
+    """Mark the edges that join two trees as they come, and self-edges of nodes without others."""
+    # A union-find of ten lines: SciPy and networkx, which have one, are optional.
+    parent: dict[int, int] = {}
+    joins = [join(parent, source, target) for source, target in edges.T.tolist()]
+    loop = edges[0] == edges[1]
+    alone = loop & ~np.isin(edges[0], edges[:, ~loop])
+    needed: NDArray[np.bool_] = alone | np.array(joins, bool)
+    return needed
+
+
+def join(parent: dict[int, int], one: int, other: int) -> bool:
+    """Join the trees of two nodes; say whether there were two."""
+    one, other = root(parent, one), root(parent, other)
+    parent[one] = other
+    return one != other
+
+
+def root(parent: dict[int, int], node: int) -> int:
+    """Find the root of a node's tree, and halve the way there."""
+    parent.setdefault(node, node)
+    while parent[node] != node:
+        parent[node] = parent[parent[node]]
+        node = parent[node]
+    return node
+
+
+def check_room(needed: Indices, labels: Indices, shares: Sequence[float]) -> None:
+    """Reject a first part that cannot hold the edges that keep the graph connected."""
+    short = [
+        f"{wanted} of {total}, the first part has {room}"
+        for wanted, total, room in room_by_label(needed, labels, shares)
+        if wanted > room
+    ]
+    if short:
+        raise ValueError(
+            "fractions must leave the first part the edges that keep_connected=True needs; a "
+            f"spanning forest takes {'; '.join(short)}: raise the first fraction, try another "
+            "seed where stratify is given, or leave keep_connected out"
+        )
+
+
+def room_by_label(
+    needed: Indices, labels: Indices, shares: Sequence[float]
+) -> Iterator[tuple[int, int, int]]:
+    """Give, for each label, the edges needed, those there are, and the size of the first part."""
+    for label in np.unique(labels):
+        total = int((labels == label).sum())
+        yield int((needed == label).sum()), total, part_sizes(total, shares)[0]
