@@ -256,6 +256,7 @@ def test_no_chunk_of_a_store_is_written_wrong(tmp_path):
     assert not (tmp_path / "W.zarr").exists()
 
 
+DATA = ("--weights", "state.pt", "--x", "x.npy", "--y", "x.npy", "--out", "n.npz")
 # A call, its exit code, and what the line on standard error must hold, with _ for -.
 COMMANDS = {
     "no such command": (("evaluat",), 2, ["evaluat", "evaluate"]),
@@ -298,12 +299,13 @@ COMMANDS = {
         ["process", "coordinator"],
     ),
     "no module": (
-        ("capture", "--model", "nobody:model", "--x", "x.npy", "--y", "x.npy", "--out", "n.npz"),
+        ("capture", "--model", "nobody:model", *DATA),
         2,
         ["model", "nobody"],
     ),
+    "weights are missing": (("infer", "--model", "own:model", *DATA[2:-2]), 2, ["weights"]),
     "the model raises": (
-        ("capture", "--model", "own:model", "--x", "x.npy", "--y", "x.npy", "--out", "n.npz"),
+        ("capture", "--model", "own:model", *DATA),
         1,
         ["no luck"],
     ),
@@ -315,6 +317,7 @@ def files(tmp_path_factory):
     path = tmp_path_factory.mktemp("wrong")
     np.save(path / "W.npy", W)
     np.save(path / "x.npy", A)
+    torch.save({}, path / "state.pt")
     (path / "e.csv").write_text("source,target\n0,1\n")
     (path / "far.csv").write_text("source,target\n0,77\n")
     (path / "columns.csv").write_text("from,to\n0,1\n")
