@@ -24,7 +24,7 @@ from gsnn_edges import EdgeEvidence, channel_correlation, cross_correlation
 from gsnn_edges.draws import drawn_counts
 from gsnn_edges.layer_pairs import layer_pairs
 from gsnn_edges.partial import partial_correlation
-from gsnn_edges.scoring import Scorer, backend_of
+from gsnn_edges.scoring import Scorer
 from gsnn_edges.significance import (
     bootstrap_interval,
     correlation_pvalue,
@@ -188,10 +188,10 @@ def by_evidence(a, g, samples, seed, layers="pooled", iters=20, rows=2500):
         pairs=LAYER_PAIRS,
         nodes=a.shape[1],
         columns=None,
-        where=backend_of("numpy", None, "cpu", "float32"),
+        where={"backend": "numpy", "device": None, "precision": "float32"},
     )
     counts = drawn_counts(samples, iters, np.random.default_rng(seed), size=rows)
-    draws = list(scorer.draws(a, g, counts))
+    draws = list(scorer.matrices(a, g, counts))
     return EdgeEvidence(
         np.mean(draws, axis=0),
         std=np.std(draws, axis=0, ddof=1),

@@ -8,7 +8,7 @@ import pytest
 from gsnn_edges import _typing, scoring
 from gsnn_edges import layer_pairs as layers
 from gsnn_edges import options as arguments
-from gsnn_edges.activations.nodes import AGGS, NORMS
+from gsnn_edges.activations.hooks import AGGS, NORMS
 from gsnn_edges.backends import BACKENDS
 from gsnn_edges.cli import options
 from gsnn_edges.evaluation import evaluation

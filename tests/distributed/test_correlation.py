@@ -48,7 +48,7 @@ def test_two_processes_of_a_cluster_give_the_channel_score_of_one(make_store, cr
         columns=columns,
         where=HERE,
     )
-    expected = scorer.matrix(a.reshape(-1, 37), g.reshape(-1, 37))
+    (expected,) = scorer.matrices(a.reshape(-1, 37), g.reshape(-1, 37))
     assert_allclose(open_matrix(out).to_numpy(), expected, atol=2e-6, rtol=0)
     assert not out.with_name("W.zarr.journal").exists()
 

@@ -253,10 +253,10 @@ def scored(found: Any, asked: Mapping[str, Any]) -> Any:
     """W of observations in memory, as a NumPy array whatever the backend."""
     from gsnn_edges import _validation
     from gsnn_edges.layer_pairs import checked_layers
-    from gsnn_edges.scoring import Scorer, backend_of
+    from gsnn_edges.scoring import Scorer
 
     layer_pairs, _, columns = found.a.shape
-    where = backend_of(asked["backend"], asked["device"], None, asked["precision"])
+    where = {name: asked[name] for name in ("backend", "device", "precision")}
     if asked["devices"] is not None:
         where["devices"] = asked["devices"]
     scorer = Scorer(
@@ -271,7 +271,7 @@ def scored(found: Any, asked: Mapping[str, Any]) -> Any:
         columns=found.column_nodes,
         where=where,
     )
-    W = scorer.matrix(found.a.reshape(-1, columns), found.g.reshape(-1, columns))
+    (W,) = scorer.matrices(found.a.reshape(-1, columns), found.g.reshape(-1, columns))
     return _validation.as_numpy(W)
 
 
