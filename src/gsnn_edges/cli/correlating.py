@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gsnn_edges._io import format_bytes
 from gsnn_edges.cli import pairs
-from gsnn_edges.cli.console import Screen, size
+from gsnn_edges.cli.console import Screen
 
 MATRICES = (".npy", ".zarr", ".npz")
 TABLES = (".csv", ".parquet")
@@ -42,8 +43,8 @@ class Job:
         facts = self.facts
         return (
             f"correlate {facts['observations']} observations of {facts['columns']} columns "
-            f"({facts['score']}) to W of {facts['nodes']} nodes, {size(facts['bytes'])}; "
-            f"working memory {size(self.memory)}"
+            f"({facts['score']}) to W of {facts['nodes']} nodes, {format_bytes(facts['bytes'])}; "
+            f"working memory {format_bytes(self.memory)}"
         )
 
 
@@ -272,6 +273,6 @@ def streamed(
 
 def in_bytes(text: str) -> float:
     """Read a size such as 2GB."""
-    from gsnn_edges.memory import bytes_of
+    from gsnn_edges._io import parse_bytes
 
-    return bytes_of("--max-memory", text)
+    return parse_bytes("--max-memory", text)
