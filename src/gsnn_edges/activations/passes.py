@@ -293,6 +293,7 @@ class Passes:
         self.reducers = [by_group[key] for key in keys]
         self._network = unwrapped(self.model)
         self._modules = modules_of(self._network, *self.layers.blocks)
+        warn_of_mode(self.model, self._modules, self.mode)
 
     def observe(
         self,
@@ -312,7 +313,6 @@ class Passes:
     @contextmanager
     def guarded(self, seed: int | None) -> Iterator[None]:
         """Make the model ready for passes inside; everything comes back on exit."""
-        warn_of_mode(self.model, self._modules, self.mode)
         with gradients_on(), without_compiler(), unchanged(self.model, seed, self.layers.blocks):
             if self.mode == "eval":
                 for module in self._modules:
