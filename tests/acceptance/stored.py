@@ -23,6 +23,7 @@ from torch import nn
 
 import gsnn_edges as ge
 from gsnn_edges import significance
+from gsnn_edges.demo import GSNN, tutorial
 from gsnn_edges.store import StoreWriter, open_matrix
 
 from .arrays import WAYS, Way, as_numpy
@@ -620,6 +621,15 @@ add("evidence listed", listed, METRICS)
 # The command line.
 
 
+MODEL = """
+from gsnn_edges.demo import GSNN, tutorial
+
+def model():
+    problem = tutorial(seed=0)
+    return GSNN(problem.edge_index_dict, problem.node_names_dict, channels=2, layers=3)
+"""
+
+
 def prepare(folder):
     """Files that the commands below read."""
     rng = np.random.default_rng(41)
@@ -632,6 +642,12 @@ def prepare(folder):
     (folder / "far.csv").write_text("source,target\n0,77\n")
     written(folder / "nodes.zarr")
     written(folder / "channels.zarr", score="channels", column_nodes=NODES_OF)
+    (folder / "tiny.py").write_text(MODEL)
+    problem = tutorial(seed=0)
+    model = GSNN(problem.edge_index_dict, problem.node_names_dict, channels=2, layers=3)
+    torch.save(model.state_dict(), folder / "state.pt")
+    np.save(folder / "x.npy", problem.x_test[:50])
+    np.save(folder / "y.npy", problem.y_test[:50])
 
 
 def add_command(*arguments, files=(), bound=0.0):
@@ -688,6 +704,9 @@ for store, options, files in (
     ("none.zarr", ("--out", "V.npy"), []),
 ):
     add_command("correlate", store, *options, files=files, bound=4 * FEW_VALUES)
+PASSES = ("--model", "tiny:model", "--weights", "state.pt", "--x", "x.npy", "--y", "y.npy")
+add_command("capture", *PASSES, "--out", "seen.npz", "--json")
+add_command("infer", *PASSES, "--score", "channels", "--json", bound=4 * FEW_VALUES)
 add_command("evaluat")
 add_command("--speed")
 
