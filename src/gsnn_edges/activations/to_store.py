@@ -30,8 +30,7 @@ from gsnn_edges.activations.model_layout import Mode, find_layers
 from gsnn_edges.activations.passes import Criterion, Passes, Reduction
 from gsnn_edges.activations.preserve_state import generators_unchanged, gpus_of
 from gsnn_edges.store import ObservationStore, StoreWriter
-from gsnn_edges.store.facts import SCORES, usual_unit
-from gsnn_edges.store.folders import checked_path, is_bare
+from gsnn_edges.store.observations import SCORES, is_empty_store, usual_unit
 
 # Batches and samples of a unit at most: a process that is killed loses the unit that it was at.
 _MOST_BATCHES, _MOST_SAMPLES = 64, 4096
@@ -166,11 +165,11 @@ def capture_to_store(
     recording = _Recording(passes, data, seed, checked_kwargs(forward_kwargs))
     reduction = {} if kept else {"norm": norm, "agg": agg}
     facts = recording.facts(score, settings | reduction) | {"edge_index": edge_index}
-    writer = _begun(checked_path(path), facts, resume=resume)
+    writer = _begun(_io.as_path("path", path), facts, resume=resume)
     try:
         recording.write(writer, verbose=verbose)
     except BaseException:
-        if len(writer.missing) == writer.facts.units:
+        if len(writer.missing) == writer.units:
             _io.discard(writer.path)  # nothing is in it, and the next call may be another
         raise
     return writer.finish()
@@ -240,18 +239,18 @@ class _Recording:
         tracked = track(data.checked_batches(), data.count, "capturing", verbose=verbose)
         batches = enumerate(tracked)
         # One unit of all samples may end within a batch.
-        each = -(-writer.facts.unit // data.batch_size)
+        each = -(-writer.unit // data.batch_size)
         with self.passes.guarded(None):
-            for unit in range(writer.facts.units):
+            for unit in range(writer.units):
                 fill = self._record if unit in missing else self._compare
                 fill(unit, islice(batches, each), writer)
         next(batches, None)  # a loader that has more than was said raises here
 
     def _record(self, unit: int, batches: _Numbered, writer: StoreWriter) -> None:
         """Run the passes of a unit, batch by batch, and write it."""
-        first, last = writer.facts.rows_of(unit)
-        shape = writer.facts.pairs, last - first, writer.facts.columns
-        a, g = (np.empty(shape, writer.facts.dtype) for _ in range(2))
+        first, last = writer.rows_of(unit)
+        shape = writer.pairs, last - first, writer.columns
+        a, g = (np.empty(shape, writer.dtype) for _ in range(2))
         digest, top = _Digest(), 0
         for number, (x, y) in batches:
             digest.add((x, y))
@@ -277,7 +276,7 @@ class _Recording:
         for _, pair in batches:
             digest.add(pair)
         if digest.hexdigest() != writer.inputs(unit):
-            first, last = writer.facts.rows_of(unit)
+            first, last = writer.rows_of(unit)
             raise ValueError(
                 f"x and y must be those that {str(writer.path)!r} was begun with; samples {first} "
                 f"to {last - 1} are others: pass the same data in the same order, or choose "
@@ -287,7 +286,7 @@ class _Recording:
 
 def _begun(path: Path, facts: dict[str, Any], *, resume: bool) -> StoreWriter:
     """Make a store, or go on with one; one that nothing was written to counts as none."""
-    if path.exists() and is_bare(path):
+    if path.exists() and is_empty_store(path):
         _io.discard(path)
     if resume and path.exists():
         return StoreWriter.resume(path, **facts)
