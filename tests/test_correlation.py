@@ -14,13 +14,10 @@ from hypothesis.extra import numpy as hnp
 from libraries import DTYPES_64, LIBRARIES, require
 
 from gsnn_edges import (
-    backends,
-    channel_correlation,
     correlation,
     cross_correlation,
     partial_correlation,
 )
-from gsnn_edges.backends import drains, transfers
 from gsnn_edges.bench.measure import peak_resident, reset_peak
 from gsnn_edges.layer_pairs import layer_parts
 
@@ -258,71 +255,6 @@ def test_a_later_write_to_the_input_does_not_reach_the_result(name):
         found = cross_correlation(x, g, backend=name)
         x[:] = 0
         np.testing.assert_allclose(np.asarray(found), expected, rtol=0, atol=FEW_TIES)
-
-
-@pytest.fixture
-def card(monkeypatch):
-    """A device on which torch computes while blocks are copied to it, with memory to be set."""
-    require("torch")
-    from lanes import EagerLanes
-
-    from gsnn_edges.backends.torch_backend import TorchBackend
-
-    lanes, free = EagerLanes(), [1 << 40]
-    monkeypatch.setenv("GSNN_EDGES_PATH", "device")
-    monkeypatch.setattr(TorchBackend, "free_bytes", lambda self: free[0])
-    monkeypatch.setattr(TorchBackend, "feed", lambda self, move: transfers.StagedFeed(move, lanes))
-    monkeypatch.setattr(transfers, "STAGE_BYTES", 5000)
-    drain = TorchBackend.drain
-
-    def leaving(self, home, move):
-        return drain(self, home, move) if home is self else drains.StagedDrain(home.write, lanes)
-
-    monkeypatch.setattr(TorchBackend, "drain", leaving)
-    lanes.free = free
-    lanes.on_host = lambda x: isinstance(x, np.ndarray)
-    return lanes
-
-
-@pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("row_chunk", [None, 1, 5, 13])
-@pytest.mark.parametrize("method", METHODS)
-def test_blocks_from_the_host_are_copied_beside_the_work(card, order, row_chunk, method):
-    a, g = (np.asarray(x.astype(np.float32), order=order) for x in pair(300))
-    found = cross_correlation(a, g, method=method, row_chunk=row_chunk, backend="torch")
-    assert_within_bounds(found.numpy(), oracles.correlation(a, g, method))
-    # Sources and targets come by blocks; room and buffers are used again.
-    assert card.blocks <= 4 * transfers.BLOCKS
-    assert 0 < card.stages <= 4 * transfers.STAGES
-
-
-def test_nodes_of_several_channels_are_copied_beside_the_work(card):
-    a, g = (x.astype(np.float32) for x in pair(200))
-    nodes = np.arange(a.shape[1]) // 3
-    found = channel_correlation(a, g, nodes, nodes, backend="torch", row_chunk=2)
-    expected = channel_correlation(a, g, nodes, nodes)
-    np.testing.assert_allclose(found.numpy(), expected, rtol=0, atol=2 * MANY_TIES)
-    assert card.blocks > 0
-
-
-def test_what_lies_on_the_device_is_not_copied(card):
-    a, g = (backends.load("torch").adopt(x) for x in pair(300))
-    cross_correlation(a, g, row_chunk=5)
-    assert card.blocks == 0
-
-
-@pytest.mark.parametrize(("free", "leaves"), [(2500, True), (10**8, False)])
-def test_a_result_that_does_not_fit_leaves_block_by_block(card, free, leaves, monkeypatch):
-    a, g = pair(300)
-    homes = []
-    kind = type(backends.load("torch"))
-    host = kind.host
-    monkeypatch.setattr(kind, "host", lambda self: homes.append(self) or host(self))
-    card.free[0] = free
-    found = cross_correlation(a, g, backend="torch", row_chunk=4)
-    assert_within_bounds(found.numpy(), oracles.correlation(a, g))
-    assert len(homes) == leaves
-    assert (len(card.steps["leave"]) > 0) == leaves
 
 
 def peak_bytes(a, g, row_chunk):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ import numpy as np
 from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
+from gsnn_edges.backends.splits import SPLITS
 from gsnn_edges.channels import node_tables
-from gsnn_edges.correlation import with_products
 from gsnn_edges.layer_pairs import LayerChoice
 from gsnn_edges.memory import bytes_of, in_words
 from gsnn_edges.ranks import FLOAT32_OBSERVATIONS
@@ -192,7 +192,7 @@ def checked_ops(
         precision = "float64"
     if np.dtype(store.dtype) == np.float64:
         _validation.float64_there(ops.xp, "a store of dtype float64")
-    return with_products(ops, precision)
+    return (replace(ops, product=precision), "float32") if precision in SPLITS else (ops, precision)
 
 
 def check_apart(out: Path, store: Path) -> None:
