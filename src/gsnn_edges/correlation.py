@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,10 +11,9 @@ from gsnn_edges import _validation, backends
 from gsnn_edges._progress import track
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
-from gsnn_edges.backends.splits import SPLITS
 from gsnn_edges.backends.windows import windows
 from gsnn_edges.chunks import Chunks, chunk_sizes, halved, out_of_memory, raise_explained
-from gsnn_edges.options import DTYPES, CorrelationOptions, check_pair, check_values
+from gsnn_edges.options import CorrelationOptions, check_pair, check_values
 from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, on_ranker
 from gsnn_edges.standardization import standardize_drawn, standardize_rows
 
@@ -45,11 +44,8 @@ def cross_correlation(
         Columns of ``a`` at a time. It bounds the memory of the whole kernel, ranking included,
         and changes the result by no more than rounding. By default chosen from the memory that
         is free.
-    precision : {"float32", "float64", "tf32x3", "bf16x3", "tf32"}
-        Of the ranks, the product and the result. The last three are float32 but for the product,
-        which tensor cores of a GPU make many times faster: of numbers split in two parts of the
-        short dtype, by three products, or with "tf32" of numbers rounded to it. On other
-        processors the same numbers are multiplied in float32, which is slower and as precise.
+    precision : {"float32", "float64"}
+        Of the ranks, the product and the result, whatever the library is set to.
     backend : {"numpy", "torch", "jax", "generic"}, optional
         Where to compute. By default in the library of ``a``, where ``a`` lies. With a name,
         chunks of ``a`` and ``g`` are moved there from wherever they are.
@@ -90,15 +86,13 @@ def cross_correlation(
     max == min: no threshold. float64 and integer input is ranked as it is, so an offset of 1e8
     costs no digits. Against SciPy in float64, float32 results are within 1e-6 for continuous
     columns and columns with one large tied value, within 4e-6 for columns of few distinct
-    values, up to M = 1e6. "tf32x3" keeps these bounds, "bf16x3" is within 2e-5 for all columns,
-    and "tf32" within 1e-3. From 2**23 observations on, all is float64.
+    values, up to M = 1e6. From 2**23 observations on, all is float64.
 
     Peak memory on a CPU, inputs included: 2.2 times the bytes of ``a`` and ``g`` and 1.1 times
     those of the result. On another device, beyond inputs that lie there: the bytes of ``g`` in
-    float32, those of the result, 0.5 GB for ranking, and for sources 4.2% of the inputs (of inputs
-    on the host 10%, with short products 25%), or 0.3 GB if that is more. Inputs on the host are
-    copied there while it computes, block by block. A result that would take more than a fifth of
-    the memory that is free comes back on the host, in the same library.
+    float32, those of the result, 0.5 GB for ranking, and for sources 5% of the inputs, or 0.3 GB if
+    that is more. Inputs on the host are copied there block by block. A result that would take more
+    than a fifth of the memory that is free comes back on the host, in the same library.
 
     On D devices each holds M Na / D and 3 M Ng / D standardized values, and Na Ng / D of W.
 
@@ -129,22 +123,17 @@ def correlate(a: Array, g: Array, options: CorrelationOptions) -> Array:
         from gsnn_edges.sharded import correlate_sharded
 
         return correlate_sharded(a, g, options)
-    ops, dtype = backend_and_dtype(a, g, options, short=True)
+    ops, dtype = backend_and_dtype(a, g, options)
     return multiply(*operands(a, g, ops, dtype, options), may_leave=True)
 
 
-def backend_and_dtype(
-    a: Array, g: Array, options: CorrelationOptions, *, short: bool = False
-) -> tuple[Backend, str]:
+def backend_and_dtype(a: Array, g: Array, options: CorrelationOptions) -> tuple[Backend, str]:
     """Return the backend that correlates, and the dtype of ranks, product and result.
 
     Rejects values that have no rank or would lose digits on the way to the backend.
     """
     dtype: str = options.precision
     ops = _choose_backend(a, g, options)
-    if short and dtype in SPLITS:
-        ops, dtype = replace(ops, product=dtype), "float32"
-    _validation.choice("precision", dtype, DTYPES)
     if dtype == "float64" or a.shape[0] >= FLOAT32_OBSERVATIONS:
         _validation.float64_there(ops.xp, "this correlation")
         dtype = "float64"
@@ -219,12 +208,6 @@ class Operand:
             return 1
         widest = int(self.members.shape[1])
         return widest if self.n_components is None else min(widest, self.n_components)
-
-    @property
-    def moved(self) -> bool:
-        """Whether columns lie elsewhere than where they are ranked."""
-        engine, owner = self.ops.ranker(), backends.of(self.x)
-        return engine.name != "numpy" and (engine.name, engine.device) != (owner.name, owner.device)
 
     def rows(self, low: int, high: int) -> Array:
         """Standardized rows of the nodes ``low`` to ``high``."""
@@ -357,7 +340,6 @@ def chunks_of(sources: Operand, targets: Operand, *, may_leave: bool = False) ->
         4 if sources.dtype == "float32" else 8,
         sources.options.row_chunk,
         (sources.width, targets.width),
-        moved=sources.moved,
         may_leave=may_leave,
     )
 
@@ -371,9 +353,8 @@ def _fill(sources: Operand, targets: Operand, reduce: Reduce, chunks: Chunks) ->
         products = ops.matmul(block, rows)
         del block, rows  # before the next ones are made
         products = reduce(products, sources, targets)
-        out = home.write(
-            out, backends.move(products, home) if chunks.leaves else products, top, left
-        )
+        products = backends.move(products, home) if chunks.leaves else products
+        out = home.write(out, products, top, left)
         del products
     return out
 
@@ -399,8 +380,8 @@ def row_pairs(
 
 
 def _resident(targets: Operand, left: int, right: int, row_chunk: int) -> Array:
-    """Standardized rows of some targets; by blocks, where many at once would be copies."""
-    if not targets.moved and targets.ops.ranker().views():
+    """Standardized rows of some targets; what is copied to a device is so in chunks."""
+    if targets.ops.ranker().name == "numpy" or right - left <= row_chunk:
         return targets.rows(left, right)
     shape = (right - left) * targets.width, targets.observations
     rows = targets.ops.empty(shape, getattr(targets.ops.xp, targets.dtype))

@@ -6,13 +6,10 @@ from typing import Any
 from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
-from gsnn_edges.backends.splits import SPLITS
 
 METHODS = ("spearman", "pearson")
 TIES = ("average", "ordinal")
-# Of ranks, product and result; and of the product alone, the rest being float32.
-DTYPES = ("float32", "float64")
-PRECISIONS = (*DTYPES, *SPLITS)
+PRECISIONS = ("float32", "float64")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +25,8 @@ class CorrelationOptions:
         Correlation of the ranks or of the values.
     ties : {"average", "ordinal"}
         How Spearman ranks equal values: see `rankdata`.
-    precision : {"float32", "float64", "tf32x3", "bf16x3", "tf32"}
-        Of the ranks, the product and the result: see `cross_correlation`.
+    precision : {"float32", "float64"}
+        Of the ranks, the product and the result.
     backend : {"numpy", "torch", "jax", "generic"}, optional
         Where to compute. By default in the library of the first array, where it lies.
     device : optional
@@ -83,7 +80,7 @@ class CorrelationOptions:
         """Whether several devices share the work: named by ``devices``, or those of an array."""
         if self.devices is None:
             free = self.backend in (None, "jax") and self.device is None
-            return free and any(backends.of(x).spread(x) for x in (a, g))
+            return free and any(backends.of(x).is_sharded(x) for x in (a, g))
         name = backends.of(a).name if self.backend is None else self.backend
         if name != "jax":
             self._refuse_devices(name)

@@ -8,19 +8,17 @@ import numpy as np
 
 from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array, Method, Precision, Ties
-from gsnn_edges.backends.splits import SPLITS
 from gsnn_edges.options import CorrelationOptions, check_pair
 from gsnn_edges.ranks import FLOAT32_OBSERVATIONS
 from gsnn_edges.sharded.placement import HostObservations, JaxObservations, Observations, cut
 
 
 class Options(NamedTuple):
-    """How two sides are correlated: ``dtype`` is that of the ranks, ``product`` multiplies them."""
+    """How two sides are correlated: ``dtype`` is that of ranks, products and result."""
 
     method: Method
     ties: Ties
     dtype: str
-    product: str = "float32"
     row_chunk: int | None = None
 
 
@@ -30,10 +28,7 @@ def checked_options(a: Array, g: Array, options: CorrelationOptions) -> Options:
     check_pair(a, g)
     for name, x in (("a", a), ("g", g)):
         check_values(name, x)
-    dtype = rank_dtype(a.shape[0], precision)
-    return Options(
-        method, ties, dtype, precision if precision in SPLITS else dtype, options.row_chunk
-    )
+    return Options(method, ties, rank_dtype(a.shape[0], precision), options.row_chunk)
 
 
 def rank_dtype(count: int, precision: Precision) -> str:
