@@ -47,21 +47,13 @@ def main(devices: int, nodes: int, observations: int, repeats: int) -> None:
 
 def compiled(devices: int, nodes: int, observations: int) -> Callable[[], Any]:
     """Compile for so many devices, place the inputs, and call once to warm up."""
-    from gsnn_edges.options import CorrelationOptions
-    from gsnn_edges.sharded.arguments import checked_options
-    from gsnn_edges.sharded.correlation import plain_task
-    from gsnn_edges.sharded.program import correlate
+    from gsnn_edges.sharded import sharded_correlation
 
     rng = np.random.default_rng(0)
     a, g = (rng.standard_normal((observations, nodes), dtype=np.float32) for _ in range(2))
-    options = checked_options(a, g, CorrelationOptions())
-    task = plain_task(a, g, devices, options)
-    filled = task.each(nodes) * devices
-    placed = [side.placed(0, filled, task.mesh) for side in (task.a, task.g)]
-    settings = {"mesh": task.mesh, "score": task.score, "targets": nodes}
-    program = correlate.lower(*placed, **settings).compile()
-    program(*placed).block_until_ready()
-    return lambda: program(*placed)
+    sharded_correlation(a, g, devices=devices).block_until_ready()
+    return lambda: sharded_correlation(a, g, devices=devices)
+
 
 
 if __name__ == "__main__":
