@@ -17,8 +17,9 @@ help:  ## list the targets
 demo: .venv/demo.stamp  ## simulate, train, find edges and score them: a table, two pictures
 	$(BIN)/gsnn-edges demo $(ARGS)
 
-bench: .venv/test.stamp  ## time the kernel beside the naive pattern
-	$(BIN)/gsnn-edges bench $(ARGS)
+bench: .venv/test.stamp  ## time all of it beside bare products, naive code and peers: a table, JSON
+	mkdir -p build
+	$(PYTEST) -c tests/benchmarks/pytest.ini tests/benchmarks --benchmark-json build/bench.json $(ARGS)
 
 # Test processes with two threads each would wait for one another.
 test: export OMP_NUM_THREADS = 1
