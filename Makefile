@@ -1,7 +1,7 @@
 # Everything runs in .venv, which the first target that needs it sets up.
 
 BIN := .venv/bin
-# Passed on by `demo`, `bench` and `calibration`: make demo ARGS="--graph dream4-1"
+# Passed on by `demo` and `bench`: make demo ARGS="--graph dream4-1"
 ARGS ?=
 # Test processes.
 JOBS ?= 2
@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo bench test test-slow test-gpu reliability calibration docs lint wheel clean
+.PHONY: help demo bench test test-slow test-gpu docs lint wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,12 +32,6 @@ test-slow: .venv/test.stamp  ## run the tests that take minutes
 
 test-gpu: .venv/test.stamp  ## run the tests that need a CUDA device
 	$(PYTEST) -m gpu
-
-reliability: .venv/test.stamp  ## measure what docs/reliability.md says, and write it
-	OMP_NUM_THREADS=1 $(BIN)/python tests/reliability.py
-
-calibration: .venv/test.stamp  ## measure what docs/calibration.md says, and write it
-	OMP_NUM_THREADS=1 $(BIN)/python tests/calibration.py $(ARGS)
 
 # Threads of the notebooks and of the tests would wait for one another; -E runs every notebook anew.
 docs: export OMP_NUM_THREADS = 1

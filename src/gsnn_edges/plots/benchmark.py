@@ -32,8 +32,8 @@ def scaling(
     Parameters
     ----------
     rows : sequence of rows, report, or path
-        The rows of `gsnn_edges.bench`, as objects or as in its JSON; that JSON as a mapping; or
-        the path of its file. Rows that were not measured are left out.
+        Rows with ``what``, ``size`` and ``milliseconds``, as mappings or as objects; a mapping that
+        holds them as "rows", or the path of a JSON file with one. Rows without a time are left out.
     against : str
         The letter of the size: "N" nodes, "M" observations, "E" edges, or another that sizes
         have, as in "N=1000, M=10000".
@@ -140,9 +140,8 @@ def timed_rows(rows: Any) -> list[Mapping[str, Any]]:
         ]
     except (KeyError, TypeError) as error:
         raise TypeError(
-            "rows must be those of gsnn_edges.bench, with what, size and milliseconds; got "
-            f"{_validation.shown(rows)}: pass what run_bench gives, or the file that bench --json "
-            "wrote"
+            "rows must be mappings or objects with what, size and milliseconds; got "
+            f"{_validation.shown(rows)}: pass a list of them, or the JSON file of a benchmark"
         ) from error
 
 

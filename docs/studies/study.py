@@ -1,11 +1,12 @@
 """Run the study of scores: which finds held-out edges, beside which baselines, and for which model.
 
-    python docs/study.py --seeds 5 --records study.jsonl
+    OMP_NUM_THREADS=1 python docs/studies/study.py --seeds 5 --leads --records study.jsonl
+    OMP_NUM_THREADS=1 python docs/studies/study.py --seeds 4 --graph ligand-receptor --csv more.csv
 
 A record of each model is written as soon as it is made, and one that is there with all that is
 asked for is not made again: a study that was cut off goes on where it was. Settings are those of
-``gsnn-edges demo`` for each graph, but for what the tables name. Nothing is chosen by a score, and
-all runs are in the records.
+``gsnn-edges demo`` for each graph, but for what the csv file names. Nothing is chosen by a score,
+and all runs are in the records.
 """
 
 import json
@@ -20,8 +21,8 @@ import click
 import numpy as np
 import torch
 from leads import LEADS, Observed
-from results import commit
-from study_tables import heading, summary, tables
+from provenance import commit, csv_option, write_csv
+from study_tables import rows
 
 from gsnn_edges import cross_correlation
 from gsnn_edges.activations import capture
@@ -39,12 +40,8 @@ SMALL = ("tutorial", "dream4-1", "dream4-2")
 # Asked for by name: a model of it takes minutes, so there is one kind of model.
 LARGE = "ligand-receptor"
 GRAPHS = (*SMALL, LARGE)
-# What is perturbed and measured. The tutorial's own nodes, 25 and 25, are a part of it.
-OBSERVED = {
-    "own": "as the graph has it",
-    "all": "all nodes perturbed and measured",
-    "part": "30% of the nodes perturbed, 50% measured",
-}
+# What is perturbed and measured: what the graph names, all nodes, or 30% and 50% of them.
+OBSERVED = ("own", "all", "part")
 SETUPS = [
     ("tutorial", "own"),
     *((name, observed) for name in SMALL for observed in ("all", "part")),
@@ -151,13 +148,11 @@ SCORES: dict[str, Callable[[Seen], np.ndarray]] = {
         absolute, seen.signed, seen.channels.samples
     ),
     CHANNELS: over_pairs,
-    "channels, two n_components": lambda seen: over_pairs(seen, n_components=2),
+    "channels, two components": lambda seen: over_pairs(seen, n_components=2),
     "channels, pooled": lambda seen: channels(seen.channels)(seen.channels.a, seen.channels.g),
     "channels, last pair": lambda seen: last_pair(seen.channels),
 }
 NAMES = [*SCORES, AUTO]
-# Of the table that sums it up.
-SHOWN = {"the original's": MAGNITUDE, "channels": CHANNELS, "auto": AUTO}
 
 
 @click.command(help=__doc__)
@@ -168,13 +163,13 @@ SHOWN = {"the original's": MAGNITUDE, "channels": CHANNELS, "auto": AUTO}
 )
 @click.option(
     "--observed",
-    type=click.Choice([*OBSERVED]),
+    type=click.Choice(OBSERVED),
     multiple=True,
-    default=[*OBSERVED],
+    default=OBSERVED,
     help="What is seen.",
 )
 @click.option("--epochs", type=int, help="By default as many as suit the graph.")
-@click.option("--leads", is_flag=True, help="Add what was tried and did not win (docs/leads.py).")
+@click.option("--leads", is_flag=True, help="Add what was tried and did not win (leads.py).")
 @click.option(
     "--records",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -182,6 +177,7 @@ SHOWN = {"the original's": MAGNITUDE, "channels": CHANNELS, "auto": AUTO}
     show_default=True,
     help="File of JSON lines, one for each model.",
 )
+@csv_option("study.csv")
 def main(
     seeds: int,
     first: int,
@@ -190,8 +186,9 @@ def main(
     epochs: int | None,
     leads: bool,
     records: Path,
+    file: Path,
 ) -> None:
-    """Run what is missing, and print what was run and what came of it."""
+    """Run what is missing, and write what came of it."""
     made = read(records)
     setups = [setup for setup in SETUPS if setup[0] in graphs and setup[1] in observed]
     wanted = list(runs(setups, range(first, first + seeds), epochs))
@@ -201,11 +198,8 @@ def main(
             made[run.key] = record_of(run, leads)
             write(records, made)
     shown = [made[run.key] for run in wanted]
-    titles = {setup: f"{setup[0]}, {OBSERVED[setup[1]]}" for setup in SETUPS}
-    rows = [f"{name}, {side}" for name in NAMES for side in SIDES]
-    main = summary(shown, titles, SHOWN, BOTH)
-    for lines in (heading(shown), main, *tables(shown, titles, [*rows, BOTH], [*LEADS])):
-        click.echo("\n".join(lines) + "\n")
+    scores = [f"{name}, {side}" for name in NAMES for side in SIDES]
+    write_csv(file, rows(shown, [*scores, BOTH], [*LEADS]))
 
 
 def runs(setups: list[tuple[str, str]], seeds: range, epochs: int | None) -> Iterator[Run]:

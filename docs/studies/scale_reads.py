@@ -1,6 +1,6 @@
 """How fast blocks of columns are read from a store, by the layout of its units and chunks.
 
-python docs/scale_reads.py
+python docs/studies/scale_reads.py
 """
 
 import time
@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import click
 import numpy as np
-from results import setting
+from provenance import setting
 
 from gsnn_edges.store import StoreWriter
 
@@ -36,8 +36,8 @@ def rate(path: Path, unit: int, chunk: int) -> float:
     )
     rng = np.random.default_rng(0)
     for number in writer.missing:
-        top, bottom = writer.facts.rows_of(number)
-        writer.put(number, *rng.random((2, PAIRS, bottom - top, COLUMNS), np.float32))
+        rows = min(unit, SAMPLES - number * unit)
+        writer.put(number, *rng.random((2, PAIRS, rows, COLUMNS), np.float32))
     store, seconds = writer.finish(), []
     for _ in range(3):
         start = time.perf_counter()

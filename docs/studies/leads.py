@@ -1,6 +1,6 @@
 """Leads that were followed on the way to a score that holds on all graphs, and did not win.
 
-Each gives (N, N) scores of one model. ``python docs/study.py --leads`` adds them to its tables.
+Each gives (N, N) scores of one model. ``study.py --leads`` adds them to its file.
 """
 
 from typing import NamedTuple

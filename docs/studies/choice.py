@@ -1,6 +1,6 @@
-"""Check the choice of a score on graphs that the study has not.
+"""Check the choice of a score on graphs that the study has not: docs/studies/choice.csv.
 
-    python docs/choice.py --seeds 3
+    OMP_NUM_THREADS=1 python docs/studies/choice.py --seeds 3
 
 Random hierarchies of two to five levels, under linear and tanh dynamics, random graphs, and the
 tutorial's with other edges held out. A first form of ``score="auto"``, which asked of magnitudes
@@ -11,11 +11,12 @@ must beat chance was added then. The seeds here are others.
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Literal
 
 import click
 import numpy as np
-from results import setting
+from provenance import csv_option, write_csv
 from study import CHANNELS, MAGNITUDE, SCORES, Run, model_of, rows_of, seen_of, trained
 
 from gsnn_edges import evaluate_edges
@@ -103,22 +104,28 @@ GRAPHS = {
 @click.command(help=__doc__)
 @click.option("--seeds", default=3, show_default=True, help="Seeds of each graph.")
 @click.option("--first", default=40, show_default=True, help="The first of them.")
-def main(seeds: int, first: int) -> None:
-    """Run, and print what was run and what came of it."""
-    click.echo("\n".join(setting()) + "\n")
-    click.echo(f"| graph | norm | {' | '.join(SHOWN)} | auto | took magnitudes |")
-    click.echo("| --- | --- | --: | --: | --: | --: |")
+@click.option("--epochs", type=int, help="By default as many as suit the graph.")
+@csv_option("choice.csv")
+def main(seeds: int, first: int, epochs: int | None, file: Path) -> None:
+    """Run, and write the means over the seeds."""
+    rows = []
     for name, drawn in GRAPHS.items():
         for norm in NORMS:
-            found = [scored(drawn(seed), norm, seed) for seed in range(first, first + seeds)]
-            means = " | ".join(f"{mean:.3f}" for mean in np.mean(found, axis=0)[:3])
-            taken = sum(int(took) for *_, took in found)
-            click.echo(f"| {name} | {norm} | {means} | {taken} of {seeds} |")
+            found = [scored(drawn(k), norm, k, epochs) for k in range(first, first + seeds)]
+            magnitude, channels, auto, took = np.mean(found, axis=0)
+            means = {"magnitude": magnitude, "channels": channels, "auto": auto}
+            row = {"graph": name, "norm": norm}
+            row |= {score: f"{mean:.3f}" for score, mean in means.items()}
+            rows.append({**row, "took_magnitudes": round(took * seeds), "seeds": seeds})
+    write_csv(file, rows)
 
 
-def scored(topology: Topology, norm: str, seed: int) -> tuple[float, float, float, bool]:
+def scored(
+    topology: Topology, norm: str, seed: int, epochs: int | None
+) -> tuple[float, float, float, bool]:
     """Train a model: MRR by magnitudes, channels and auto, and whether it took magnitudes."""
     recipe = recipe_for(topology)
+    recipe = recipe if epochs is None else replace(recipe, epochs=epochs)
     problem = simulate(topology, seed=seed, train_rows=recipe.train_rows)
     model = model_of(Run("drawn", "own", norm, False, seed, recipe.epochs), problem, recipe)
     trained(model, problem, recipe, seed)

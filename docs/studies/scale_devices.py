@@ -1,21 +1,21 @@
 """Time the correlation on several virtual devices of a CPU, and on one of them.
 
-    python docs/scale_devices.py --devices 4 --nodes 1000 --observations 10000
+    python docs/studies/scale_devices.py --devices 4 --nodes 1000 --observations 10000
 
-The program is the same, compiled for one device and for all; the inputs lie there already. Both
-have the processor's threads, all of them: what several devices cost beside one is what they send,
-and what they fill up.
+Both have all threads of the processor: what several devices cost beside one is what they send, and
+what they fill up. Inputs come from the host.
 """
 
 import os
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
 import numpy as np
-from results import setting
+from provenance import setting
 
 
 @click.command(help=__doc__)
@@ -46,21 +46,13 @@ def main(devices: int, nodes: int, observations: int, repeats: int) -> None:
 
 
 def compiled(devices: int, nodes: int, observations: int) -> Callable[[], Any]:
-    """Compile for so many devices, place the inputs, and call once to warm up."""
-    from gsnn_edges.sharded.arguments import checked_options
-    from gsnn_edges.sharded.correlation import plain_task
-    from gsnn_edges.sharded.program import correlate
+    """Correlate random observations over so many devices, once to compile."""
+    from gsnn_edges import cross_correlation
 
-    rng = np.random.default_rng(0)
-    a, g = (rng.standard_normal((observations, nodes), dtype=np.float32) for _ in range(2))
-    options = checked_options(a, g, "spearman", "average", "float32", None)
-    task = plain_task(a, g, devices, None, options)
-    filled = task.each(nodes) * devices
-    placed = [side.placed(0, filled, task.mesh) for side in (task.a, task.g)]
-    settings = {"mesh": task.mesh, "score": task.score, "targets": nodes}
-    program = correlate.lower(*placed, **settings).compile()
-    program(*placed).block_until_ready()
-    return lambda: program(*placed)
+    a, g = np.random.default_rng(0).standard_normal((2, observations, nodes), np.float32)
+    call = partial(cross_correlation, a, g, backend="jax", devices=devices)
+    call().block_until_ready()
+    return call
 
 
 if __name__ == "__main__":
