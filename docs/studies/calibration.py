@@ -14,8 +14,8 @@ import scipy.stats
 from provenance import csv_option, write_csv
 
 from gsnn_edges import EdgeEvidence, channel_correlation, cross_correlation
-from gsnn_edges.draws import drawn_counts
 from gsnn_edges.layer_pairs import layer_pairs
+from gsnn_edges.resampling import drawn_counts
 from gsnn_edges.scoring import Scorer, backend_of
 from gsnn_edges.significance import (
     bootstrap_interval,
