@@ -82,7 +82,7 @@ class Output:
         """Say of each row of W whether it is on disk."""
         done = np.zeros(self.nodes, bool)
         for path in sorted(self.folder.glob(f"rows-{self.run()}-*.txt")):
-            for line in _io.whole_lines(path):
+            for line in _io.read_lines(path):
                 low, high = map(int, line.split())
                 done[low:high] = True
         return done
@@ -97,7 +97,7 @@ class Output:
 
     def mend(self, process: int) -> None:
         """Cut off a note that was not written to its end."""
-        _io.mend(self.notes(process))
+        _io.cut_off_line(self.notes(process))
 
     def finish(self) -> None:
         """Put W in its place, as it is whole; one process does this."""
