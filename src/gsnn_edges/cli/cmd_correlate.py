@@ -134,7 +134,9 @@ def _check_options(observations: str, out: str, settings: dict[str, Any], *, sto
         writable("--out with --top or --threshold", out, TABLES)
     else:
         kind = ".zarr" if stored else ".npz"
-        writable(f"--out, W of {kind} observations,", out, [".npy", kind])
+        writable(
+            f"--out without --top or --threshold, of {kind} observations,", out, [".npy", kind]
+        )
     check_outputs({"--out": out}, {"observations": observations})
     of_job = [
         name for name in ("coordinator", "processes", "process") if settings[name] is not None
@@ -246,7 +248,9 @@ def _in_memory(screen: Screen, seen: Any, out: str, settings: dict[str, Any]) ->
 
 def _matrix(seen: Any, settings: dict[str, Any]) -> Any:
     """W of observations in memory, as a NumPy array."""
-    from gsnn_edges import _validation, channel_correlation, cross_correlation
+    from gsnn_edges import _validation
+    from gsnn_edges.channels import channel_correlation
+    from gsnn_edges.correlation import cross_correlation
     from gsnn_edges.layer_pairs import checked_layers, chosen_pairs
 
     names = ("method", "ties", "precision", "backend", "device")

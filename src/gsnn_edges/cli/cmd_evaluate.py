@@ -144,6 +144,8 @@ def _read(
             f"--names must name each of the {shape[0]} nodes of W, in their order; "
             f"{names or matrix!r} has {len(node_names)}"
         )
+    held_out = read_edges(edges, node_names, name="--edges", by=by)
+    held_out = _validation.edge_index("--edges", held_out, shape)
     if known is not None:
         known_edges = read_edges(known, node_names, name="--known", by=by)
     if known_edges is None or not known_edges.size:
@@ -154,8 +156,6 @@ def _read(
         )
     else:
         known_edges = _validation.edge_index("--known", known_edges, shape)
-    held_out = read_edges(edges, node_names, name="--edges", by=by)
-    held_out = _validation.edge_index("--edges", held_out, shape)
     return Scores(W, node_names, known_edges), held_out
 
 

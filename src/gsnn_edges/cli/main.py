@@ -51,7 +51,9 @@ class _Group(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name in COMMANDS and name not in self.commands:
+        if name not in COMMANDS:
+            ctx.fail(f"No such command {name!r}: there are {', '.join(COMMANDS)}")
+        if name not in self.commands:
             self.add_command(getattr(import_module(f"gsnn_edges.cli.cmd_{name}"), name))
         return super().get_command(ctx, name)
 
@@ -62,6 +64,7 @@ class _Group(click.Group):
             raise _Interrupted from None
 
     def main(self, args: Any = None, *_: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        extra["prog_name"] = "gsnn-edges"  # for `python -m gsnn_edges.cli` too
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **extra)
         screen = extra.setdefault("obj", Screen())
@@ -132,8 +135,7 @@ def _sigterm_as_exit() -> Iterator[None]:
 def _warnings_as_lines(screen: Screen) -> Iterator[None]:
     """Show each warning of this package in a line, and those of libraries with --verbose."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", UserWarning)
+        warnings.simplefilter("always")
         # A loss of two shapes compares every sample with every other: a wrong file, never meant.
         warnings.filterwarnings("error", "Using a target size", UserWarning)
 
@@ -190,7 +192,8 @@ def _explained(error: Exception) -> tuple[str, int]:
         return text, WRONG
     if text and (isinstance(error, ImportError | OSError) or (ours and kind == "RuntimeError")):
         return text, FAILED
-    return f"{kind}: {text} ({where})", WRONG if isinstance(error, WRONG_INPUT) else FAILED
+    code = WRONG if isinstance(error, WRONG_INPUT) else FAILED
+    return _one_line(f"{kind}: {text} ({where})"), code
 
 
 def _raised_by_package(error: Exception) -> bool:

@@ -7,7 +7,6 @@ import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gsnn_edges import __version__, _validation
+from gsnn_edges import _io, _validation
 
 AnyPath = str | PathLike[str]
 # Arrays of a file by their names; "" where a file holds one without a name.
@@ -33,7 +32,7 @@ _WANTED = {
 }
 # Larger numbers are no indices of anything, and not all of them whole.
 _LARGEST = 1 << 53
-_FORMAT, _VERSION = "gsnn-edges observations", 1
+_OBSERVATIONS = "observations"
 
 
 def ending(path: AnyPath) -> str:
@@ -141,23 +140,6 @@ def _places(options: Mapping[str, Any]) -> Iterator[tuple[str, str, Path]]:
     for option, paths in options.items():
         for path in [paths] if isinstance(paths, str) else paths or ():
             yield option, path, Path(_split_key(path)[0]).resolve()
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Path to write to; the file takes the place of ``path`` when all has gone well."""
-    # In the same folder: a rename within a file system is all or nothing.
-    try:
-        with TemporaryDirectory(dir=path.parent, prefix=".unfinished-") as folder:
-            unfinished = Path(folder) / path.name
-            yield unfinished
-            os.replace(unfinished, path)
-    except OSError as error:
-        if error.errno is None:
-            raise  # a sentence of this package, or of a library that writes
-        raise OSError(
-            f"{str(path)!r} cannot be written ({error.strerror or error}); nothing is left of it"
-        ) from error
 
 
 def _broken(name: str, path: Path, error: Any) -> ValueError:
@@ -693,13 +675,12 @@ def _way_to_node(wrong: str, names: Sequence[str] | None) -> str:
 
 
 class Observations(NamedTuple):
-    """Activations and gradients of a model's nodes or channels.
+    """Activations and gradients of P layer pairs, S samples and C columns, in memory.
 
     Attributes
     ----------
     a, g : arrays of shape (P, S, C)
-        Of P layer pairs, S samples and C columns: activations at a layer, and gradients at the
-        next.
+        Activations at a layer, and gradients at the next.
     column_nodes : int64 array of shape (C,)
         The node of each column.
     nodes : int
@@ -716,6 +697,21 @@ class Observations(NamedTuple):
     score: str
     node_names: list[str] | None
 
+    @property
+    def pairs(self) -> int:
+        """Number of layer pairs P."""
+        return len(self.a)
+
+    @property
+    def samples(self) -> int:
+        """Number of samples S."""
+        return self.a.shape[1]
+
+    @property
+    def columns(self) -> int:
+        """Number of columns C."""
+        return self.a.shape[2]
+
 
 def write_observations(path: AnyPath, seen: Observations, *, name: str = "path") -> None:
     """Write observations to an npz file, whole or not at all.
@@ -727,17 +723,9 @@ def write_observations(path: AnyPath, seen: Observations, *, name: str = "path")
     OSError
         Where nothing can be written; the file is then as it was.
     """
-    header = {
-        "format": _FORMAT,
-        "format_version": _VERSION,
-        "gsnn-edges": __version__,
-        "nodes": seen.nodes,
-        "score": seen.score,
-        "node_names": seen.node_names,
-    }
-    with whole(writable(name, path, [".npz"])) as unfinished:
-        arrays = {"a": seen.a, "g": seen.g, "column_nodes": seen.column_nodes}
-        np.savez(unfinished, allow_pickle=False, header=np.array(json.dumps(header)), **arrays)
+    attributes = {"nodes": seen.nodes, "score": seen.score, "node_names": seen.node_names}
+    arrays = {"a": seen.a, "g": seen.g, "column_nodes": seen.column_nodes}
+    _io.write_arrays(writable(name, path, [".npz"]), _OBSERVATIONS, attributes, arrays)
 
 
 def read_observations(path: AnyPath, *, name: str = "path") -> Observations:
@@ -758,26 +746,14 @@ def read_observations(path: AnyPath, *, name: str = "path") -> Observations:
     >>> a, g = np.random.default_rng(0).random((2, 3, 10, 4))
     >>> seen = Observations(a, g, np.arange(4), 4, "magnitude", None)
     >>> write_observations(f"{folder.name}/seen.npz", seen)
-    >>> read_observations(f"{folder.name}/seen.npz").a.shape
-    (3, 10, 4)
+    >>> read_observations(f"{folder.name}/seen.npz").samples
+    10
     >>> folder.cleanup()
     """
     file = readable(name, path, [".npz"])
-    arrays = _tried(name, file, lambda: _from_npz(file))
-    header = _tried(name, file, lambda: json.loads(str(arrays.get("header", "{}"))))
-    if not isinstance(header, dict) or header.get("format") != _FORMAT:
-        held = ", ".join(repr(one) for one in arrays) or "nothing"
-        raise ValueError(
-            f"{name} must be what capture wrote; {str(path)!r} holds {held}: "
-            "capture first, or name another file"
-        )
-    if header["format_version"] > _VERSION:
-        raise ValueError(
-            f"{name} must be of format version {_VERSION} or older; {str(path)!r} has version "
-            f"{header['format_version']}: install a newer gsnn-edges to read it"
-        )
+    attributes, arrays = _io.read_arrays(file, _OBSERVATIONS, name=name)
     sides = [arrays[side] for side in ("a", "g", "column_nodes")]
-    seen = Observations(*sides, *(header[key] for key in ("nodes", "score", "node_names")))
+    seen = Observations(*sides, *(attributes[key] for key in ("nodes", "score", "node_names")))
     shape = seen.a.shape
     fits = len(shape) == 3 and seen.g.shape == shape and seen.column_nodes.shape == shape[2:]
     if not fits or 0 in shape:
@@ -917,7 +893,7 @@ def write_parts(path: AnyPath, parts: Iterable[Mapping[str, Any]], *, name: str 
         As `write_table`.
     """
     file = writable(name, path, TABLES)
-    with whole(file) as unfinished:
+    with _io.whole(file) as unfinished:
         {".csv": _write_csv, ".parquet": _write_parquet}[ending(file)](unfinished, parts)
 
 
@@ -973,5 +949,5 @@ def write_json(path: AnyPath, values: Any, *, name: str = "path") -> None:
     """
     file = writable(name, path, [".json"])
     text = json.dumps(values, indent=2, allow_nan=False) + "\n"
-    with whole(file) as unfinished:
+    with _io.whole(file) as unfinished:
         unfinished.write_text(text, encoding="utf-8")

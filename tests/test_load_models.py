@@ -80,15 +80,16 @@ def test_weights_are_those_of_the_file(name, file, write, folder):
 
 
 def test_factory_takes_arguments(folder):
-    assert load_model("toy:factory", arguments={"outputs": 5}).out_features == 5
+    assert load_model("toy:factory", model_args={"outputs": 5}).out_features == 5
 
 
 @pytest.mark.parametrize(
     ("name", "kind", "phrase"),
     [
-        ("toy", ValueError, "must be 'package.module:name'; got 'toy': put a colon"),
-        ("toy:", ValueError, "put a colon"),
-        (3, TypeError, "factory must be a text"),
+        ("toy", ValueError, "must be 'package.module:name', as in an import, .* got 'toy'"),
+        ("toy:", ValueError, "must be 'package.module:name'"),
+        ("./toy.py:factory", ValueError, "and no path; got './toy.py:factory'"),
+        (3, ValueError, "model must be 'package.module:name', .* got 3"),
         ("nowhere.toy:factory", ValueError, "there is no 'nowhere' for 'nowhere.toy:factory'"),
         ("toy:factry", ValueError, "'toy' has no 'factry': did you mean 'factory'"),
         ("toy:size", TypeError, "must name a function or a class; 'toy:size' is 3"),
@@ -179,7 +180,10 @@ def test_a_pickle_is_loaded_where_it_is_trusted_and_a_warning_says_what_that_mea
 
 @pytest.mark.parametrize(
     ("saved", "kind", "phrase"),
-    [({"a": 1}, TypeError, "holds dict: give weights a factory"), (None, ValueError, "or broken")],
+    [
+        ({"a": 1}, TypeError, "must hold a torch.nn.Module; .* holds dict"),
+        (None, ValueError, "or broken"),
+    ],
 )
 def test_a_pickle_of_something_else_is_refused(saved, kind, phrase, folder):
     if saved is None:
