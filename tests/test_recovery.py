@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from gsnn_edges import mrr
-from gsnn_edges.recovery import recover_edges
+from gsnn_edges.splits import recover_edges
 
 EDGES = np.array([[0, 1, 2, 3, 4, 0, 5, 2, 2], [1, 2, 3, 4, 5, 1, 0, 2, 5]])  # 0 -> 1 twice
 

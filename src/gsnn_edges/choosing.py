@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from gsnn_edges import _validation
 from gsnn_edges._typing import Array
-from gsnn_edges.evaluation import chance
 from gsnn_edges.evaluation.candidates import Pool
+from gsnn_edges.evaluation.metrics import expected_reciprocal, realistic_rank
 from gsnn_edges.evaluation.ranking import count
-from gsnn_edges.evaluation.ties import realistic_rank
 
 Floats = NDArray[np.float64]
 
@@ -118,7 +117,7 @@ def reciprocal_ranks(matrix: Array, edges: np.ndarray) -> tuple[Floats, Floats]:
     pool = Pool(int(matrix.shape[0]), exclude_self=True)
     found = count(matrix, edges, edges, ROWS, pool=pool)
     ranks = realistic_rank(found.above, found.level)
-    return 1 / ranks, chance.expected_reciprocal(found.candidates)
+    return 1 / ranks, expected_reciprocal(found.candidates)
 
 
 def in_standard_errors(differences: Floats, sources: np.ndarray) -> float:

@@ -6,7 +6,7 @@ import rankings
 from numpy.testing import assert_array_equal
 
 from gsnn_edges.baselines import compare
-from gsnn_edges.baselines.arguments import untrained_matrices
+from gsnn_edges.baselines.comparison import untrained_matrices
 
 NODES = 20
 

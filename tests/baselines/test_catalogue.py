@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from gsnn_edges.baselines.catalogue import BASELINES, OF_GRAPH, baselines
+from gsnn_edges.baselines.comparison import BASELINES, OF_GRAPH, baselines
 from gsnn_edges.baselines.measured import node_values
 
 NODES = 6

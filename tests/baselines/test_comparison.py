@@ -9,7 +9,7 @@ from gsnn_edges import EdgeEvidence, evaluate_edges
 from gsnn_edges.baselines import compare
 from gsnn_edges.baselines import graph as structure
 from gsnn_edges.baselines import measured as by_values
-from gsnn_edges.baselines.catalogue import OF_GRAPH
+from gsnn_edges.baselines.comparison import OF_GRAPH
 
 NODES = 20
 GRAPH = ["random", *OF_GRAPH]

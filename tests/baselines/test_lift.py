@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import bootstrap, ttest_1samp
 
-from gsnn_edges.baselines.lift import compare_mrr, resampled_differences
+from gsnn_edges.baselines.comparison import compare_mrr, resampled_differences
 from gsnn_edges.draws import drawn_counts
 
 
@@ -95,7 +95,7 @@ def test_rankings_of_an_edge_stay_together():
 @pytest.mark.parametrize("block", [1, 10_000, 1 << 22])
 def test_blocks_hold_all_resamples(block, monkeypatch):
     ranked, others = draws(queries=6)
-    monkeypatch.setattr("gsnn_edges.baselines.lift.BLOCK_DRAWS", block)
+    monkeypatch.setattr("gsnn_edges.baselines.comparison.BLOCK_DRAWS", block)
     found = resampled_differences(ranked, others, np.arange(6), 20_000, np.random.default_rng(3))
     assert found.shape == (20_000,)
     assert_allclose(found.var(), (ranked - others[0]).var() / 6, rtol=0.05)

@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 from sklearn.linear_model import LinearRegression
 
 from gsnn_edges.baselines import measured as by_values
-from gsnn_edges.baselines.ridge import least_squares, ridge
+from gsnn_edges.baselines.measured import least_squares, ridge
 
 COUNT = 7
 MEASURED = np.array([5, 0, 3, 1])

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LinearRegression, Ridge, RidgeCV
 
-from gsnn_edges.baselines.ridge import PENALTIES, least_squares, ridge, standardized
+from gsnn_edges.baselines.measured import PENALTIES, least_squares, ridge, standardized
 
 
 def data(rows, columns, seed=0):

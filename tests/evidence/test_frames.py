@@ -9,7 +9,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from gsnn_edges.evidence import frames
-from gsnn_edges.evidence.top_pairs import scored_edges
+from gsnn_edges.evidence import scored_edges
 
 SCORES = np.arange(16, dtype=np.float32).reshape(4, 4)[::-1].copy()
 CELLS = np.array([3, 0, 15, 6])

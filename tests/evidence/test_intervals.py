@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 
 from gsnn_edges import EdgeEvidence, backends
-from gsnn_edges.evidence.intervals import check_correlations, error_share, fisher_interval
+from gsnn_edges.evidence import check_correlations, error_share, fisher_interval
 
 RNG = np.random.default_rng(0)
 W = np.tanh(RNG.standard_normal((4, 4)))

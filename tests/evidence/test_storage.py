@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from gsnn_edges.evidence import EdgeEvidence
-from gsnn_edges.evidence.storage import FORMAT, VERSION, read_file, write_file
+from gsnn_edges.evidence import FORMAT, VERSION, read_file, write_file
 
 FACTS = {"names": ["β-catenin", "b\0", 'quote"', ""], "method": "spearman", "none": None}
 DTYPES = ["float16", "float32", "float64", "int8", "uint16", "int64", ">f4"]

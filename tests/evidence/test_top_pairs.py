@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from gsnn_edges.evidence.top_pairs import pool_mask, scored_edges, strongest
+from gsnn_edges.evidence import pool_mask, scored_edges, strongest
 
 
 def slow_order(scores, pool):

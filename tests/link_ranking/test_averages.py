@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from rankings import pykeen_metrics as pykeen
 
 from gsnn_edges.evaluation.metrics import averages
-from gsnn_edges.evaluation.ties import TIE_TYPES, ranks_of
+from gsnn_edges.evaluation.metrics import TIE_TYPES, ranks_of
 
 KS = (1, 3, 10)
 

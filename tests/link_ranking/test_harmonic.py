@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from gsnn_edges.evaluation.harmonic import reciprocal_sums
+from gsnn_edges.evaluation.metrics import reciprocal_sums
 
 
 @pytest.mark.parametrize("first", [1, 2, 14, 15, 16, 17, 100, 1000])

@@ -6,9 +6,9 @@ import scipy.stats
 from numpy.testing import assert_allclose, assert_array_equal
 
 from gsnn_edges.evaluation import intervals
-from gsnn_edges.evaluation.intervals import bootstrap
+from gsnn_edges.evaluation.metrics import bootstrap
 from gsnn_edges.evaluation.metrics import averages
-from gsnn_edges.evaluation.ties import Ranks, ranks_of
+from gsnn_edges.evaluation.metrics import Ranks, ranks_of
 
 KS = (1, 10)
 

@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from gsnn_edges import evaluate_edges, mrr
 from gsnn_edges.evaluation import scores as module
 from gsnn_edges.evaluation.ranking import count
-from gsnn_edges.evaluation.scores import table_of
+from gsnn_edges.evaluation.ranking import table_of
 from gsnn_edges.store import open_matrix
 
 STRANGE = pytest.mark.filterwarnings("ignore:.*edges in edge_index are|.*no candidate but")

@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from gsnn_edges.evaluation import separation as separating
 from gsnn_edges.evaluation.candidates import Pool
-from gsnn_edges.evaluation.separation import separation
+from gsnn_edges.evaluation.ranking import separation
 
 
 def by_scikit_learn(scores, edges, true_edges, allowed):

@@ -8,7 +8,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from rankings import PykeenRanks
 
-from gsnn_edges.evaluation.ties import TIE_TYPES, ranks_of
+from gsnn_edges.evaluation.metrics import TIE_TYPES, ranks_of
 
 
 @pytest.mark.parametrize("levels", [1, 3, 50])

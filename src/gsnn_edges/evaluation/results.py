@@ -1,4 +1,4 @@
-"""What `evaluate_edges` gives: averages, intervals and the ranks of every query."""
+"""What evaluate_edges returns: averages, intervals and the ranks of every query."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from gsnn_edges import _validation
-from gsnn_edges.evaluation.metrics import Averages, Interval
-from gsnn_edges.evaluation.separation import Separation
-from gsnn_edges.evaluation.ties import Ranks
+from gsnn_edges.evaluation.metrics import Averages, Interval, Ranks
+from gsnn_edges.evaluation.ranking import Separation
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +130,7 @@ class LinkRanking(Averages):
         return nodes if self.node_names is None else [self.node_names[node] for node in nodes]
 
     def __str__(self) -> str:
-        return table_of(self)
+        return text_table(self)
 
     __repr__ = __str__
 
@@ -145,7 +144,7 @@ def json_safe(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def table_of(found: LinkRanking) -> str:
+def text_table(found: LinkRanking) -> str:
     """Write the averages as aligned lines of text."""
     fewest, most = (int(edge(found.queries.candidates)) for edge in (np.min, np.max))
     heading = (

@@ -1,4 +1,4 @@
-"""What all pictures share: axes at column width, colours that all readers can tell apart, files."""
+"""What all pictures share: axes at column width, colours, checks, files."""
 
 import os
 from collections.abc import Iterator
@@ -11,6 +11,10 @@ from gsnn_edges import _validation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+from collections.abc import Mapping
+
+from gsnn_edges.evaluation import LinkRanking
+from gsnn_edges.evidence import EdgeEvidence
 
 WIDTH = 3.4  # inches: one column of a journal
 HEIGHT = 2.5
@@ -156,3 +160,34 @@ def check_axes(ax: Any) -> None:
 def matplotlib(module: str) -> Any:
     """Import matplotlib or a part of it, or say what to install."""
     return _validation.imported(module, "pictures need matplotlib", "plots")
+
+
+def checked_evidence(name: str, value: Any) -> EdgeEvidence:
+    """Give evidence as it is, and a matrix as evidence without names."""
+    evidence = value if isinstance(value, EdgeEvidence) else EdgeEvidence(value)
+    if evidence.W.shape[0] == 0:
+        raise ValueError(f"{name} must have a node to draw; got shape (0, 0)")
+    return evidence
+
+
+def checked_ranking(name: str, value: Any) -> LinkRanking:
+    """Reject what is not the result of `gsnn_edges.evaluate_edges`."""
+    if not isinstance(value, LinkRanking):
+        raise TypeError(
+            f"{name} must be a LinkRanking; got {type(value).__name__}: pass what "
+            "evaluate_edges or EdgeEvidence.evaluate gives"
+        )
+    return value
+
+
+def by_name(name: str, value: Any) -> dict[str, Any]:
+    """Give one thing, or several by their names, as several."""
+    named = value if isinstance(value, Mapping) else {"": value}
+    if not named:
+        raise ValueError(f"{name} must hold something to draw; got an empty mapping")
+    return {str(key): inner for key, inner in named.items()}
+
+
+def labels_of(evidence: EdgeEvidence) -> list[str]:
+    """Name every node, by its index where it has no name."""
+    return evidence.node_names or [str(node) for node in range(evidence.W.shape[0])]

@@ -1,19 +1,453 @@
-"""EdgeEvidence: W with the names of its nodes and how it was made."""
+"""W with the names of its nodes and its making: tables, graphs, files, and several combined."""
 
+import json
+import math
+import os
+import zipfile
+import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
+from html import escape
+from importlib.metadata import version
 from os import PathLike
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gsnn_edges import _validation, backends
+from gsnn_edges import __version__, _validation, backends
 from gsnn_edges._typing import Array, Device
 from gsnn_edges.evaluation import LinkRanking, evaluate_edges
-from gsnn_edges.evidence import arguments, combining, frames, intervals, storage
-from gsnn_edges.evidence.arguments import Indices, Mask
-from gsnn_edges.evidence.top_pairs import ScoredEdge, pool_mask, scored_edges, strongest
+from gsnn_edges.evaluation.candidates import pool_of
+from gsnn_edges.ranks import rankdata
+from gsnn_edges.running import Moments
+
+Indices = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+def check_matrix(name: str, x: Any) -> int:
+    """Reject what is no square matrix of finite numbers; give its number of nodes."""
+    _validation.array(name, x)
+    _validation.ndim(name, x, 2, "(sources, targets)")
+    if x.shape[0] != x.shape[1]:
+        raise ValueError(
+            f"{name} must be square, a row and a column for each node; got shape {tuple(x.shape)}"
+        )
+    _validation.finite(name, x)
+    return int(x.shape[0])
+
+
+def checked_names(names: Any, nodes: int) -> list[str] | None:
+    """Give names as a list, if there are any: different strings, one for each node."""
+    if names is None:
+        return None
+    given = list(names) if isinstance(names, Iterable) else [names]
+    if isinstance(names, str) or not all(isinstance(name, str) for name in given):
+        raise TypeError(
+            f"node_names must be a sequence of strings; got {_validation.shown(names)}: map it to str first"
+        )
+    if len(given) != nodes:
+        raise ValueError(
+            f"node_names must be as many as W has nodes, {nodes}; got {len(given)}: name the "
+            "function nodes only, in the order of W"
+        )
+    twice = [name for name, times in Counter(given).items() if times > 1]
+    if twice:
+        raise ValueError(
+            f"node_names must be different; got {_validation.listing([repr(n) for n in twice])} "
+            "more "
+            "than once: number them"
+        )
+    return [str(name) for name in given]
+
+
+def checked_counts(counts: Any) -> dict[str, int]:
+    """Give counts as a dict of whole numbers."""
+    if not isinstance(counts, Mapping):
+        raise TypeError(
+            f"counts must be a mapping of names to whole numbers; got {_validation.shown(counts)}: pass a dict "
+            "such as {'samples': 500}"
+        )
+    return {
+        str(name): _validation.whole_number(f"counts[{name!r}]", count, least=0)
+        for name, count in counts.items()
+    }
+
+
+def as_json(name: str, facts: Any) -> dict[str, Any]:
+    """Give a mapping as JSON would give it back, so that a saved one is equal."""
+    try:
+        copy: dict[str, Any] = json.loads(json.dumps(dict(facts), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"{name} must be a mapping of what JSON can hold, as numbers, strings and lists; got "
+            f"{_validation.shown(facts)} ({error}): write the rest as strings"
+        ) from None
+    return copy
+
+
+def installed_versions(W: Array) -> dict[str, str]:
+    """Name the versions of this package and of the library of W."""
+    library = backends.BACKENDS[backends.of(W).name][1]
+    return {"gsnn-edges": __version__, library: version(library)}
+
+
+def checked_known(edges: Any, nodes: int) -> Indices | None:
+    """Give known edges, if there are any, as (2, E) int64 indices inside W."""
+    return None if edges is None else _validation.edge_index("known_edges", edges, (nodes, nodes))
+
+
+def checked_k(k: Any) -> int:
+    """Give a number of pairs."""
+    return _validation.whole_number("k", k, least=1)
+
+
+def checked_threshold(threshold: Any) -> float:
+    """Give a score that is a number."""
+    try:
+        number = float(threshold)
+    except (TypeError, ValueError):
+        raise TypeError(f"threshold must be a number; got {threshold!r}") from None
+    if math.isnan(number):
+        raise ValueError("threshold must be a number; got nan, which no score reaches")
+    return number
+
+
+FORMAT = "gsnn-edges evidence"
+VERSION = 1
+HEADER = "header"
+
+
+def as_path(path: Any) -> Path:
+    """Give a path, or say that there is none."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(
+            f"path must be a text or a path; got {type(path).__name__}: name the file to write or "
+            "to read"
+        )
+    return Path(path)
+
+
+def reject_folder(path: Path) -> None:
+    """Reject a folder where a file is wanted."""
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"path must be a file; {str(path)!r} is a folder: add a name such as 'evidence.npz'"
+        )
+
+
+def write_file(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays, and facts as JSON beside them, to a new or an existing file.
+
+    The file is written beside ``path`` and then put in its place, so that nobody ever reads half
+    of it, and an error leaves the old one as it was.
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"path must lie in a folder that is there; got {str(path)!r}: make "
+            f"{str(path.parent)!r} first"
+        )
+    reject_folder(path)
+    header = json.dumps({"format": FORMAT, "format_version": VERSION, **facts}, allow_nan=False)
+    with TemporaryDirectory(dir=path.parent, prefix=".unfinished-") as folder:
+        unfinished = Path(folder) / "evidence.npz"
+        np.savez(unfinished, allow_pickle=False, **{HEADER: np.array(header)}, **arrays)
+        os.replace(unfinished, path)
+
+
+def read_file(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Read the facts and the arrays of a file that `write_file` wrote."""
+    reject_folder(path)
+    if not path.exists():
+        raise FileNotFoundError(
+            f"path must be a file that EdgeEvidence.save wrote; there is none at {str(path)!r}: "
+            "look at its folder and its ending"
+        )
+    arrays = read_arrays(path)
+    facts = facts_of(path, arrays.pop(HEADER, np.array("")))
+    version = facts.get("format_version")
+    if not isinstance(version, int) or version > VERSION:
+        raise ValueError(
+            f"path must be a file of format version {VERSION} or older; {str(path)!r} has version "
+            f"{version}: install a newer gsnn-edges to read it"
+        )
+    return facts, arrays
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read all arrays of an npz file."""
+    try:
+        with path.open("rb") as file:
+            found = np.load(file, allow_pickle=False)
+            if isinstance(found, np.ndarray):
+                raise ValueError("one array, without names")
+            return {name: found[name] for name in found.files}
+    except (
+        ValueError,
+        KeyError,
+        EOFError,
+        AttributeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise ValueError(
+            f"path must be a whole file that EdgeEvidence.save wrote; {str(path)!r} is broken or "
+            f"of another kind ({type(error).__name__}: {error}): save it again"
+        ) from error
+
+
+def facts_of(path: Path, header: np.ndarray) -> dict[str, Any]:
+    """Read the JSON of a file, and see that it is one of ours."""
+    try:
+        facts = json.loads(str(header))
+    except json.JSONDecodeError:
+        facts = None
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        raise ValueError(
+            f"path must be a file that EdgeEvidence.save wrote; {str(path)!r} is an npz of other "
+            "arrays: read it with numpy.load"
+        )
+    return facts
+
+
+class ScoredEdge(NamedTuple):
+    """A pair of nodes with its score.
+
+    Attributes
+    ----------
+    source, target : int
+        Indices of the nodes.
+    source_name, target_name : str or None
+        Their names, where there are names.
+    score : float
+    rank : int
+        Place in the list, from 1.
+    """
+
+    source: int
+    target: int
+    source_name: str | None
+    target_name: str | None
+    score: float
+    rank: int
+
+
+def pool_mask(
+    nodes: int,
+    node_names: list[str] | None,
+    known: Indices | None,
+    *,
+    exclude_self: bool,
+    candidates: Any,
+) -> Mask:
+    """Mark the pairs to choose from, (N, N): candidates alone, no self-edges, no known ones."""
+    pool = pool_of(candidates, nodes, exclude_self=exclude_self, node_names=node_names)
+    mask: Mask = pool.rows(np.arange(nodes), 0)
+    if known is not None:
+        mask[known[0], known[1]] = False
+    return mask
+
+
+def strongest(scores: NDArray[Any], pool: Mask, k: int | None) -> Indices:
+    """Find the k best cells of the pool: flat indices, best first.
+
+    Equal scores stand in the order of the flat index: by source, then by target. All cells of the
+    pool where there are fewer than k, or no k. Peak memory is a copy of the scores, and 16 bytes
+    for each cell that is given back.
+    """
+    count = int(np.count_nonzero(pool))
+    if k is not None and k < count:
+        pool = at_least(scores, pool, k, count)
+    cells = np.flatnonzero(pool)
+    # A stable sort of the reversed list, reversed: falling, and equal scores as they stood.
+    order = np.argsort(scores.reshape(-1)[cells[::-1]], kind="stable")[::-1]
+    chosen: Indices = cells[::-1][order][:k]
+    return chosen
+
+
+def at_least(scores: NDArray[Any], pool: Mask, k: int, count: int) -> Mask:
+    """Narrow the pool to the k best cells and those that tie with the last of them."""
+    in_pool = scores[pool]
+    in_pool.partition(count - k)
+    reached: Mask = pool & (scores >= in_pool[count - k])
+    return reached
+
+
+def scored_edges(
+    scores: NDArray[Any], cells: Indices, node_names: list[str] | None
+) -> list[ScoredEdge]:
+    """List the cells as `ScoredEdge`, ranked as they stand."""
+    sources, targets = np.divmod(cells, max(len(scores), 1))
+    names: list[Any] = node_names or [None] * len(scores)
+    rows = zip(sources.tolist(), targets.tolist(), scores.reshape(-1)[cells].tolist(), strict=True)
+    return [
+        ScoredEdge(source, target, names[source], names[target], float(score), place + 1)
+        for place, (source, target, score) in enumerate(rows)
+    ]
+
+
+Floats = NDArray[np.float64]
+
+
+def error_share(settings: Mapping[str, Any], counts: Mapping[str, int]) -> float | None:
+    """Give the standard error of W as a share of the spread of its draws; None without draws.
+
+    Draws of n samples spread as 1 / sqrt(n), and W is of B samples: sqrt(n / B). The spread of
+    members that were combined is one between models, and says nothing of samples.
+    """
+    rows, samples = settings.get("estimate_n_samples"), counts.get("samples")
+    if not settings.get("estimate") or "combined" in settings or not rows or not samples:
+        return None
+    return float(np.sqrt(rows / samples))
+
+
+def check_correlations(settings: Mapping[str, Any]) -> None:
+    """Reject W that is no correlation in [-1, 1], as it was made."""
+    made = {
+        "score": settings.get("score", "magnitude") == "magnitude",
+        "penalty_factor": not settings.get("penalty_factor"),
+        "scale_by_act_mean": not settings.get("scale_by_act_mean"),
+    }
+    wrong = [f"{name}={settings[name]!r}" for name, right in made.items() if not right]
+    if wrong:
+        raise ValueError(
+            "interval needs a W of correlations in [-1, 1], of score='magnitude' without penalty "
+            f"and scaling; got settings with {', '.join(wrong)}: use standard_error, or "
+            "bootstrap_interval of the observations"
+        )
+
+
+def fisher_interval(W: Floats, error: Floats, draws: int, level: float) -> tuple[Floats, Floats]:
+    """Give bounds of each correlation on the scale of Fisher's z.
+
+    An error e of W is one of ``e / (1 - W^2)`` there. As it was estimated from some draws, its
+    quantile is that of Student's t with one degree of freedom fewer.
+    """
+    special = _validation.imported("scipy.special", "intervals need SciPy", "stats")
+    # Rounding may leave W at 1, where z is infinite.
+    W = np.clip(W, -1 + 1e-12, 1 - 1e-12)
+    step = special.stdtrit(draws - 1, (1 + level) / 2) * error / (1 - W**2)
+    z = np.arctanh(W)
+    return np.tanh(z - step), np.tanh(z + step)
+
+
+Floats = NDArray[np.float64]
+
+
+def mean_and_deviation(matrices: Iterable[NDArray[Any]]) -> tuple[Floats, Floats | None]:
+    """Mean and sample standard deviation (ddof = 1) of each cell, in float64 and in one pass.
+
+    One matrix has no deviation: None. Peak memory is five float64 matrices.
+    """
+    matrices = iter(matrices)
+    moments = Moments(np.array(next(matrices), np.float64))
+    for matrix in matrices:
+        moments.add(matrix)
+    variance = moments.variance
+    return moments.mean, None if variance is None else np.sqrt(variance)
+
+
+def scaled_ranks(matrix: NDArray[Any]) -> Floats:
+    """Rank all cells of a matrix: 0 for the weakest, 1 for the strongest, ties share a mean."""
+    ranks = np.asarray(rankdata(matrix.reshape(-1, 1)), np.float64).reshape(matrix.shape)
+    return (ranks - 1) / max(matrix.size - 1, 1)
+
+
+def check_same(values: Mapping[str, Sequence[Any]]) -> None:
+    """Reject members that differ in what they must share, naming what differs and how."""
+    differences = [
+        f"{name}: {', '.join(_validation.shown(value) for value in distinct(given))}"
+        for name, given in values.items()
+        if len(distinct(given)) > 1
+    ]
+    if differences:
+        raise ValueError(
+            "members must be of the same nodes and method; they differ in "
+            f"{'; '.join(differences)}: combine those that agree"
+        )
+
+
+def scores_of(members: Iterable[Any]) -> dict[str, list[Any]]:
+    """Give the scores of members that know theirs: each is on a scale of its own."""
+    return {"score": [m.settings["score"] for m in members if "score" in m.settings]}
+
+
+def shared(mappings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Keep the entries that all mappings have alike."""
+    first, *rest = mappings
+    return {
+        key: value
+        for key, value in first.items()
+        if all(key in other and other[key] == value for other in rest)
+    }
+
+
+def distinct(values: Sequence[Any]) -> list[Any]:
+    """List each value once, in the order given."""
+    found: list[Any] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return found
+
+
+def optional(module: str) -> Any:
+    """Import a library of the extra "frames"."""
+    return _validation.imported(module, f"this needs {module}", "frames")
+
+
+def frame(
+    cells: Indices,
+    nodes: int,
+    node_names: list[str] | None,
+    columns: dict[str, NDArray[Any]],
+) -> Any:
+    """Make a frame with a row for each flat index, of ends and of the cells of each matrix.
+
+    Names are categories: a row holds two small numbers, and each name is stored once.
+    """
+    pandas = optional("pandas")
+    ends: list[Any] = [*np.divmod(cells, max(nodes, 1))]
+    if node_names is not None:
+        # pandas keeps codes in the smallest integer that will do, and would convert int64 ones.
+        codes = np.min_scalar_type(-max(nodes, 1))
+        dtype = pandas.CategoricalDtype(node_names)
+        ends = [pandas.Categorical.from_codes(end.astype(codes), dtype=dtype) for end in ends]
+    values = {name: matrix.reshape(-1)[cells] for name, matrix in columns.items()}
+    return pandas.DataFrame({"source": ends[0], "target": ends[1], **values}, copy=False)
+
+
+def graph(edges: Iterable[ScoredEdge], node_names: Iterable[Any]) -> Any:
+    """Make a directed graph of all nodes, with the score of each edge as its weight."""
+    found = optional("networkx").DiGraph()
+    found.add_nodes_from(node_names)
+    for edge in edges:
+        found.add_edge(*label(edge), weight=edge.score)
+    return found
+
+
+def label(edge: ScoredEdge) -> tuple[Any, Any]:
+    """Give the names of an edge's ends, or their indices where there are no names."""
+    if edge.source_name is None:
+        return edge.source, edge.target
+    return edge.source_name, edge.target_name
+
+
+def html_table(caption: str, edges: Iterable[ScoredEdge]) -> str:
+    """Write edges as an HTML table, names escaped."""
+    head = "".join(f"<th>{name}</th>" for name in ("rank", "source", "target", "score"))
+    rows = "".join(
+        f"<tr><td>{edge.rank}</td><td>{escape(str(source))}</td><td>{escape(str(target))}</td>"
+        f"<td>{edge.score:.3f}</td></tr>"
+        for edge in edges
+        for source, target in [label(edge)]
+    )
+    return f"<table><caption>{escape(caption)}</caption><tr>{head}</tr>{rows}</table>"
+
 
 SHOWN, SHOWN_HTML = 3, 10
 
@@ -75,21 +509,19 @@ class EdgeEvidence:
     known_edges: Indices | None = None
 
     def __post_init__(self) -> None:
-        nodes = arguments.check_matrix("W", self.W)
-        if self.std is not None and arguments.check_matrix("std", self.std) != nodes:
+        nodes = check_matrix("W", self.W)
+        if self.std is not None and check_matrix("std", self.std) != nodes:
             raise ValueError(
                 f"std must have the shape of W, {tuple(self.W.shape)}; got {tuple(self.std.shape)}"
             )
         if not isinstance(self.method, str):
             raise TypeError(f"method must be a string, as 'spearman'; got {self.method!r}")
         checked = {
-            "node_names": arguments.checked_names(self.node_names, nodes),
-            "counts": arguments.checked_counts(self.counts),
-            "settings": arguments.as_json("settings", self.settings),
-            "versions": arguments.as_json(
-                "versions", self.versions or arguments.installed_versions(self.W)
-            ),
-            "known_edges": arguments.checked_known(self.known_edges, nodes),
+            "node_names": checked_names(self.node_names, nodes),
+            "counts": checked_counts(self.counts),
+            "settings": as_json("settings", self.settings),
+            "versions": as_json("versions", self.versions or installed_versions(self.W)),
+            "known_edges": checked_known(self.known_edges, nodes),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -102,7 +534,7 @@ class EdgeEvidence:
         do, and W is known from B. None without ``estimate``, and for evidence that was combined,
         whose spread is one between models.
         """
-        share = intervals.error_share(self.settings, self.counts)
+        share = error_share(self.settings, self.counts)
         if share is None or self.std is None:
             return None
         return like(self.std, share * on_host(self.std).astype(np.float64))
@@ -143,7 +575,7 @@ class EdgeEvidence:
            Hall, chapter 12.
         """
         confidence = _validation.level("confidence", confidence)
-        intervals.check_correlations(self.settings)
+        check_correlations(self.settings)
         error = self.standard_error
         if error is None:
             raise ValueError(
@@ -152,7 +584,7 @@ class EdgeEvidence:
                 "combined"
             )
         W, error = (on_host(x).astype(np.float64) for x in (self.W, error))
-        bounds = intervals.fisher_interval(W, error, self.settings["estimate_iters"], confidence)
+        bounds = fisher_interval(W, error, self.settings["estimate_iters"], confidence)
         low, high = (like(self.W, bound) for bound in bounds)
         return low, high
 
@@ -205,7 +637,7 @@ class EdgeEvidence:
         [(1, 'b', 'c'), (2, 'c', 'a')]
         """
         pool = self._pool(exclude_self, exclude_known, candidates)
-        return self._scored(strongest(self._scores(), pool, arguments.checked_k(k)))
+        return self._scored(strongest(self._scores(), pool, checked_k(k)))
 
     def to_frame(
         self,
@@ -251,8 +683,8 @@ class EdgeEvidence:
             columns["known"][tuple(self.known_edges)] = True
         cells = np.flatnonzero(pool)
         if k is not None:
-            cells = strongest(self._scores(), pool, arguments.checked_k(k))
-        return frames.frame(cells, len(pool), self.node_names, columns)
+            cells = strongest(self._scores(), pool, checked_k(k))
+        return frame(cells, len(pool), self.node_names, columns)
 
     def to_edge_index(
         self,
@@ -267,7 +699,7 @@ class EdgeEvidence:
         Arguments, order and errors are those of `top`.
         """
         pool = self._pool(exclude_self, exclude_known, candidates)
-        cells = strongest(self._scores(), pool, arguments.checked_k(k))
+        cells = strongest(self._scores(), pool, checked_k(k))
         return np.stack(np.divmod(cells, max(len(pool), 1)))
 
     def to_networkx(
@@ -307,10 +739,10 @@ class EdgeEvidence:
             )
         pool = self._pool(exclude_self, exclude_known, candidates)
         if threshold is not None:
-            pool &= self._scores() >= arguments.checked_threshold(threshold)
-        cells = strongest(self._scores(), pool, None if k is None else arguments.checked_k(k))
+            pool &= self._scores() >= checked_threshold(threshold)
+        cells = strongest(self._scores(), pool, None if k is None else checked_k(k))
         nodes = range(len(pool)) if self.node_names is None else self.node_names
-        return frames.graph(self._scored(cells), nodes)
+        return graph(self._scored(cells), nodes)
 
     def evaluate(self, edge_index: Any, all_true_edges: Any = None, **options: Any) -> LinkRanking:
         """Say how well W ranks edges that were held out: `gsnn_edges.evaluate_edges` of it.
@@ -375,8 +807,8 @@ class EdgeEvidence:
         """
         arrays = {"W": self.W, "std": self.std, "known_edges": self.known_edges}
         facts = {name: getattr(self, name) for name in FACTS}
-        storage.write_file(
-            storage.as_path(path),
+        write_file(
+            as_path(path),
             facts,
             {n: on_host(x) for n, x in arrays.items() if x is not None},
         )
@@ -410,7 +842,7 @@ class EdgeEvidence:
         {'score': 'magnitude'}
         >>> folder.cleanup()
         """
-        facts, arrays = storage.read_file(storage.as_path(path))
+        facts, arrays = read_file(as_path(path))
         try:
             known: dict[str, Any] = {**{name: facts[name] for name in FACTS}, **arrays}
             return cls(**known)
@@ -498,30 +930,30 @@ class EdgeEvidence:
         élections au scrutin (1781); for inferred networks see Marbach et al., Nature Methods 9
         (2012), 796-804, where the mean rank of many methods did as well as the best of them.
         """
-        return cls._combined(members, "rank_mean", combining.scaled_ranks)
+        return cls._combined(members, "rank_mean", scaled_ranks)
 
     @classmethod
     def _combined(
         cls, members: Sequence["EdgeEvidence"], how: str, transform: Callable[[Any], Any]
     ) -> "EdgeEvidence":
         members = checked_members(members)
-        combining.check_same(
+        check_same(
             {
                 "shape": [tuple(member.W.shape) for member in members],
                 "node_names": [member.node_names for member in members],
                 "method": [member.method for member in members],
-                **(combining.scores_of(members) if how == "mean" else {}),
+                **(scores_of(members) if how == "mean" else {}),
             }
         )
         first = members[0]
-        mean, std = combining.mean_and_deviation(transform(m._scores()) for m in members)
-        settings = combining.shared([member.settings for member in members])
+        mean, std = mean_and_deviation(transform(m._scores()) for m in members)
+        settings = shared([member.settings for member in members])
         known = [m.known_edges for m in members if m.known_edges is not None]
         return cls(
             like(first.W, mean),
             first.node_names,
             method=first.method,
-            counts=combining.shared([member.counts for member in members]),
+            counts=shared([member.counts for member in members]),
             settings={**settings, "combined": how, "members": len(members)},
             std=None if std is None else like(first.W, std),
             known_edges=np.unique(np.concatenate(known, axis=1), axis=1) if known else None,
@@ -559,12 +991,12 @@ class EdgeEvidence:
 
     def __repr__(self) -> str:
         best = ", ".join(
-            "{} -> {} {:.3f}".format(*frames.label(edge), edge.score) for edge in self.top(SHOWN)
+            "{} -> {} {:.3f}".format(*label(edge), edge.score) for edge in self.top(SHOWN)
         )
         return f"{self._headline()}; best: {best}" if best else self._headline()
 
     def _repr_html_(self) -> str:
-        return frames.html_table(self._headline(), self.top(SHOWN_HTML))
+        return html_table(self._headline(), self.top(SHOWN_HTML))
 
 
 def on_host(x: Array) -> NDArray[Any]:
