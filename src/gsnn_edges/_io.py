@@ -1,10 +1,17 @@
 """Files and folders that a kill or a loss of power leaves whole: written, flushed, removed."""
 
 import errno
+import json
 import os
 import shutil
 import uuid
+import zipfile
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 # A quota is a disk that is full for one user.
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -74,3 +81,55 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+# Of the npz files of this package: evidence, observations, tables of pairs.
+NPZ_VERSION = 1
+
+
+def write_npz(
+    path: Path, kind: str, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Write arrays, and facts as JSON beside them, to an npz file, whole or not at all."""
+    text = json.dumps(
+        {"format": f"gsnn-edges {kind}", "format_version": NPZ_VERSION, **facts}, allow_nan=False
+    )
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            np.savez(file, allow_pickle=False, header=np.array(text), **arrays)
+        put_in_place(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def read_npz(
+    path: Path, kind: str, *, name: str = "path"
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Facts and arrays of a file that `write_npz` wrote for the same kind."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files}
+    except (
+        ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error,
+    ) as error:  # fmt: skip
+        raise ValueError(
+            f"{name} must be a whole .npz file of {kind}; {str(path)!r} is broken or of another "
+            f"kind ({type(error).__name__}: {error}): write it again"
+        ) from error
+    try:
+        facts = dict(json.loads(str(arrays.pop("header", "{}"))))
+    except (TypeError, ValueError):
+        facts = {}
+    if facts.get("format") != f"gsnn-edges {kind}":
+        held = facts.get("format") or ", ".join(map(repr, arrays)) or "nothing"
+        raise ValueError(
+            f"{name} must be an .npz file of {kind}; {str(path)!r} holds {held}: name another file"
+        )
+    version = facts.get("format_version")
+    if not isinstance(version, int) or version > NPZ_VERSION:
+        raise ValueError(
+            f"{name} must be a file of format version {NPZ_VERSION} or older; {str(path)!r} has "
+            f"version {version}: install a newer gsnn-edges to read it"
+        )
+    return facts, arrays

@@ -1,7 +1,7 @@
-"""Edges split into parts, and known edges hidden from a model and ranked."""
+"""Edges split into parts, and known edges that are hidden from a trained model and ranked."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,28 +71,37 @@ def split_edges(
     ((2, 4), (2, 1))
     """
     seed = _validation.whole_number("seed", seed, least=0)
-    shares = checked_fractions(fractions)
+    shares = _checked_fractions(fractions)
     shape = None if nodes is None else (_validation.whole_number("nodes", nodes, least=0),) * 2
     edges = _validation.edge_index("edge_index", edge_index, shape)
     keep_connected = _validation.flag("keep_connected", keep_connected)
     distinct, which = np.unique(edges, axis=1, return_inverse=True)
     which = which.reshape(-1)
-    labels = labels_of_distinct(stratify, edges, which)
-    order = np.random.default_rng(seed).permutation(distinct.shape[1])
+    count = distinct.shape[1]
+    labels = _distinct_labels(stratify, edges, which, count)
+    order = np.random.default_rng(seed).permutation(count)
+    needed = np.zeros(count, bool)
     if keep_connected:
-        needed = spanning(distinct[:, order])
+        needed[order] = _spanning(distinct[:, order])
         # What connects comes first, and so into the first part.
-        order = np.concatenate([order[needed], order[~needed]])
-        check_room(labels[order[: needed.sum()]], labels, shares)
-    part = np.empty(distinct.shape[1], np.int64)
+        order = order[np.argsort(~needed[order], kind="stable")]
+    part = np.empty(count, np.int64)
     for label in np.unique(labels):
         mine = order[labels[order] == label]
-        part[mine] = np.repeat(np.arange(len(shares)), part_sizes(len(mine), shares))
+        sizes, wanted = _part_sizes(len(mine), shares), int(needed[mine].sum())
+        if wanted > sizes[0]:
+            raise ValueError(
+                "fractions must leave the first part the edges that keep_connected=True needs; a "
+                f"spanning forest takes {wanted} of {len(mine)}, the first part has {sizes[0]}: "
+                "raise the first fraction, try another seed where stratify is used, or leave "
+                "keep_connected out"
+            )
+        part[mine] = np.repeat(np.arange(len(shares)), sizes)
     return tuple(edges[:, part[which] == k] for k in range(len(shares)))
 
 
-def checked_fractions(fractions: Any) -> list[float]:
-    """Give shares that are not negative and add up to 1."""
+def _checked_fractions(fractions: Any) -> list[float]:
+    """Shares that are not negative and add up to 1."""
     try:
         shares = [float(share) for share in fractions]
     except (TypeError, ValueError):
@@ -105,10 +114,10 @@ def checked_fractions(fractions: Any) -> list[float]:
     return shares
 
 
-def part_sizes(count: int, shares: Sequence[float]) -> list[int]:
-    """Round ``count`` times the shares to whole numbers, by the largest remainder.
+def _part_sizes(count: int, shares: Sequence[float]) -> list[int]:
+    """Whole numbers near ``count`` times the shares, by the largest remainder.
 
-    >>> part_sizes(18, (0.8, 0.1, 0.1))
+    >>> _part_sizes(18, (0.8, 0.1, 0.1))
     [14, 2, 2]
     """
     # Without the rounding, 0.07 * 100 = 7.000000000000001 would leave a remainder.
@@ -120,26 +129,24 @@ def part_sizes(count: int, shares: Sequence[float]) -> list[int]:
     return sizes
 
 
-def labels_of_distinct(stratify: Any, edges: Indices, which: Indices) -> NDArray[np.int64]:
-    """Give each distinct edge the number of its label; 0 for all where no labels are given."""
-    count = int(which.max(initial=-1)) + 1
+def _distinct_labels(stratify: Any, edges: Indices, which: Indices, count: int) -> Indices:
+    """Number of the label of each distinct edge; 0 for all without labels."""
+    labels = np.zeros(count, np.int64)
     if stratify is None:
-        return np.zeros(count, np.int64)
-    given = _validation.host_array("stratify", stratify)
-    if given.shape != (edges.shape[1],):
+        return labels
+    values = _validation.host_array("stratify", stratify)
+    if values.shape != (edges.shape[1],):
         raise ValueError(
             f"stratify must hold a label for each of the {edges.shape[1]} edges; got shape "
-            f"{given.shape}"
+            f"{values.shape}"
         )
     try:
-        numbers = np.unique(given, return_inverse=True)[1].reshape(-1)
+        numbers = np.unique(values, return_inverse=True)[1].reshape(-1)
     except TypeError as error:
         raise TypeError(
             f"stratify must hold labels of one type; got {_validation.shown(stratify)}: give the "
-            "edges "
-            "without a label one of their own"
+            "edges without a label one of their own"
         ) from error
-    labels = np.empty(count, np.int64)
     labels[which] = numbers
     torn = np.flatnonzero(labels[which] != numbers)
     if torn.size:
@@ -151,65 +158,32 @@ def labels_of_distinct(stratify: Any, edges: Indices, which: Indices) -> NDArray
     return labels
 
 
-def spanning(edges: Indices) -> NDArray[np.bool_]:
-    """Mark the edges that join two trees as they come, and self-edges of nodes without others."""
+def _spanning(edges: Indices) -> NDArray[np.bool_]:
+    """Edges that join two trees as they come, and self-edges of nodes without other edges."""
     # A union-find of ten lines: SciPy and networkx, which have one, are optional.
     parent: dict[int, int] = {}
-    joins = [join(parent, source, target) for source, target in edges.T.tolist()]
+
+    def root(node: int) -> int:
+        parent.setdefault(node, node)
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    def join(source: int, target: int) -> bool:
+        one, other = root(source), root(target)
+        parent[one] = other
+        return one != other
+
+    joins = [join(source, target) for source, target in edges.T.tolist()]
     loop = edges[0] == edges[1]
     alone = loop & ~np.isin(edges[0], edges[:, ~loop])
-    needed: NDArray[np.bool_] = alone | np.array(joins, bool)
-    return needed
-
-
-def join(parent: dict[int, int], one: int, other: int) -> bool:
-    """Join the trees of two nodes; say whether there were two."""
-    one, other = root(parent, one), root(parent, other)
-    parent[one] = other
-    return one != other
-
-
-def root(parent: dict[int, int], node: int) -> int:
-    """Find the root of a node's tree, and halve the way there."""
-    parent.setdefault(node, node)
-    while parent[node] != node:
-        parent[node] = parent[parent[node]]
-        node = parent[node]
-    return node
-
-
-def check_room(needed: Indices, labels: Indices, shares: Sequence[float]) -> None:
-    """Reject a first part that cannot hold the edges that keep the graph connected."""
-    short = [
-        f"{wanted} of {total}, the first part has {room}"
-        for wanted, total, room in room_by_label(needed, labels, shares)
-        if wanted > room
-    ]
-    if short:
-        raise ValueError(
-            "fractions must leave the first part the edges that keep_connected=True needs; a "
-            f"spanning forest takes {'; '.join(short)}: raise the first fraction, try another "
-            "seed where stratify is given, or leave keep_connected out"
-        )
-
-
-def room_by_label(
-    needed: Indices, labels: Indices, shares: Sequence[float]
-) -> Iterator[tuple[int, int, int]]:
-    """Give, for each label, the edges needed, those there are, and the size of the first part."""
-    for label in np.unique(labels):
-        total = int((labels == label).sum())
-        yield int((needed == label).sum()), total, part_sizes(total, shares)[0]
-
-
-Indices = NDArray[np.int64]
-Mask = NDArray[np.bool_]
-Infer = Callable[[Mask], Array]
+    return alone | np.array(joins, bool)
 
 
 @dataclass(frozen=True, eq=False)
 class EdgeRecovery:
-    """What `recover_edges` found.
+    """Ranks of hidden edges, as `recover_edges` returns them.
 
     Attributes
     ----------
@@ -222,8 +196,8 @@ class EdgeRecovery:
 
     Examples
     --------
-    >>> found = EdgeRecovery(np.array([0.5, 0.7]), np.array([0.9, 0.9]), ())
-    >>> print(f"{found.hidden.mean():.1f} hidden, {found.shown.mean():.1f} shown")
+    >>> recovery = EdgeRecovery(np.array([0.5, 0.7]), np.array([0.9, 0.9]), ())
+    >>> print(f"{recovery.hidden.mean():.1f} hidden, {recovery.shown.mean():.1f} shown")
     0.6 hidden, 0.9 shown
     """
 
@@ -233,7 +207,12 @@ class EdgeRecovery:
 
 
 def recover_edges(
-    infer: Infer, edge_index: Any, *, fraction: float, repeats: int = 5, seed: int
+    infer: Callable[[NDArray[np.bool_]], Array],
+    edge_index: Any,
+    *,
+    fraction: float,
+    repeats: int = 5,
+    seed: int,
 ) -> EdgeRecovery:
     """Hide known edges from a trained model, and see how well its scores find them again.
 
@@ -275,9 +254,9 @@ def recover_edges(
     Examples
     --------
     >>> scores = np.array([[0.0, 0.9, 0.3], [0.1, 0.0, 0.8], [0.7, 0.2, 0.0]])
-    >>> found = recover_edges(lambda keep: scores, [[0, 1, 2], [1, 2, 0]], fraction=0.34,
-    ...                       repeats=2, seed=0)
-    >>> found.hidden
+    >>> recovery = recover_edges(lambda keep: scores, [[0, 1, 2], [1, 2, 0]], fraction=0.34,
+    ...                          repeats=2, seed=0)
+    >>> recovery.hidden
     array([1., 1.])
     """
     if not callable(infer):
@@ -285,10 +264,20 @@ def recover_edges(
     repeats = _validation.whole_number("repeats", repeats, least=1)
     generator = np.random.default_rng(_validation.whole_number("seed", seed, least=0))
     edges = _validation.edge_index("edge_index", edge_index)
-    number, count = numbered(edges)
-    size = hidden_size(fraction, count)
+    # Edges between different nodes have a number each, self-edges -1.
+    number = np.full(edges.shape[1], -1)
+    between = edges[0] != edges[1]
+    distinct, which = np.unique(edges[:, between], axis=1, return_inverse=True)
+    number[between] = which.reshape(-1)
+    count = distinct.shape[1]
+    size = round(_validation.fraction("fraction", fraction) * count)
+    if not 0 < size < count:
+        raise ValueError(
+            f"fraction must hide at least one edge and leave at least one; {fraction} of {count} "
+            f"edges between different nodes hides {size}: take another fraction or more edges"
+        )
     baseline = infer(np.ones(edges.shape[1], bool))
-    _validation.array("what infer(keep) gives", baseline)
+    _validation.array("what infer(keep) returns", baseline)
     columns, hidden, shown = [], [], []
     for _ in range(repeats):
         keep = ~np.isin(number, generator.choice(count, size, replace=False))
@@ -297,23 +286,3 @@ def recover_edges(
         hidden.append(mrr(infer(keep.copy()), columns[-1], edges))
         shown.append(mrr(baseline, columns[-1], edges))
     return EdgeRecovery(np.array(hidden), np.array(shown), tuple(columns))
-
-
-def numbered(edges: Indices) -> tuple[Indices, int]:
-    """Give edges between different nodes a number each, self-edges -1; and count the numbers."""
-    number = np.full(edges.shape[1], -1)
-    between = edges[0] != edges[1]
-    distinct, which = np.unique(edges[:, between], axis=1, return_inverse=True)
-    number[between] = which.reshape(-1)
-    return number, distinct.shape[1]
-
-
-def hidden_size(fraction: Any, count: int) -> int:
-    """Give the number of edges to hide: some, and not all."""
-    size = round(_validation.fraction("fraction", fraction) * count)
-    if not 0 < size < count:
-        raise ValueError(
-            f"fraction must hide at least one edge and leave at least one; {fraction} of {count} "
-            f"edges between different nodes hides {size}: take another fraction or more edges"
-        )
-    return size

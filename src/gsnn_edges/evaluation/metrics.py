@@ -1,8 +1,12 @@
-"""Metrics of ranks, what random scores reach in them, and their intervals."""
+"""Metrics of ranks, what random scores reach in them, and their bootstrap intervals.
+
+Without information each of a query's n candidates is as likely to be first as any other, so its
+rank is uniform over 1 .. n (Berrendorf et al. 2020; Hoyt et al. 2022).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,12 +14,15 @@ from numpy.typing import ArrayLike
 from gsnn_edges.draws import drawn_counts
 
 # From here on the expansion of digamma below is exact to rounding.
-FAR = 16
-NEAR_SUMS = np.concatenate([[0.0], np.cumsum(1 / np.arange(1.0, FAR))])
+_FAR = 16
+_NEAR_SUMS = np.concatenate([[0.0], np.cumsum(1 / np.arange(1.0, _FAR))])
+
+# Draws held at a time: 2**22 indices and counts keep a block below some hundred megabytes.
+_BLOCK_DRAWS = 1 << 22
 
 
 def reciprocal_sums(first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """Sum 1/r over the whole numbers r from ``first`` to ``last``, each at least 1.
+    """Sums of 1/r over the whole numbers r from ``first`` to ``last``, each at least 1.
 
     Ranks below 16 come from a table. The rest is a difference of digamma functions,
     psi(last + 1) - psi(first), by the asymptotic expansion 6.3.18 of Abramowitz and Stegun
@@ -27,49 +34,31 @@ def reciprocal_sums(first: np.ndarray, last: np.ndarray) -> np.ndarray:
     array([1.5   , 1.0833])
     """
     first, last = np.asarray(first, np.float64), np.asarray(last, np.float64)
-    near = [np.minimum(x, FAR - 1).astype(np.int64) for x in (first - 1, last)]
-    low, high = np.maximum(first, FAR), np.maximum(last + 1, FAR)
+    near = [np.minimum(x, _FAR - 1).astype(np.int64) for x in (first - 1, last)]
+    low, high = np.maximum(first, _FAR), np.maximum(last + 1, _FAR)
     # log1p of the difference, as the logarithms of two large ranks would cancel.
-    far = np.log1p((high - low) / low) + (_tail(high) - _tail(low))
-    return np.asarray(NEAR_SUMS[near[1]] - NEAR_SUMS[near[0]] + far)
+    far = np.log1p((high - low) / low) + (_digamma_tail(high) - _digamma_tail(low))
+    return np.asarray(_NEAR_SUMS[near[1]] - _NEAR_SUMS[near[0]] + far)
 
 
-def _tail(x: np.ndarray) -> np.ndarray:
+def _digamma_tail(x: np.ndarray) -> np.ndarray:
     """psi(x) - log(x) for x of at least 16."""
     square = 1 / (x * x)
     series = square * (1 / 12 - square * (1 / 120 - square * (1 / 252 - square / 240)))
     return np.asarray(-1 / (2 * x) - series)
 
 
-def expected_rank(candidates: np.ndarray) -> np.ndarray:
-    """Expect a rank of (n + 1) / 2 among n candidates.
+def expected_reciprocal_rank(candidates: np.ndarray) -> np.ndarray:
+    """Expected 1/rank of random scores: H(n) / n among n candidates, H the harmonic number.
 
-    >>> expected_rank(np.array([1, 4]))
-    array([1. , 2.5])
-    """
-    return (candidates + 1) / 2
-
-
-def expected_reciprocal(candidates: np.ndarray) -> np.ndarray:
-    """Expect a reciprocal rank of H(n) / n among n candidates, H the harmonic number.
-
-    >>> expected_reciprocal(np.array([1, 2]))
+    >>> expected_reciprocal_rank(np.array([1, 2]))
     array([1.  , 0.75])
     """
     return np.asarray(reciprocal_sums(np.ones(len(candidates)), candidates) / candidates)
 
 
-def expected_hit(candidates: np.ndarray, k: int) -> np.ndarray:
-    """Expect a hit among the first k of n candidates with probability min(k / n, 1).
-
-    >>> expected_hit(np.array([1, 4]), 3)
-    array([1.  , 0.75])
-    """
-    return np.minimum(k / candidates, 1)
-
-
 def rank_index(mean_rank: ArrayLike, expected: ArrayLike) -> np.ndarray:
-    """Give the adjusted mean rank index: 1 for rank 1 everywhere, 0 for random scores.
+    """Adjusted mean rank index: 1 for rank 1 everywhere, 0 for random scores.
 
     1 - (mean rank - 1) / (expected mean rank - 1); nan where no query has a competitor.
 
@@ -81,7 +70,7 @@ def rank_index(mean_rank: ArrayLike, expected: ArrayLike) -> np.ndarray:
 
 
 def adjusted(mean: ArrayLike, expected: ArrayLike) -> np.ndarray:
-    """Rescale a mean whose best is 1 so that random scores reach 0 on average.
+    """A mean whose best is 1, rescaled so that random scores reach 0 on average.
 
     (mean - expected) / (1 - expected); nan where no query has a competitor.
 
@@ -92,15 +81,6 @@ def adjusted(mean: ArrayLike, expected: ArrayLike) -> np.ndarray:
         return np.asarray(np.divide(np.subtract(mean, expected), np.subtract(1, expected)))
 
 
-# The ways to rank a tied query, and the one that has no suffix.
-TIE_TYPES = ("optimistic", "realistic", "pessimistic")
-
-
-def realistic_rank(above: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """Mean of the ranks that tied candidates share (Berrendorf et al. 2020)."""
-    return 1 + above + level / 2
-
-
 @dataclass(frozen=True, eq=False)
 class Ranks:
     """Ranks of E queries, 1 the best, as float64 arrays of shape (E,).
@@ -108,7 +88,7 @@ class Ranks:
     Attributes
     ----------
     optimistic, realistic, pessimistic
-        The query before its ties, in their middle, behind them.
+        The query before its ties, in their middle (Berrendorf et al. 2020), behind them.
     tie_reciprocal
         Mean of 1/rank over all places among the ties: what random tie-breaking gives on average.
     """
@@ -120,21 +100,21 @@ class Ranks:
 
 
 def ranks_of(above: np.ndarray, level: np.ndarray) -> Ranks:
-    """Give all ranks of queries with so many candidates above and level.
+    """Ranks of queries with so many candidates above them and level with them.
 
     Examples
     --------
-    >>> found = ranks_of(np.array([0, 1]), np.array([2, 0]))
-    >>> found.optimistic, found.realistic, found.pessimistic
+    >>> ranks = ranks_of(np.array([0, 1]), np.array([2, 0]))
+    >>> ranks.optimistic, ranks.realistic, ranks.pessimistic
     (array([1., 2.]), array([2., 2.]), array([3., 2.]))
-    >>> found.tie_reciprocal.round(4)  # (1/1 + 1/2 + 1/3) / 3 and 1/2
+    >>> ranks.tie_reciprocal.round(4)  # (1/1 + 1/2 + 1/3) / 3 and 1/2
     array([0.6111, 0.5   ])
     """
     best = 1.0 + above
     worst = best + level
     # Untied, 1 / rank to the bit.
     means = np.where(level == 0, 1 / best, reciprocal_sums(best, worst) / (1 + level))
-    return Ranks(best, realistic_rank(above, level), worst, means)
+    return Ranks(best, 1 + above + level / 2, worst, means)
 
 
 class Interval(NamedTuple):
@@ -142,6 +122,15 @@ class Interval(NamedTuple):
 
     low: float
     high: float
+
+    @classmethod
+    def of(cls, resampled: np.ndarray, confidence: float) -> "Interval":
+        """Percentile interval of resampled values."""
+        tail = 50 * (1 - confidence)
+        return cls(*np.percentile(resampled, [tail, 100 - tail]).tolist())
+
+
+NO_INTERVAL = Interval(float("nan"), float("nan"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +158,7 @@ class Averages:
         The same for each k.
     intervals : dict of str to Interval
         Confidence intervals of "mrr", "adjusted_mrr", "mean_rank", "amri" and "hits@k"; empty
-        where none were asked for.
+        where nothing was resampled.
     """
 
     mrr: float
@@ -197,7 +186,7 @@ def averages(
     weights: np.ndarray | None = None,
     intervals: Mapping[str, Interval] | None = None,
 ) -> Averages:
-    """Average over queries, each with its weight; without weights all count alike.
+    """Averages over queries, each with its weight; without weights all count alike.
 
     Parameters
     ----------
@@ -206,42 +195,34 @@ def averages(
         How many candidates each query is ranked among, itself included.
     ks : whole numbers
     weights : float array of shape (E,), positive
-    intervals : handed on
+    intervals : kept as they are
     """
 
     def mean(values: np.ndarray) -> float:
-        if weights is None:
-            return float(np.mean(values))
-        return float(np.sum(values * weights) / np.sum(weights))
+        return float(np.average(values, weights=weights))
 
-    by_type = {kind: getattr(ranks, kind) for kind in TIE_TYPES}
-    reciprocal = {kind: mean(1 / values) for kind, values in by_type.items()}
-    rank = {kind: mean(values) for kind, values in by_type.items()}
-    hits = {kind: {k: mean(values <= k) for k in ks} for kind, values in by_type.items()}
-    expected_mrr = mean(expected_reciprocal(candidates))
-    expected_rank = mean(expected_rank(candidates))
+    values: dict[str, Any] = {}
+    by_ties = {
+        "": ranks.realistic,
+        "_optimistic": ranks.optimistic,
+        "_pessimistic": ranks.pessimistic,
+    }
+    for suffix, rank in by_ties.items():
+        values[f"mrr{suffix}"] = mean(1 / rank)
+        values[f"mean_rank{suffix}"] = mean(rank)
+        values[f"hits{suffix}"] = {k: mean(rank <= k) for k in ks}
+    expected_mrr = mean(expected_reciprocal_rank(candidates))
+    expected_rank = mean((candidates + 1) / 2)
     return Averages(
-        mrr=reciprocal["realistic"],
-        mrr_optimistic=reciprocal["optimistic"],
-        mrr_pessimistic=reciprocal["pessimistic"],
+        **values,
         mrr_random_ties=mean(ranks.tie_reciprocal),
-        mean_rank=rank["realistic"],
-        mean_rank_optimistic=rank["optimistic"],
-        mean_rank_pessimistic=rank["pessimistic"],
-        amri=float(rank_index(rank["realistic"], expected_rank)),
-        adjusted_mrr=float(adjusted(reciprocal["realistic"], expected_mrr)),
-        hits=hits["realistic"],
-        hits_optimistic=hits["optimistic"],
-        hits_pessimistic=hits["pessimistic"],
+        amri=float(rank_index(values["mean_rank"], expected_rank)),
+        adjusted_mrr=float(adjusted(values["mrr"], expected_mrr)),
         expected_mrr=expected_mrr,
         expected_mean_rank=expected_rank,
-        expected_hits={k: mean(expected_hit(candidates, k)) for k in ks},
+        expected_hits={k: mean(np.minimum(k / candidates, 1)) for k in ks},
         intervals=dict(intervals or {}),
     )
-
-
-# Draws held at a time: 2**22 indices and counts keep a block below some hundred megabytes.
-BLOCK_DRAWS = 1 << 22
 
 
 def bootstrap(
@@ -255,7 +236,7 @@ def bootstrap(
     confidence: float,
     rng: np.random.Generator,
 ) -> dict[str, Interval]:
-    """Resample units with replacement, and take percentiles (Efron & Tibshirani 1993, ch. 13).
+    """Percentile intervals of resampled units (Efron & Tibshirani 1993, ch. 13).
 
     Parameters
     ----------
@@ -274,43 +255,41 @@ def bootstrap(
     -------
     dict of str to Interval
         For "mrr", "adjusted_mrr", "mean_rank", "amri" and each "hits@k"; nan where there
-        is one unit only, which has no spread. Peak memory is some hundred megabytes, or a few
-        counts for each unit where there are more than 2**22.
+        is one unit only, whose resamples are all the same. Peak memory is some hundred
+        megabytes, or a few counts for each unit where there are more than 2**22.
     """
-    terms = terms_of(ranks, candidates, ks, weights)
-    count = int(units.max()) + 1
-    if count == 1:
-        return dict.fromkeys(metrics_of(terms[:1], ks), Interval(float("nan"), float("nan")))
-    sums = np.stack([np.bincount(units, term, count) for term in terms.T], axis=1)
-    found = metrics_of(resampled_sums(sums, n_resamples, rng), ks)
-    tail = 50 * (1 - confidence)
+    rank = ranks.realistic
+    terms = [
+        np.ones(len(rank)),
+        1 / rank,
+        expected_reciprocal_rank(candidates),
+        rank,
+        (candidates + 1) / 2,
+        *(rank <= k for k in ks),
+    ]
+    weight = np.ones(len(rank)) if weights is None else weights
+    # All metrics are ratios of sums of these terms.
+    sums = np.stack([np.bincount(units, term * weight) for term in terms], axis=1)
+    one_unit = len(sums) == 1
+    resampled = sums if one_unit else resampled_sums(sums, n_resamples, rng)
+    reciprocal, by_chance, mean_rank, rank_by_chance, *hits = resampled[:, 1:].T / resampled[:, 0]
+    metrics = {
+        "mrr": reciprocal,
+        "adjusted_mrr": adjusted(reciprocal, by_chance),
+        "mean_rank": mean_rank,
+        "amri": rank_index(mean_rank, rank_by_chance),
+        **{f"hits@{k}": values for k, values in zip(ks, hits, strict=True)},
+    }
     return {
-        name: Interval(*(float(edge) for edge in np.percentile(values, [tail, 100 - tail])))
-        for name, values in found.items()
+        name: NO_INTERVAL if one_unit else Interval.of(values, confidence)
+        for name, values in metrics.items()
     }
 
 
-def terms_of(
-    ranks: Ranks, candidates: np.ndarray, ks: Sequence[int], weights: np.ndarray | None
-) -> np.ndarray:
-    """List what is summed over queries, a column each: all metrics are ratios of these sums."""
-    rank = ranks.realistic
-    weight = np.ones(len(rank)) if weights is None else weights
-    columns = [
-        np.ones(len(rank)),
-        1 / rank,
-        expected_reciprocal(candidates),
-        rank,
-        expected_rank(candidates),
-        *((rank <= k).astype(np.float64) for k in ks),
-    ]
-    return np.asarray(np.stack(columns, axis=1) * weight[:, None])
-
-
 def resampled_sums(sums: np.ndarray, n_resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """Sum over each resample of the units: (n_resamples, terms)."""
+    """Sums over resamples of the units, (n_resamples, terms), from (units, terms)."""
     count = len(sums)
-    block = max(1, BLOCK_DRAWS // count)
+    block = max(1, _BLOCK_DRAWS // count)
     parts = []
     for start in range(0, n_resamples, block):
         rows = min(block, n_resamples - start)
@@ -318,13 +297,21 @@ def resampled_sums(sums: np.ndarray, n_resamples: int, rng: np.random.Generator)
     return np.concatenate(parts)
 
 
-def metrics_of(sums: np.ndarray, ks: Sequence[int]) -> dict[str, np.ndarray]:
-    """Give each metric of sums that lie in rows as `terms_of` lists them."""
-    reciprocal, by_chance, rank, rank_by_chance, *hits = sums[:, 1:].T / sums[:, 0]
-    return {
-        "mrr": reciprocal,
-        "adjusted_mrr": adjusted(reciprocal, by_chance),
-        "mean_rank": rank,
-        "amri": rank_index(rank, rank_by_chance),
-        **{f"hits@{k}": values for k, values in zip(ks, hits, strict=True)},
-    }
+@dataclass(frozen=True)
+class Separation:
+    """How well one threshold for the whole pool separates positives from negatives.
+
+    Attributes
+    ----------
+    auroc : float
+        In [0, 1]: the chance that a positive scores above a negative, ties counting half.
+        Random scores reach 0.5 on average.
+    average_precision : float
+        In (0, 1], ties as in scikit-learn.
+    prevalence : float
+        Share of positives, about what random scores reach in average precision.
+    """
+
+    auroc: float
+    average_precision: float
+    prevalence: float
