@@ -53,14 +53,14 @@ class JaxBackend(GenericBackend):
     def concrete(self, x: Array) -> bool:
         return not isinstance(x, jax.core.Tracer)
 
-    def spread(self, x: Array) -> bool:
+    def is_sharded(self, x: Array) -> bool:
         return self.concrete(x) and len(x.sharding.device_set) > 1
 
     def views(self) -> bool:
         return self.device is None  # traced, XLA decides what becomes of parts
 
     def columns_as_rows(self, x: Array, low: int, high: int) -> Array:
-        if self.views() or self.spread(x):
+        if self.views() or self.is_sharded(x):
             return super().columns_as_rows(x, low, high)
         if self.ranker() is not self and x.dtype != jnp.bfloat16:
             return self.to_numpy(x)[:, low:high].T
@@ -101,7 +101,10 @@ class JaxBackend(GenericBackend):
         return compiled(fn, self, tuple(sorted(options.items())), *arrays)
 
     def write(self, out: Array, block: Array, row: int, column: int) -> Array:
-        return write_in_place(out, block, row, column)
+        out = write_in_place(out, block, row, column)
+        # JAX computes later: on a device, blocks that nobody waits for would fill its memory.
+        on_device = self.device is not None and self.device.platform != "cpu"
+        return out.block_until_ready() if on_device else out
 
     def feed(self, move: Callable[[Array], Array]) -> Feed:
         return Feed(move) if self.device is None else PatientFeed(move, jax.block_until_ready)

@@ -20,7 +20,7 @@ class Traffic:
         """Whether values can be looked at: false under ``jax.jit`` alone."""
         return True
 
-    def spread(self, x: Array) -> bool:
+    def is_sharded(self, x: Array) -> bool:
         """Whether an array lies on several devices, which is for JAX to say."""
         return False
 

@@ -36,7 +36,7 @@ def nodes():
 PLAIN = {
     **{f"{count} devices": (count, {}) for count in (1, 2, 3, 4, 8)},
     "pearson": (3, {"method": "pearson", "row_chunk": 2}),
-    "tf32x3": (2, {"ties": "ordinal", "precision": "tf32x3"}),
+    "ordinal": (2, {"ties": "ordinal"}),
 }
 BLOCKS = {"blocks of 5": (3, {"row_chunk": 5}), "a whole block": (5, {})}
 # Devices, nodes and observations: ranked at once, and in blocks.

@@ -1,8 +1,7 @@
 """Chunks fit the memory that is free, and the caller's wish comes first."""
 
-import math
 import weakref
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -11,8 +10,7 @@ import pytest
 from gsnn_edges import backends, correlation, cross_correlation
 from gsnn_edges.backends.generic_backend import BLOCK_ELEMENTS
 from gsnn_edges.backends.numpy_backend import NumpyBackend
-from gsnn_edges.backends.windows import windows
-from gsnn_edges.chunks import RANKING_BYTES, TILE, Chunks, chunk_sizes, explain_memory, way_out
+from gsnn_edges.chunks import RANKING_BYTES, Chunks, chunk_sizes, explain_memory, way_out
 
 
 @dataclass(frozen=True)
@@ -65,96 +63,40 @@ def test_targets_that_do_not_fit_come_in_chunks_and_change_nothing(monkeypatch):
 
 @dataclass(frozen=True)
 class Card(Small):
-    """A device of its own, that ranks by itself; or one of a library whose parts are copies."""
+    """A device of its own, that ranks by itself."""
 
     name: ClassVar[str] = "card"
-    processors: int | None = None
-    copies: bool = False
-
-    def multiprocessors(self):
-        return self.processors
-
-    def views(self):
-        return not self.copies
 
 
 GB = 10**9
 
 
-def held(chunks, shape, copies):
+def held(chunks, shape):
     """Bytes of standardized targets, chunk and ranking, and of the result if it stays."""
     observations, sources, targets = shape
     result = 0 if chunks.leaves else 4 * sources * targets
     beside = 4 * chunks.targets * observations + result + RANKING_BYTES * BLOCK_ELEMENTS
     assert chunks.beside == beside
-    # Rows, and three products with all targets: of a group, of all groups, clipped.
-    assert chunks.source_bytes == 4 * copies * observations + 3 * 4 * chunks.targets
+    # Columns, rows, and three products with all targets: of a group, of all groups, clipped.
+    assert chunks.source_bytes == 4 * 2 * observations + 3 * 4 * chunks.targets
     return beside + chunks.sources * chunks.source_bytes
 
 
-# By library and place of the inputs: blocks on the way, parts that are copies, standardized rows.
-COPIES = {(False, False): 1, (False, True): 3, (True, False): 2, (True, True): 4}
-
-
 @pytest.mark.parametrize("free", [6 * GB, 23 * GB, 75 * GB, 135 * GB])
-@pytest.mark.parametrize(("copies", "moved"), COPIES)
-@pytest.mark.parametrize("processors", [None, 132])
 @pytest.mark.parametrize(
     "shape", [(300_000, 10_000, 10_000), (100_000, 10_000, 10_000), (1000, 100_000, 100_000)]
 )
-def test_all_that_is_held_fits_a_device(free, copies, moved, processors, shape):
-    card = Card(free=free, copies=copies, processors=processors)
-    each = COPIES[copies, moved]
-    chunks = chunk_sizes(card, shape, 4, None, moved=moved, may_leave=True)
-    assert held(chunks, shape, each) <= 0.95 * free
-    card = replace(card, product="bf16x3")
-    short = chunk_sizes(card, shape, 4, None, moved=moved, may_leave=True)
-    assert held(short, shape, each) <= 0.95 * free
+def test_all_that_is_held_fits_a_device(free, shape):
+    chunks = chunk_sizes(Card(free=free), shape, 4, None, may_leave=True)
+    assert held(chunks, shape) <= 0.95 * free
 
 
-LARGEST = 300_000, 10_000, 10_000
-
-
-@pytest.mark.parametrize(("copies", "sources"), [(False, 640), (True, 384)])
-@pytest.mark.parametrize(("moved", "most"), [(False, 14), (True, 24)])
-def test_the_largest_goal_keeps_to_its_memory(copies, moved, sources, most):
-    card = Card(free=110 * GB, processors=132, copies=copies)
-    chunks = chunk_sizes(card, LARGEST, 4, None, moved=moved, may_leave=True)
+def test_the_largest_goal_keeps_to_its_memory():
+    shape = 300_000, 10_000, 10_000
+    chunks = chunk_sizes(Card(free=110 * GB), shape, 4, None, may_leave=True)
     assert (chunks.targets, chunks.leaves) == (10_000, False)
-    assert chunks.sources == sources
-    assert held(chunks, LARGEST, COPIES[copies, moved]) <= most * GB
-
-
-@pytest.mark.parametrize("processors", [78, 114, 132, 144])
-def test_no_chunk_that_fits_takes_fewer_waves(processors):
-    card = Card(free=110 * GB, processors=processors)
-    chosen = chunk_sizes(card, LARGEST, 4, None).sources
-    largest = chunk_sizes(replace(card, processors=None), LARGEST, 4, None).sources
-    assert chosen <= largest
-
-    def slow(sources):
-        total = 0
-        for low, high in windows(10_000, sources):
-            tiles = math.ceil((high - low) / TILE) * math.ceil(10_000 / TILE)
-            total += math.ceil(tiles / processors)
-        return total
-
-    assert slow(chosen) == min(map(slow, range(TILE, largest + 1, TILE)))
-
-
-def test_a_device_gets_whole_tiles_unless_it_is_told_otherwise():
-    shape, card = (100_000, 10_000, 10_000), Card(free=100 * GB)
-    assert chunk_sizes(card, shape, 4, None).sources % TILE == 0
-    assert chunk_sizes(card, shape, 4, 200).sources == 200
-    assert 0 < chunk_sizes(Card(free=2 * GB), (900_000, 5000, 100), 4, None).sources < TILE
-
-
-def test_nodes_of_several_channels_fill_tiles_together():
-    card = Card(free=100 * GB, processors=132)
-    chunks = chunk_sizes(card, (8000, 5000, 5000), 4, None, (4, 4))
-    assert chunks.sources * 4 % TILE == 0
-    few = chunk_sizes(card, (8000, 3, 5000), 4, None, (4, 4))
-    assert few.sources == 3
+    assert held(chunks, shape) <= 14.5 * GB
+    assert chunk_sizes(Card(free=110 * GB), shape, 4, 200).sources == 200
 
 
 def test_a_result_leaves_where_it_would_not_fit_beside_the_rest():

@@ -801,15 +801,6 @@ def test_few_known_edges_leave_the_channel_score():
     assert set(evidence.settings["choice"].values()) == {None}
 
 
-@pytest.mark.parametrize("precision", ["tf32x3", "bf16x3", "tf32"])
-@pytest.mark.parametrize("score", ["magnitude", "channels"])
-def test_short_products_serve_estimates_too(score, precision):
-    options = {"score": score, "estimate": True, "estimate_iters": 2, "seed": 1}
-    W = even(precision=precision).fit(*many(), **options)
-    expected = even().fit(*many(), **options)
-    np.testing.assert_allclose(W, expected, rtol=0, atol=2e-3)
-
-
 def test_infer_names_nodes_and_takes_a_loader():
     made, (x, y) = even(node_names=list("abcd")), many()
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=16)

@@ -19,10 +19,8 @@ import zarr
 from stores import draw, write_store
 
 from gsnn_edges import capture, cross_correlation, open_store
-from gsnn_edges.cli.arrays import read_array
-from gsnn_edges.cli.edges import read_edges
 from gsnn_edges.cli.main import main
-from gsnn_edges.cli.names import read_names
+from gsnn_edges.cli.tables import read_array, read_edges, read_names
 from gsnn_edges.scale import correlate_store
 from gsnn_edges.store import open_matrix
 

@@ -9,7 +9,7 @@ from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
 from gsnn_edges.correlation import Columns, Kernel, checked_backend
-from gsnn_edges.options import PRECISIONS, check_pair, over_devices
+from gsnn_edges.options import check_pair, over_devices
 
 
 def channel_correlation(
@@ -108,9 +108,7 @@ def channel_correlation(
             project=leading,
             norms=block_norms,
         )
-    ops, precision = checked_backend(
-        a, g, method, ties, precision, backend, device, allowed=PRECISIONS
-    )
+    ops, precision = checked_backend(a, g, method, ties, precision, backend, device)
     left, right = node_tables(a, g, a_nodes, g_nodes, nodes)
     # Directions are those of centred rows, which a shift does not leave.
     sides = ((a, left, False), (g, right, n_components is None))

@@ -6,8 +6,6 @@ from typing import NoReturn
 
 from gsnn_edges.backends import Backend
 from gsnn_edges.backends.generic_backend import BLOCK_ELEMENTS
-from gsnn_edges.backends.splits import SPLITS
-from gsnn_edges.backends.transfers import BLOCKS
 
 # What the kernel may hold beyond inputs, standardized targets and result, as shares of them. Few
 # chunks are better than many: a product leaves the threads of its library spinning for a while.
@@ -15,15 +13,9 @@ INPUT_SHARE = 0.5
 RESULT_SHARE = 0.1
 # Small problems are not worth splitting.
 LEAST_BUDGET = 1 << 26
-# A device needs no large chunks to be busy. More helps where the targets' short operands are made
-# anew for each chunk of sources; and where blocks of inputs wait beside, which themselves are not
-# on the device.
-DEVICE_SHARE = 0.042
-MOVED_SHARE = 0.1
-SHORT_SHARE = 0.25
+# A device needs no large chunks to be busy.
+DEVICE_SHARE = 0.05
 LEAST_DEVICE_BUDGET = 1 << 28
-# Sources and targets that a device multiplies together: a part of a tile takes the time of a whole.
-TILE = 128
 # Of the free memory: the rest is left to the allocator and to others.
 TARGET_SHARE = 0.6
 SOURCE_SHARE = 0.25
@@ -69,13 +61,12 @@ def chunk_sizes(
     row_chunk: int | None,
     widths: tuple[int, int] = (1, 1),
     *,
-    moved: bool = False,
     may_leave: bool = False,
 ) -> Chunks:
     """Choose the chunks for (M, Na, Ng): what fits, and the caller's ``row_chunk`` if given.
 
-    ``widths`` are the columns of a source and of a target, ``moved`` says that sources come from
-    elsewhere, and ``may_leave`` that the result need not stay on the device.
+    ``widths`` are the columns of a source and of a target; ``may_leave`` says that the result
+    need not stay on the device.
     """
     observations, sources, targets = shape
     on_host = ops.ranker().name == "numpy"
@@ -89,12 +80,12 @@ def chunk_sizes(
         free = free if on_host or leaves else max(free // 2, free - result)
         targets = min(targets, max(1, int(TARGET_SHARE * free) // target))
     products = SUMS_HELD * targets * itemsize * widths[0] * widths[1]
-    source_bytes = copies_of_rows(ops, moved=moved) * source + products
+    # A device holds the columns beside what they become.
+    source_bytes = source * (1 if on_host else 2) + products
     if row_chunk is None:
-        wanted = budget(ops, inputs, result, on_host=on_host, moved=moved)
-        fit = (wanted if free is None else min(wanted, int(SOURCE_SHARE * free))) // source_bytes
-        columns = widths[0] * sources, widths[1] * targets
-        row_chunk = max(1, fit if on_host else busy_chunk(ops, fit, columns, widths[0]))
+        wanted = budget(inputs, result, on_host=on_host)
+        wanted = wanted if free is None else min(wanted, int(SOURCE_SHARE * free))
+        row_chunk = max(1, wanted // source_bytes)
     beside = target * targets + ranking + (0 if leaves else result)
     return Chunks(min(row_chunk, max(1, sources)), max(1, targets), source_bytes, beside, leaves)
 
@@ -104,53 +95,11 @@ def ranking_bytes(observations: int, values: int) -> int:
     return RANKING_BYTES * min(max(BLOCK_ELEMENTS, observations), values)
 
 
-def copies_of_rows(ops: Backend, *, moved: bool) -> int:
-    """Count the copies of a source's rows at the peak, beside the input itself.
-
-    Standardized; as parts of an array, where these are copies; and as blocks that are on their way.
-    """
-    engine = ops.ranker()
-    if engine.name == "numpy":
-        return 1
-    return 1 + (not engine.views()) + (BLOCKS if moved else 0)
-
-
-def budget(ops: Backend, inputs: int, result: int, *, on_host: bool, moved: bool) -> int:
+def budget(inputs: int, result: int, *, on_host: bool) -> int:
     """Give the bytes that chunks of sources may take where memory is no question."""
     if on_host:
         return max(LEAST_BUDGET, int(INPUT_SHARE * inputs + RESULT_SHARE * result))
-    beside = MOVED_SHARE if moved else DEVICE_SHARE
-    wanted = (SHORT_SHARE if ops.product in SPLITS else beside) * inputs
-    return max(LEAST_DEVICE_BUDGET, int(wanted))
-
-
-def busy_chunk(ops: Backend, fit: int, columns: tuple[int, int], width: int) -> int:
-    """Give as many sources, of those that fit, as keep a device busiest.
-
-    Its multiprocessors take a tile of the product each, so many at a time: a wave, which takes as
-    long when it is not full. Where their number is not known, whole tiles are all that is asked.
-    """
-    fit = min(fit, -(-columns[0] // width))
-    processors, tiles = ops.multiprocessors(), fit * width // TILE
-    if tiles < 1:
-        return fit
-    if not processors:
-        return max(1, tiles * TILE // width)
-    choices = (max(1, number * TILE // width) for number in range(tiles, 0, -1))
-    return min(choices, key=lambda chunk: waves(chunk * width, columns, processors))
-
-
-def waves(chunk: int, columns: tuple[int, int], processors: int) -> int:
-    """Count the waves of all products, of so many columns of the sources at a time.
-
-    >>> waves(256, (10_000, 10_000), 132), waves(640, (10_000, 10_000), 132)
-    (80, 48)
-    """
-    sources, targets = columns
-    rounds = -(-sources // chunk)
-    # Windows are made equal: see `windows`.
-    tiles = -(-sources // rounds // TILE) * -(-targets // TILE)
-    return rounds * -(-tiles // processors)
+    return max(LEAST_DEVICE_BUDGET, int(DEVICE_SHARE * inputs))
 
 
 def halved(chunks: Chunks) -> Chunks | None:

@@ -1,19 +1,17 @@
 """The rectangular cross-correlation of two matrices, by chunks of columns."""
 
 import warnings
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from gsnn_edges import _validation, backends
 from gsnn_edges._progress import track
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
-from gsnn_edges.backends.splits import SPLITS
-from gsnn_edges.backends.transfers import Feed
 from gsnn_edges.backends.windows import windows
 from gsnn_edges.chunks import Chunks, chunk_sizes, halved, out_of_memory, raise_explained
-from gsnn_edges.options import DTYPES, METHODS, PRECISIONS, check_pair, over_devices
+from gsnn_edges.options import METHODS, PRECISIONS, check_pair, over_devices
 from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, TIES, on_ranker
 from gsnn_edges.standardization import standardize_rows
 
@@ -44,11 +42,8 @@ def cross_correlation(
         Columns of ``a`` at a time. It bounds the memory of the whole kernel, ranking included,
         and changes the result by no more than rounding. By default chosen from the memory that
         is free.
-    precision : {"float32", "float64", "tf32x3", "bf16x3", "tf32"}
-        Of the ranks, the product and the result. The last three are float32 but for the product,
-        which tensor cores of a GPU make many times faster: of numbers split in two parts of the
-        short dtype, by three products, or with "tf32" of numbers rounded to it. On other
-        processors the same numbers are multiplied in float32, which is slower and as precise.
+    precision : {"float32", "float64"}
+        Of the ranks, the product and the result, whatever the library is set to.
     backend : {"numpy", "torch", "jax", "generic"}, optional
         Where to compute. By default in the library of ``a``, where ``a`` lies. With a name,
         chunks of ``a`` and ``g`` are moved there from wherever they are.
@@ -89,15 +84,13 @@ def cross_correlation(
     max == min: no threshold. float64 and integer input is ranked as it is, so an offset of 1e8
     costs no digits. Against SciPy in float64, float32 results are within 1e-6 for continuous
     columns and columns with one large tied value, within 4e-6 for columns of few distinct
-    values, up to M = 1e6. "tf32x3" keeps these bounds, "bf16x3" is within 2e-5 for all columns,
-    and "tf32" within 1e-3. From 2**23 observations on, all is float64.
+    values, up to M = 1e6. From 2**23 observations on, all is float64.
 
     Peak memory on a CPU, inputs included: 2.2 times the bytes of ``a`` and ``g`` and 1.1 times
     those of the result. On another device, beyond inputs that lie there: the bytes of ``g`` in
-    float32, those of the result, 0.5 GB for ranking, and for sources 4.2% of the inputs (of inputs
-    on the host 10%, with short products 25%), or 0.3 GB if that is more. Inputs on the host are
-    copied there while it computes, block by block. A result that would take more than a fifth of
-    the memory that is free comes back on the host, in the same library.
+    float32, those of the result, 0.5 GB for ranking, and for sources 5% of the inputs, or 0.3 GB if
+    that is more. Inputs on the host are copied there block by block. A result that would take more
+    than a fifth of the memory that is free comes back on the host, in the same library.
 
     On D devices each holds M Na / D and 3 M Ng / D standardized values, and Na Ng / D of W.
 
@@ -122,9 +115,7 @@ def cross_correlation(
             row_chunk=row_chunk,
             precision=precision,
         )
-    ops, precision = checked_backend(
-        a, g, method, ties, precision, backend, device, allowed=PRECISIONS
-    )
+    ops, precision = checked_backend(a, g, method, ties, precision, backend, device)
     sides = both_sides(a, g, ops, method, ties, precision)
     return Kernel(ops, precision, may_leave=True).run(*sides, row_chunk)
 
@@ -137,16 +128,11 @@ def checked_backend(
     precision: Precision,
     backend: str | None,
     device: Device,
-    *,
-    allowed: tuple[str, ...] = DTYPES,
 ) -> tuple[Backend, Precision]:
-    """Give the backend and the precision it takes, when all arguments keep their rules.
-
-    The precision is that of ranks and result; the backend knows that of its products.
-    """
+    """Give the backend and the precision it takes, when all arguments keep their rules."""
     _validation.choice("method", method, METHODS)
     _validation.choice("ties", ties, TIES)
-    _validation.choice("precision", precision, allowed)
+    _validation.choice("precision", precision, PRECISIONS)
     check_pair(a, g)
     ops = choose_backend(a, g, backend, device)
     if precision == "float64" or a.shape[0] >= FLOAT32_OBSERVATIONS:
@@ -154,12 +140,7 @@ def checked_backend(
         precision = "float64"
     check_values("a", a, ops)
     check_values("g", g, ops)
-    return with_products(ops, precision)
-
-
-def with_products(ops: Backend, precision: Precision) -> tuple[Backend, Precision]:
-    """Give the backend with the products that a precision asks for, and the dtype of the rest."""
-    return (replace(ops, product=precision), "float32") if precision in SPLITS else (ops, precision)
+    return ops, precision
 
 
 def choose_backend(a: Array, g: Array, backend: str | None, device: Device) -> Backend:
@@ -196,7 +177,6 @@ class Columns:
     """Columns of an array, which become standardized rows of a backend, some at a time.
 
     ``width`` rows make one of the ``count`` nodes; ``shift`` is that of `standardize_rows`.
-    Columns come by way of ``feed``, where there is one.
     """
 
     x: Array
@@ -205,7 +185,6 @@ class Columns:
     ties: Ties
     precision: Precision
     shift: bool
-    feed: Feed | None = field(default=None, kw_only=True)
 
     @property
     def count(self) -> int:
@@ -222,40 +201,14 @@ class Columns:
         """Rows of a node."""
         return 1
 
-    @property
-    def moved(self) -> bool:
-        """Whether columns lie elsewhere than where they are ranked."""
-        engine, owner = self.ops.ranker(), backends.of(self.x)
-        return engine.name != "numpy" and (engine.name, engine.device) != (owner.name, owner.device)
-
-    @property
-    def by_blocks(self) -> bool:
-        """Whether many columns at once would be copies beside those of the array."""
-        return self.moved or not self.ops.ranker().views()
-
     def rows(self, low: int, high: int) -> Array:
         """Standardized rows of the nodes ``low`` to ``high``."""
         return self.standardized(backends.of(self.x).columns_as_rows(self.x, low, high))
 
     def standardized(self, columns: Array) -> Array:
         """Standardized rows of some columns, which are moved if need be."""
-        columns = columns if self.feed is None else self.feed.take(columns)
         options = {"method": self.method, "ties": self.ties, "shift": self.shift}
         return on_ranker(standardize_rows, columns, self.ops, self.precision, **options)
-
-    def blocks(self, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, Array]]:
-        """Standardized rows of spans of nodes, each with its first node.
-
-        On a device, the columns of a block are copied there while it works on the one before.
-        """
-        engine = self.ops.ranker()
-        with engine.feed(lambda x: backends.move(x, engine)) as feed:
-            fed = replace(self, feed=feed)
-            for low, high in spans:
-                rows = fed.rows(low, high)
-                feed.release(rows)
-                yield low, rows
-                del rows  # before the next are made
 
 
 def both_sides(
@@ -308,7 +261,6 @@ class Kernel:
             4 if self.precision == "float32" else 8,
             row_chunk,
             (sources.width, targets.width),
-            moved=sources.moved,
             may_leave=self.may_leave,
         )
 
@@ -317,13 +269,11 @@ class Kernel:
         shape = (sources.count, targets.count)
         home = self.ops.host() if chunks.leaves else self.ops
         out = home.empty(shape, getattr(home.xp, self.precision))
-        with self.ops.drain(home, lambda block: backends.move(block, home)) as drain:
-            for left, right in windows(targets.count, chunks.targets):
-                blocks = self.column_blocks(left, right, sources, targets, chunks.sources)
-                for top, block in blocks:
-                    out = drain.put(out, block, top, left)
-                    del block
-            return drain.finish(out)
+        for left, right in windows(targets.count, chunks.targets):
+            for top, block in self.column_blocks(left, right, sources, targets, chunks.sources):
+                out = home.write(out, backends.move(block, home), top, left)
+                del block  # before the next is made
+        return out
 
     # The standardized targets belong to a call of the next method, a chunk of sources to a step of
     # its loop: one is gone before the next is made.
@@ -335,21 +285,20 @@ class Kernel:
         rows = self.resident(targets, left, right, row_chunk)
         spans = [*windows(sources.count, row_chunk)]
         tracked = track(spans, len(spans), "correlating", verbose=None)
-        for top, block in sources.blocks(tracked):
-            products = self.ops.matmul(block, rows)
-            del block
-            yield top, self.reduced(products, sources, targets)
+        for low, high in tracked:
+            products = self.ops.matmul(sources.rows(low, high), rows)
+            yield low, self.reduced(products, sources, targets)
             del products
 
     def resident(self, targets: Columns, left: int, right: int, row_chunk: int) -> Array:
-        """Standardized rows of some targets; what is copied comes by blocks, as sources do."""
-        if not targets.by_blocks:
+        """Standardized rows of some targets; what is copied to a device is so in chunks."""
+        if self.ops.ranker().name == "numpy" or right - left <= row_chunk:
             return targets.rows(left, right)
         shape = (right - left) * targets.width, targets.observations
         rows = self.ops.empty(shape, getattr(self.ops.xp, self.precision))
-        spans = ((left + low, left + high) for low, high in windows(right - left, row_chunk))
-        for low, block in targets.blocks(spans):
-            rows = self.ops.write(rows, block, (low - left) * targets.width, 0)
+        for low, high in windows(right - left, row_chunk):
+            block = targets.rows(left + low, left + high)
+            rows = self.ops.write(rows, block, low * targets.width, 0)
             del block
         return rows
 

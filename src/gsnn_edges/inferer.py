@@ -71,7 +71,7 @@ class FunctionEdgeInferer:
         device for JAX, the host for NumPy.
     ties : {"average", "ordinal"}
         Equal values share the mean of their ranks, or are ranked as they stand.
-    precision : {"float32", "float64", "tf32x3", "bf16x3", "tf32"}
+    precision : {"float32", "float64"}
         Of the correlation; see `cross_correlation`.
     blocks, groups : optional
         The modules that are layers and the node of each of their channels, for a model that is no

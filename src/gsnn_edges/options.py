@@ -4,12 +4,10 @@ from typing import Any
 
 from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array, Device
-from gsnn_edges.backends.splits import SPLITS
 
 METHODS = ("spearman", "pearson")
-# Of ranks, product and result; and of the product alone, the rest being float32.
-DTYPES = ("float32", "float64")
-PRECISIONS = (*DTYPES, *SPLITS)
+# Of ranks, product and result.
+PRECISIONS = ("float32", "float64")
 
 
 def check_pair(a: Array, g: Array) -> None:
@@ -35,7 +33,7 @@ def over_devices(a: Array, g: Array, backend: str | None, device: Device, device
         _validation.array(name, x)
     if devices is None:
         free = backend in (None, "jax") and device is None
-        return free and any(backends.of(x).spread(x) for x in (a, g))
+        return free and any(backends.of(x).is_sharded(x) for x in (a, g))
     if device is not None:
         raise ValueError(
             f"device={device!r} and devices={_validation.shown(devices)} say where to compute "

@@ -11,7 +11,6 @@ from gsnn_edges._typing import Array, Device, Method, Precision, Score, Ties
 from gsnn_edges.channels import channel_correlation
 from gsnn_edges.correlation import cross_correlation
 from gsnn_edges.layer_pairs import chosen_pairs
-from gsnn_edges.options import DTYPES
 from gsnn_edges.resampling import resampled_correlations
 
 ScoreChoice: TypeAlias = Literal["magnitude", "channels", "auto"]
@@ -71,9 +70,8 @@ class Scorer:
 
     @property
     def can_count(self) -> bool:
-        """Whether draws can be ranked by counts, on one sort; not with short products."""
-        usual = self.score == "magnitude" and self.ties == "average"
-        return usual and self.where["precision"] in DTYPES
+        """Whether draws can be ranked by counts, on one sort."""
+        return self.score == "magnitude" and self.ties == "average"
 
     def parts(self, a: Array, g: Array) -> Iterable[tuple[Array, Array]]:
         """Give the observations of each matrix to average: all layer pairs at once, or each."""

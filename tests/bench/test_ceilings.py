@@ -48,10 +48,9 @@ def test_a_card_learns_nothing_from_others():
     assert learned(H200, Row(module.COPY, "", note="failed")) == H200
 
 
-@pytest.mark.parametrize("kind", module.PRODUCTS)
-def test_products_are_of_random_numbers(kind):
+def test_products_are_of_random_numbers():
     torch.manual_seed(0)
-    found = large_product(OPS, 200, kind)()
+    found = large_product(OPS, 200)()
     assert_allclose([float(found.mean()), float(found.std())], [0, 200**0.5], rtol=0.1, atol=0.2)
 
 

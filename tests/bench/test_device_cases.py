@@ -50,16 +50,6 @@ def test_the_largest_size_has_goals_of_time_and_memory(bench, monkeypatch):
     assert (row.at_most_ms, row.at_most_mb) == (None, 24_000)
 
 
-@pytest.mark.parametrize("precision", ["tf32x3", "bf16x3", "tf32"])
-def test_short_products_are_compared_with_the_whole_one(bench, precision):
-    (row,) = cases.short_product(bench, precision, 20, 60)
-    assert row.what == f"Spearman, {bench.framework}, {precision}"
-    assert row.reference == f"Spearman, {bench.framework}, float32"
-    assert_allclose(row.paper_ms, 1e3 * H200.spearman(20, 20, 60, precision))
-    kind, number = {"tf32x3": ("tf32", 3), "bf16x3": ("bf16", 3), "tf32": ("tf32", 1)}[precision]
-    assert_allclose(row.share, number * row.rate / getattr(bench.card, kind))
-
-
 @pytest.mark.parametrize("pinned", [False, True])
 def test_inputs_of_the_host_are_compared_with_bus_and_device(bench, pinned):
     if pinned and bench.framework == "jax":

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from gsnn_edges.cli.apart import check_apart
+from gsnn_edges.cli.tables import check_apart
 
 MODEL = ("--model", "tiny:model", "--untrained-model", "--x", "data.npz:x", "--y", "y.csv")
 EVALUATE = ("evaluate", "W.npy", "--names", "names.txt", "--edges", "held_out.csv")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gsnn_edges import _validation, capture
-from gsnn_edges.cli.blame import by_package, user_of, wrong_targets
+from gsnn_edges.cli.main import by_package, user_of, wrong_targets
 
 NETWORK = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 3))
 LAYERS = {"blocks": ["0", "2"], "groups": range(3)}

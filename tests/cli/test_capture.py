@@ -8,8 +8,7 @@ from numpy.testing import assert_array_equal
 from torch.nn import MSELoss
 
 from gsnn_edges.activations import capture, capture_channels
-from gsnn_edges.cli.observations import read_observations
-from gsnn_edges.cli.scores import read_node_names
+from gsnn_edges.cli.tables import read_node_names, read_observations
 from gsnn_edges.store import open_store
 
 DATA = ("--x", "data.npz:x", "--y", "data.npz:y")

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from gsnn_edges.cli.capturing import write
+from gsnn_edges.cli.cmd_capture import record as write
 from gsnn_edges.cli.console import Screen
-from gsnn_edges.cli.network import Network
-from gsnn_edges.cli.observations import read_observations
+from gsnn_edges.cli.models import Network
+from gsnn_edges.cli.tables import read_observations
 
 PASSES = {"prenorm": True, "batch_size": None, "seed": 0, "mode": "as-is", "norm": "l1"}
 PASSES |= {"agg": "sum", "score": "magnitude"}

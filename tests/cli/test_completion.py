@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from gsnn_edges.cli.cmd_completion import LINES
+from gsnn_edges.cli.main import LINES
 
 SCRIPT = "import sys; sys.argv[0] = 'gsnn-edges'; from gsnn_edges.cli.main import main; main()"
 

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 from torch.nn import MSELoss
 
 from gsnn_edges import EdgeEvidence, FunctionEdgeInferer
-from gsnn_edges.cli.observations import Observations, write_observations
+from gsnn_edges.cli.tables import Observations, write_observations
 from gsnn_edges.store import open_matrix
 
 DATA = ("--x", "data.npz:x", "--y", "data.npz:y")

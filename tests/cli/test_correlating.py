@@ -5,9 +5,11 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from gsnn_edges import EdgeEvidence
+from gsnn_edges.cli.cmd_correlate import check_options as check
+from gsnn_edges.cli.cmd_correlate import counted
+from gsnn_edges.cli.cmd_correlate import job_of as job
 from gsnn_edges.cli.console import Screen
-from gsnn_edges.cli.correlating import check, counted, job
-from gsnn_edges.cli.observations import Observations, write_observations
+from gsnn_edges.cli.tables import Observations, write_observations
 from gsnn_edges.correlation import cross_correlation
 
 USUAL = {

@@ -6,8 +6,7 @@ import click
 import pytest
 
 from gsnn_edges.cli.console import Screen
-from gsnn_edges.cli.errors import answered, lines_for_warnings
-from gsnn_edges.cli.signals import Terminated
+from gsnn_edges.cli.main import Terminated, answered, lines_for_warnings
 
 
 def exit_code(error, screen=None):

@@ -2,8 +2,8 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
-import gsnn_edges.cli.extras as own
-from gsnn_edges.cli.extras import extras
+import gsnn_edges.cli.cmd_backends as own
+from gsnn_edges.cli.cmd_backends import installed_extras as extras
 
 NEEDS = [
     "numpy>=2.0",

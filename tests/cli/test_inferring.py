@@ -2,7 +2,8 @@
 
 import pytest
 
-from gsnn_edges.cli.inferring import check_outputs, ranked, rows_of
+from gsnn_edges.cli.cmd_infer import check_more_outputs as check_outputs
+from gsnn_edges.cli.cmd_infer import ranked, rows_of
 from gsnn_edges.evidence import ScoredEdge
 
 EDGES = [ScoredEdge(0, 1, "a", "b", 0.5, 1), ScoredEdge(1, 0, "b", "a", 0.25, 2)]

@@ -9,7 +9,7 @@ import torch
 from numpy.testing import assert_array_equal
 
 from gsnn_edges.activations import capture, capture_channels
-from gsnn_edges.cli.network import read_network, shape_of
+from gsnn_edges.cli.models import read_network, shape_of
 
 USUAL = {
     "factory": "tiny:model",

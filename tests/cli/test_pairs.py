@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from gsnn_edges.cli.observations import Observations
-from gsnn_edges.cli.pairs import of_matrix, of_result, write
-from gsnn_edges.cli.tables import read_table
+from gsnn_edges.cli.cmd_correlate import of_matrix, of_result
+from gsnn_edges.cli.cmd_correlate import write_pairs as write
+from gsnn_edges.cli.tables import Observations, read_table
 from gsnn_edges.scale import PairsAbove, TopTargets
 
 W = np.array([[0.9, 0.5, -0.7], [0.1, 0.2, 0.3], [0.4, 0.4, 0.0]], np.float32)

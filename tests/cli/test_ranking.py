@@ -7,7 +7,9 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from gsnn_edges import EdgeEvidence
-from gsnn_edges.cli.ranking import check_outputs, columns, ranks, read_question
+from gsnn_edges.cli.cmd_evaluate import check_outputs, read_question
+from gsnn_edges.cli.cmd_evaluate import metric_columns as columns
+from gsnn_edges.cli.cmd_evaluate import rank_columns as ranks
 from gsnn_edges.evaluation import evaluate_edges
 
 W = np.array([[0.0, 0.9, 0.5], [0.1, 0.0, 0.2], [0.3, 0.2, 0.1]])

@@ -6,8 +6,7 @@ import zarr
 from numpy.testing import assert_array_equal
 
 from gsnn_edges import EdgeEvidence
-from gsnn_edges.cli.observations import Observations, write_observations
-from gsnn_edges.cli.scores import read_node_names, read_scores
+from gsnn_edges.cli.tables import Observations, read_node_names, read_scores, write_observations
 
 W = np.random.default_rng(0).random((3, 3))
 NAMES = ["a", "b", "c"]

@@ -3,8 +3,8 @@
 import click
 import pytest
 
+from gsnn_edges.cli.console import OTHERS, SECTIONS
 from gsnn_edges.cli.main import COMMANDS, main
-from gsnn_edges.cli.sections import OTHERS, SECTIONS
 
 
 def sections_of(shown):

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from gsnn_edges.cli.signals import Terminated, ending_in_order
+from gsnn_edges.cli.main import Terminated, ending_in_order
 
 
 def test_the_signal_is_an_exception_and_the_handler_comes_back():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gsnn_edges.cli.words import in_options
+from gsnn_edges.cli.main import in_options
 
 GIVEN = {
     "W": "W.npy",

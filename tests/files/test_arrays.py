@@ -11,7 +11,7 @@ import zarr
 from numpy.testing import assert_array_equal
 from safetensors.numpy import save_file
 
-from gsnn_edges.cli.arrays import read_array
+from gsnn_edges.cli.tables import read_array
 
 VALUES = np.random.default_rng(0).standard_normal((7, 3))
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
-from gsnn_edges.cli.edges import read_edges
+from gsnn_edges.cli.tables import read_edges
 
 EDGES = np.array([[0, 2, 0], [1, 0, 1]])
 NAMES = ["TP53", "MDM2", "7"]

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from gsnn_edges.cli.names import read_names
+from gsnn_edges.cli.tables import read_names
 
 NAMES = ["TP53", "MDM2", "1956", "β-catenin"]
 WRITERS = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from gsnn_edges.cli.observations import Observations, read_observations, write_observations
+from gsnn_edges.cli.tables import Observations, read_observations, write_observations
 
 A, G = np.random.default_rng(0).random((2, 3, 5, 4), np.float32)
 CHANNELS = Observations(A, G, np.array([0, 0, 1, 2]), 3, "channels", ["a", "b", "c"])
@@ -45,7 +45,7 @@ def test_other_files_are_refused(tmp_path):
 
 
 def test_a_newer_format_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("gsnn_edges.cli.observations.VERSION", 2)
+    monkeypatch.setattr("gsnn_edges.cli.tables.VERSION", 2)
     write_observations(tmp_path / "o.npz", NODES)
     monkeypatch.undo()
     with pytest.raises(ValueError, match="has version 2: install a newer gsnn-edges"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gsnn_edges.cli.paths import foreign, readable, whole, writable
+from gsnn_edges.cli.tables import foreign, readable, whole, writable
 
 
 def test_readable_gives_the_path_of_a_file(tmp_path):

@@ -98,13 +98,6 @@ def test_float64(tmp_path, regime):
     assert_allclose(found.to_numpy(), expected, atol=1e-9)
 
 
-@pytest.mark.parametrize("precision", ["tf32x3", "bf16x3"])
-def test_short_products(magnitudes, observations, tmp_path, regime, precision):
-    found = correlate_store(magnitudes, tmp_path / "W.npy", precision=precision)
-    exact = oracles.correlation(*parts_of("pooled", *observations)[0])
-    assert_allclose(found.to_numpy(), exact, atol=8e-6)
-
-
 @pytest.mark.parametrize("out", [None, "found.npz"])
 def test_what_is_kept_of_w(magnitudes, tmp_path, regime, out):
     out = out if out is None else tmp_path / out

@@ -7,17 +7,12 @@ from typing import Any
 
 from gsnn_edges._typing import Array
 from gsnn_edges.backends import Backend
-from gsnn_edges.backends.splits import SPLITS
-from gsnn_edges.backends.torch_products import full_precision, short_tensor, tensor_core_product
+from gsnn_edges.backends.torch_products import full_precision
 from gsnn_edges.bench.paper import H200, Card, flop
 from gsnn_edges.bench.report import Row
 
 COPY, BUS = "large copy", "large copy from pinned memory"
-PRODUCTS = {
-    "float32": "large product",
-    "tf32": "large product, TF32",
-    "bf16": "large product, bf16",
-}
+PRODUCTS = {"float32": "large product"}
 # What each call says of a card.
 CEILINGS = {COPY: "copy", BUS: "bus", **{name: kind for kind, name in PRODUCTS.items()}}
 
@@ -35,7 +30,7 @@ def copies(bench: Any, size: int) -> list[Row]:
 def product(bench: Any, kind: str, side: int) -> list[Row]:
     """Time one product of square matrices."""
     what = PRODUCTS[kind]
-    group = bench.group(f"{side} x {side}", {what: large_product(bench.ops, side, kind)})
+    group = bench.group(f"{side} x {side}", {what: large_product(bench.ops, side)})
     return [ceiling_row(group.row(what), flop(side, side, side), "flop/s")]
 
 
@@ -65,19 +60,13 @@ def copy_calls(ops: Backend, size: int) -> dict[str, Callable[[], object]]:
     }
 
 
-def large_product(ops: Backend, side: int, kind: str) -> Callable[[], Array]:
-    """Multiply random square matrices, in float32 or by tensor cores."""
+def large_product(ops: Backend, side: int) -> Callable[[], Array]:
+    """Multiply random square matrices."""
     import torch
 
     # Products of ones, or of zeros, run faster than those of any numbers.
     a, b = (torch.randn((side, side), device=ops.device) for _ in range(2))
-    if kind == "float32":
-        return partial(exact_product, a, b)
-    split = next(split for split in SPLITS.values() if split.kind == kind)
-    if ops.device.type != "cuda":
-        return partial(ops.add_short_product, None, a, b, split)
-    short: Callable[[Any], Any] = partial(short_tensor, split=split)
-    return partial(tensor_core_product, None, short(a), short(b), split)
+    return partial(exact_product, a, b)
 
 
 def exact_product(a: Array, b: Array) -> Array:

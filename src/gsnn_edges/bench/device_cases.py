@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from gsnn_edges._typing import Precision
 from gsnn_edges.bench.device_bench import PRODUCT, Bench, size_text
 from gsnn_edges.bench.device_data import observations_on, observations_on_host
 from gsnn_edges.bench.paper import H200, flop
@@ -40,20 +39,6 @@ def spearman(bench: Bench, nodes: int, count: int) -> list[Row]:
         at_most_mb=LARGEST_MB if largest else None,
     )
     return [bench.counted(row, flop(nodes, nodes, count), H200.spearman(nodes, nodes, count))]
-
-
-def short_product(bench: Bench, precision: Precision, nodes: int, count: int) -> list[Row]:
-    """Time Spearman with products by tensor cores, over that in float32."""
-    a, g = observations_on(bench.ops, count, nodes)
-    whole, short = (f"Spearman, {bench.framework}, {p}" for p in ("float32", precision))
-    calls: dict[str, Callable[[], object]] = {
-        whole: partial(cross_correlation, a, g),
-        short: partial(cross_correlation, a, g, precision=precision),
-    }
-    group = bench.group(size_text(nodes, count), calls)
-    paper = H200.spearman(nodes, nodes, count, precision)
-    row = group.versus(short, whole)
-    return [bench.counted(row, flop(nodes, nodes, count), paper, precision)]
 
 
 def from_host(bench: Bench, nodes: int, count: int, *, pinned: bool = False) -> list[Row]:

@@ -8,10 +8,9 @@ from dataclasses import replace
 from functools import partial
 
 from gsnn_edges import backends
-from gsnn_edges._typing import Precision
 from gsnn_edges.bench.ceilings import PRODUCTS, SIDE, VALUES, copies, learned, product
 from gsnn_edges.bench.device_bench import Bench
-from gsnn_edges.bench.device_cases import from_host, naive, pearson, short_product, spearman
+from gsnn_edges.bench.device_cases import from_host, naive, pearson, spearman
 from gsnn_edges.bench.device_scores import channels, fit, gather, ranking
 from gsnn_edges.bench.device_sorts import SHAPES, sorts
 from gsnn_edges.bench.group import Settings
@@ -19,7 +18,6 @@ from gsnn_edges.bench.paper import Card
 from gsnn_edges.bench.report import Row
 from gsnn_edges.bench.reporting import Case, own_channel, run_cases
 
-SHORT: tuple[Precision, ...] = ("tf32x3", "bf16x3", "tf32")
 # A call is made once to warm up, and at least once more.
 REPEATS, LEAST = 3, 1
 BUDGET = 5.0
@@ -61,7 +59,6 @@ def device_cases(library: str, scale: float = 1.0) -> list[Case[Bench]]:
         *([case(gather, 10_000, 200_000)] if torch else []),
         case(fit, 5000, 1000),
         case(channel_score, 5000, 2000),
-        *(case(short_product, *largest, fixed=(precision,)) for precision in SHORT),
         *([case(pinned, *largest)] if torch else []),
         *(sort_case(library, rows, length, scale) for rows, length in SHAPES),
     ]

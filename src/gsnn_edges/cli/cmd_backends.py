@@ -1,7 +1,9 @@
 """gsnn-edges backends."""
 
+import re
 from collections.abc import Iterator
-from typing import Any
+from importlib.metadata import PackageNotFoundError, requires, version
+from typing import Any, NamedTuple
 
 import click
 
@@ -22,8 +24,6 @@ OF_AN_EXTRA = "'gsnn-edges[{}]'"
 @click.pass_obj
 def backends(screen: Screen, validate: bool) -> None:
     """List backends, devices, precision, and what to install."""
-    from gsnn_edges.cli.extras import extras
-
     with screen.work():
         found = list(described())
         laws = list(checked(found)) if validate else []
@@ -46,7 +46,7 @@ def backends(screen: Screen, validate: bool) -> None:
                 "bound": [f"{law['bound']:.0e}" for law in laws],
             }
         )
-    optional = extras()
+    optional = installed_extras()
     screen.table(
         {
             "extra": [row.name for row in optional],
@@ -109,3 +109,41 @@ def checked(found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for row in found:
         for finding in check(row["backend"]) if row["version"] else ():
             yield {"backend": row["backend"], **vars(finding), "kept": finding.kept}
+
+
+# Those for users, and not for work on the package.
+SHOWN = ("torch", "jax", "frames", "stats", "store", "files", "plots")
+REQUIREMENT = re.compile(r"""^([\w.-]+).*;.*extra == ["']([\w-]+)["']""")
+
+
+class Extra(NamedTuple):
+    """An extra of the package, and which of its libraries are there.
+
+    Attributes
+    ----------
+    name : str
+    there : list of str
+        Libraries with their versions.
+    missing : list of str
+    install : str
+        The command that installs what is missing.
+    """
+
+    name: str
+    there: list[str]
+    missing: list[str]
+    install: str
+
+
+def installed_extras() -> list[Extra]:
+    """List the installed_extras for users, by what the installed package says of itself."""
+    found = {name: Extra(name, [], [], f"pip install 'gsnn-edges[{name}]'") for name in SHOWN}
+    for line in requires("gsnn-edges") or ():
+        parts = REQUIREMENT.match(line)
+        if parts is None or parts[2] not in found:
+            continue
+        try:
+            found[parts[2]].there.append(f"{parts[1]} {version(parts[1])}")
+        except PackageNotFoundError:
+            found[parts[2]].missing.append(parts[1])
+    return [extra for extra in found.values() if extra.there or extra.missing]

@@ -11,7 +11,7 @@ Decorator = Callable[[Any], Any]
 BACKENDS = ("numpy", "torch", "jax", "generic")
 METHODS = ("spearman", "pearson")
 TIES = ("average", "ordinal")
-PRECISIONS = ("float32", "float64", "tf32x3", "bf16x3", "tf32")
+PRECISIONS = ("float32", "float64")
 SCORES = ("magnitude", "channels")
 SCORE_CHOICES = (*SCORES, "auto")
 NORMS = ("l1", "l2", "none")
@@ -256,3 +256,53 @@ def backend(default: str) -> Decorator:
         show_default=True,
         help="Array library that ranks and correlates.",
     )
+
+
+ENDINGS = (".png", ".pdf", ".svg")
+
+
+def figure_option(pictures: tuple[str, ...], text: str) -> Decorator:
+    """Give the options of a picture and of what it shows; the first one is usual."""
+    return all_of(
+        click.option("--figure", type=FILE, help=f"{text} .png, .pdf or .svg."),
+        click.option(
+            "--picture",
+            type=click.Choice(pictures),
+            default=pictures[0],
+            show_default=True,
+            help="What --figure shows.",
+        ),
+    )
+
+
+def check_figure(path: str | None) -> None:
+    """Find out that a picture can be drawn and written, before any work."""
+    if path is None:
+        return
+    from gsnn_edges import _validation
+    from gsnn_edges.cli.tables import writable
+
+    writable("--figure", path, ENDINGS)
+    for library in ("matplotlib", "networkx", "scipy"):
+        _validation.imported(library, f"--figure needs {library}", "plots")
+
+
+def draw_evidence(path: str | None, picture: str, evidence: Any, held_out: Any) -> None:
+    """Draw a matrix or the network of its strongest pairs, with known and held-out edges."""
+    if path is None:
+        return
+    from gsnn_edges import plots
+    from gsnn_edges.plots.style import WIDTH
+
+    draw: Any = {"heatmap": plots.heatmap, "network": plots.edge_network}[picture]
+    plots.save(draw(evidence, held_out=held_out, ax=plots.blank_axes(WIDTH, WIDTH)), path)
+
+
+def draw_ranking(path: str | None, picture: str, ranking: Any) -> None:
+    """Draw where held-out edges are ranked, beside random scores."""
+    if path is None:
+        return
+    from gsnn_edges import plots
+
+    draw: Any = {"ranks": plots.rank_histogram, "hits": plots.hits_curve}[picture]
+    plots.save(draw(ranking, ax=plots.blank_axes()), path)

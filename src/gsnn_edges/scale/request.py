@@ -12,7 +12,6 @@ from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
 from gsnn_edges.channels import node_tables
-from gsnn_edges.correlation import with_products
 from gsnn_edges.layer_pairs import LayerChoice
 from gsnn_edges.memory import bytes_of, in_words
 from gsnn_edges.ranks import FLOAT32_OBSERVATIONS
@@ -100,7 +99,7 @@ class Request:
         side, _ = self.sides()
         item = np.dtype(self.precision).itemsize
         # torch's libraries pack the operands of a product (measured: once more each).
-        copied = self.ops.name in ("jax", "torch") or self.ops.product != "float32"
+        copied = self.ops.name in ("jax", "torch")
         return Job(
             nodes=side.count,
             observations=self.length,
@@ -192,7 +191,7 @@ def checked_ops(
         precision = "float64"
     if np.dtype(store.dtype) == np.float64:
         _validation.float64_there(ops.xp, "a store of dtype float64")
-    return with_products(ops, precision)
+    return ops, precision
 
 
 def check_apart(out: Path, store: Path) -> None:

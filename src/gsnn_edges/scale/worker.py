@@ -220,7 +220,7 @@ def make_task(job: Job, store: Any, dtype: str) -> Task:
         table = one_each(store.nodes)
         sides, norms = plain_sides(), None
     a, g = (side_of(store, side, table, pairs) for side in ("a", "g"))
-    options = Options(job.settings["method"], job.settings["ties"], dtype, dtype)
+    options = Options(job.settings["method"], job.settings["ties"], dtype)
     score = make_score((a, g), sides, options, pooled=job.pooled, norms=norms)
     return Task(a, g, process_mesh(), score)
 

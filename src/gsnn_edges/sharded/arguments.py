@@ -8,19 +8,17 @@ import numpy as np
 
 from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array, Method, Precision, Ties
-from gsnn_edges.backends.splits import SPLITS
 from gsnn_edges.options import METHODS, PRECISIONS, check_pair
 from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, TIES
 from gsnn_edges.sharded.placement import HostObservations, JaxObservations, Observations, cut
 
 
 class Options(NamedTuple):
-    """How two sides are correlated: ``dtype`` is that of the ranks, ``product`` multiplies them."""
+    """How two sides are correlated: ``dtype`` is that of ranks, products and result."""
 
     method: Method
     ties: Ties
     dtype: str
-    product: str = "float32"
     row_chunk: int | None = None
 
 
@@ -35,8 +33,7 @@ def checked_options(
     check_pair(a, g)
     for name, x in (("a", a), ("g", g)):
         check_values(name, x)
-    dtype = rank_dtype(a.shape[0], precision)
-    return Options(method, ties, dtype, precision if precision in SPLITS else dtype, row_chunk)
+    return Options(method, ties, rank_dtype(a.shape[0], precision), row_chunk)
 
 
 def rank_dtype(count: int, precision: Precision) -> str:

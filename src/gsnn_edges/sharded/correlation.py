@@ -202,7 +202,7 @@ def make_score(
     """Give what is computed; a device multiplies some 2**23 numbers at a time."""
     usual = sources_at_once(len(pair[1].members), sides[0].kept, sides[1].kept)
     row_chunk = options.row_chunk or usual
-    return Score(*options[:4], pair[0].samples, pooled, row_chunk, *sides, norms)
+    return Score(*options[:3], pair[0].samples, pooled, row_chunk, *sides, norms)
 
 
 def blocks(task: Task, row_chunk: int | None) -> Iterator[tuple[int, jax.Array]]:

@@ -97,7 +97,7 @@ def is_sharded(x: Any) -> bool:
     >>> is_sharded(np.zeros(3))
     False
     """
-    return isinstance(x, jax.Array) and backends.of(x).spread(x)
+    return isinstance(x, jax.Array) and backends.of(x).is_sharded(x)
 
 
 def devices_of(x: jax.Array) -> list[Any]:

@@ -47,8 +47,6 @@ class Score:
     ----------
     method, ties, dtype
         Of `standardize_rows`.
-    product : str
-        Of `long_product`.
     samples : int
         Without those that fill up the last device.
     pooled : bool
@@ -64,7 +62,6 @@ class Score:
     method: Method
     ties: Ties
     dtype: str
-    product: str
     samples: int
     pooled: bool
     row_chunk: int
@@ -238,7 +235,7 @@ def mean_block(sources: jax.Array, targets: jax.Array, score: Score) -> jax.Arra
     parts = sources.shape[0]
 
     def one(part: Any) -> jax.Array:
-        return score.reduced(long_product(sources[part], targets[part], score.product))
+        return score.reduced(long_product(sources[part], targets[part]))
 
     if parts == 1:
         return one(0)
