@@ -39,7 +39,7 @@ _HOMES = {
     "partial_correlation": "partial",
     "permutation_test": "significance",
     "rankdata": "ranks",
-    "recover_edges": "recovery",
+    "recover_edges": "splits",
     "split_edges": "splits",
 }
 

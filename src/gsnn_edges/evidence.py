@@ -1,217 +1,30 @@
-"""W with the names of its nodes and its making: tables, graphs, files, and several combined."""
+"""W with the names of its nodes and how it was made: tables, graphs, files, and combinations."""
 
 import json
-import math
-import os
-import zipfile
-import zlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from html import escape
 from importlib.metadata import version
 from os import PathLike
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gsnn_edges import __version__, _validation, backends
+from gsnn_edges import __version__, _io, _validation, backends
 from gsnn_edges._typing import Array, Device
 from gsnn_edges.evaluation import LinkRanking, evaluate_edges
-from gsnn_edges.evaluation.candidates import pool_of
+from gsnn_edges.evaluation.candidates import candidate_pool, top_k
 from gsnn_edges.ranks import rankdata
 from gsnn_edges.running import Moments
 
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-
-def check_matrix(name: str, x: Any) -> int:
-    """Reject what is no square matrix of finite numbers; give its number of nodes."""
-    _validation.array(name, x)
-    _validation.ndim(name, x, 2, "(sources, targets)")
-    if x.shape[0] != x.shape[1]:
-        raise ValueError(
-            f"{name} must be square, a row and a column for each node; got shape {tuple(x.shape)}"
-        )
-    _validation.finite(name, x)
-    return int(x.shape[0])
-
-
-def checked_names(names: Any, nodes: int) -> list[str] | None:
-    """Give names as a list, if there are any: different strings, one for each node."""
-    if names is None:
-        return None
-    given = list(names) if isinstance(names, Iterable) else [names]
-    if isinstance(names, str) or not all(isinstance(name, str) for name in given):
-        raise TypeError(
-            f"node_names must be a sequence of strings; got {_validation.shown(names)}: map it to str first"
-        )
-    if len(given) != nodes:
-        raise ValueError(
-            f"node_names must be as many as W has nodes, {nodes}; got {len(given)}: name the "
-            "function nodes only, in the order of W"
-        )
-    twice = [name for name, times in Counter(given).items() if times > 1]
-    if twice:
-        raise ValueError(
-            f"node_names must be different; got {_validation.listing([repr(n) for n in twice])} "
-            "more "
-            "than once: number them"
-        )
-    return [str(name) for name in given]
-
-
-def checked_counts(counts: Any) -> dict[str, int]:
-    """Give counts as a dict of whole numbers."""
-    if not isinstance(counts, Mapping):
-        raise TypeError(
-            f"counts must be a mapping of names to whole numbers; got {_validation.shown(counts)}: pass a dict "
-            "such as {'samples': 500}"
-        )
-    return {
-        str(name): _validation.whole_number(f"counts[{name!r}]", count, least=0)
-        for name, count in counts.items()
-    }
-
-
-def as_json(name: str, facts: Any) -> dict[str, Any]:
-    """Give a mapping as JSON would give it back, so that a saved one is equal."""
-    try:
-        copy: dict[str, Any] = json.loads(json.dumps(dict(facts), allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"{name} must be a mapping of what JSON can hold, as numbers, strings and lists; got "
-            f"{_validation.shown(facts)} ({error}): write the rest as strings"
-        ) from None
-    return copy
-
-
-def installed_versions(W: Array) -> dict[str, str]:
-    """Name the versions of this package and of the library of W."""
-    library = backends.BACKENDS[backends.of(W).name][1]
-    return {"gsnn-edges": __version__, library: version(library)}
-
-
-def checked_known(edges: Any, nodes: int) -> Indices | None:
-    """Give known edges, if there are any, as (2, E) int64 indices inside W."""
-    return None if edges is None else _validation.edge_index("known_edges", edges, (nodes, nodes))
-
-
-def checked_k(k: Any) -> int:
-    """Give a number of pairs."""
-    return _validation.whole_number("k", k, least=1)
-
-
-def checked_threshold(threshold: Any) -> float:
-    """Give a score that is a number."""
-    try:
-        number = float(threshold)
-    except (TypeError, ValueError):
-        raise TypeError(f"threshold must be a number; got {threshold!r}") from None
-    if math.isnan(number):
-        raise ValueError("threshold must be a number; got nan, which no score reaches")
-    return number
-
-
-FORMAT = "gsnn-edges evidence"
-VERSION = 1
-HEADER = "header"
-
-
-def as_path(path: Any) -> Path:
-    """Give a path, or say that there is none."""
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(
-            f"path must be a text or a path; got {type(path).__name__}: name the file to write or "
-            "to read"
-        )
-    return Path(path)
-
-
-def reject_folder(path: Path) -> None:
-    """Reject a folder where a file is wanted."""
-    if path.is_dir():
-        raise IsADirectoryError(
-            f"path must be a file; {str(path)!r} is a folder: add a name such as 'evidence.npz'"
-        )
-
-
-def write_file(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays, and facts as JSON beside them, to a new or an existing file.
-
-    The file is written beside ``path`` and then put in its place, so that nobody ever reads half
-    of it, and an error leaves the old one as it was.
-    """
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"path must lie in a folder that is there; got {str(path)!r}: make "
-            f"{str(path.parent)!r} first"
-        )
-    reject_folder(path)
-    header = json.dumps({"format": FORMAT, "format_version": VERSION, **facts}, allow_nan=False)
-    with TemporaryDirectory(dir=path.parent, prefix=".unfinished-") as folder:
-        unfinished = Path(folder) / "evidence.npz"
-        np.savez(unfinished, allow_pickle=False, **{HEADER: np.array(header)}, **arrays)
-        os.replace(unfinished, path)
-
-
-def read_file(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Read the facts and the arrays of a file that `write_file` wrote."""
-    reject_folder(path)
-    if not path.exists():
-        raise FileNotFoundError(
-            f"path must be a file that EdgeEvidence.save wrote; there is none at {str(path)!r}: "
-            "look at its folder and its ending"
-        )
-    arrays = read_arrays(path)
-    facts = facts_of(path, arrays.pop(HEADER, np.array("")))
-    version = facts.get("format_version")
-    if not isinstance(version, int) or version > VERSION:
-        raise ValueError(
-            f"path must be a file of format version {VERSION} or older; {str(path)!r} has version "
-            f"{version}: install a newer gsnn-edges to read it"
-        )
-    return facts, arrays
-
-
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read all arrays of an npz file."""
-    try:
-        with path.open("rb") as file:
-            found = np.load(file, allow_pickle=False)
-            if isinstance(found, np.ndarray):
-                raise ValueError("one array, without names")
-            return {name: found[name] for name in found.files}
-    except (
-        ValueError,
-        KeyError,
-        EOFError,
-        AttributeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise ValueError(
-            f"path must be a whole file that EdgeEvidence.save wrote; {str(path)!r} is broken or "
-            f"of another kind ({type(error).__name__}: {error}): save it again"
-        ) from error
-
-
-def facts_of(path: Path, header: np.ndarray) -> dict[str, Any]:
-    """Read the JSON of a file, and see that it is one of ours."""
-    try:
-        facts = json.loads(str(header))
-    except json.JSONDecodeError:
-        facts = None
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        raise ValueError(
-            f"path must be a file that EdgeEvidence.save wrote; {str(path)!r} is an npz of other "
-            "arrays: read it with numpy.load"
-        )
-    return facts
+# Edges in a line of text, and in the table of a notebook.
+_SHOWN, _SHOWN_HTML = 3, 10
+# What a file holds beside the arrays.
+_FACTS = ("node_names", "method", "counts", "settings", "versions")
 
 
 class ScoredEdge(NamedTuple):
@@ -235,224 +48,12 @@ class ScoredEdge(NamedTuple):
     score: float
     rank: int
 
-
-def pool_mask(
-    nodes: int,
-    node_names: list[str] | None,
-    known: Indices | None,
-    *,
-    exclude_self: bool,
-    candidates: Any,
-) -> Mask:
-    """Mark the pairs to choose from, (N, N): candidates alone, no self-edges, no known ones."""
-    pool = pool_of(candidates, nodes, exclude_self=exclude_self, node_names=node_names)
-    mask: Mask = pool.rows(np.arange(nodes), 0)
-    if known is not None:
-        mask[known[0], known[1]] = False
-    return mask
-
-
-def strongest(scores: NDArray[Any], pool: Mask, k: int | None) -> Indices:
-    """Find the k best cells of the pool: flat indices, best first.
-
-    Equal scores stand in the order of the flat index: by source, then by target. All cells of the
-    pool where there are fewer than k, or no k. Peak memory is a copy of the scores, and 16 bytes
-    for each cell that is given back.
-    """
-    count = int(np.count_nonzero(pool))
-    if k is not None and k < count:
-        pool = at_least(scores, pool, k, count)
-    cells = np.flatnonzero(pool)
-    # A stable sort of the reversed list, reversed: falling, and equal scores as they stood.
-    order = np.argsort(scores.reshape(-1)[cells[::-1]], kind="stable")[::-1]
-    chosen: Indices = cells[::-1][order][:k]
-    return chosen
-
-
-def at_least(scores: NDArray[Any], pool: Mask, k: int, count: int) -> Mask:
-    """Narrow the pool to the k best cells and those that tie with the last of them."""
-    in_pool = scores[pool]
-    in_pool.partition(count - k)
-    reached: Mask = pool & (scores >= in_pool[count - k])
-    return reached
-
-
-def scored_edges(
-    scores: NDArray[Any], cells: Indices, node_names: list[str] | None
-) -> list[ScoredEdge]:
-    """List the cells as `ScoredEdge`, ranked as they stand."""
-    sources, targets = np.divmod(cells, max(len(scores), 1))
-    names: list[Any] = node_names or [None] * len(scores)
-    rows = zip(sources.tolist(), targets.tolist(), scores.reshape(-1)[cells].tolist(), strict=True)
-    return [
-        ScoredEdge(source, target, names[source], names[target], float(score), place + 1)
-        for place, (source, target, score) in enumerate(rows)
-    ]
-
-
-Floats = NDArray[np.float64]
-
-
-def error_share(settings: Mapping[str, Any], counts: Mapping[str, int]) -> float | None:
-    """Give the standard error of W as a share of the spread of its draws; None without draws.
-
-    Draws of n samples spread as 1 / sqrt(n), and W is of B samples: sqrt(n / B). The spread of
-    members that were combined is one between models, and says nothing of samples.
-    """
-    rows, samples = settings.get("estimate_n_samples"), counts.get("samples")
-    if not settings.get("estimate") or "combined" in settings or not rows or not samples:
-        return None
-    return float(np.sqrt(rows / samples))
-
-
-def check_correlations(settings: Mapping[str, Any]) -> None:
-    """Reject W that is no correlation in [-1, 1], as it was made."""
-    made = {
-        "score": settings.get("score", "magnitude") == "magnitude",
-        "penalty_factor": not settings.get("penalty_factor"),
-        "scale_by_act_mean": not settings.get("scale_by_act_mean"),
-    }
-    wrong = [f"{name}={settings[name]!r}" for name, right in made.items() if not right]
-    if wrong:
-        raise ValueError(
-            "interval needs a W of correlations in [-1, 1], of score='magnitude' without penalty "
-            f"and scaling; got settings with {', '.join(wrong)}: use standard_error, or "
-            "bootstrap_interval of the observations"
-        )
-
-
-def fisher_interval(W: Floats, error: Floats, draws: int, level: float) -> tuple[Floats, Floats]:
-    """Give bounds of each correlation on the scale of Fisher's z.
-
-    An error e of W is one of ``e / (1 - W^2)`` there. As it was estimated from some draws, its
-    quantile is that of Student's t with one degree of freedom fewer.
-    """
-    special = _validation.imported("scipy.special", "intervals need SciPy", "stats")
-    # Rounding may leave W at 1, where z is infinite.
-    W = np.clip(W, -1 + 1e-12, 1 - 1e-12)
-    step = special.stdtrit(draws - 1, (1 + level) / 2) * error / (1 - W**2)
-    z = np.arctanh(W)
-    return np.tanh(z - step), np.tanh(z + step)
-
-
-Floats = NDArray[np.float64]
-
-
-def mean_and_deviation(matrices: Iterable[NDArray[Any]]) -> tuple[Floats, Floats | None]:
-    """Mean and sample standard deviation (ddof = 1) of each cell, in float64 and in one pass.
-
-    One matrix has no deviation: None. Peak memory is five float64 matrices.
-    """
-    matrices = iter(matrices)
-    moments = Moments(np.array(next(matrices), np.float64))
-    for matrix in matrices:
-        moments.add(matrix)
-    variance = moments.variance
-    return moments.mean, None if variance is None else np.sqrt(variance)
-
-
-def scaled_ranks(matrix: NDArray[Any]) -> Floats:
-    """Rank all cells of a matrix: 0 for the weakest, 1 for the strongest, ties share a mean."""
-    ranks = np.asarray(rankdata(matrix.reshape(-1, 1)), np.float64).reshape(matrix.shape)
-    return (ranks - 1) / max(matrix.size - 1, 1)
-
-
-def check_same(values: Mapping[str, Sequence[Any]]) -> None:
-    """Reject members that differ in what they must share, naming what differs and how."""
-    differences = [
-        f"{name}: {', '.join(_validation.shown(value) for value in distinct(given))}"
-        for name, given in values.items()
-        if len(distinct(given)) > 1
-    ]
-    if differences:
-        raise ValueError(
-            "members must be of the same nodes and method; they differ in "
-            f"{'; '.join(differences)}: combine those that agree"
-        )
-
-
-def scores_of(members: Iterable[Any]) -> dict[str, list[Any]]:
-    """Give the scores of members that know theirs: each is on a scale of its own."""
-    return {"score": [m.settings["score"] for m in members if "score" in m.settings]}
-
-
-def shared(mappings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Keep the entries that all mappings have alike."""
-    first, *rest = mappings
-    return {
-        key: value
-        for key, value in first.items()
-        if all(key in other and other[key] == value for other in rest)
-    }
-
-
-def distinct(values: Sequence[Any]) -> list[Any]:
-    """List each value once, in the order given."""
-    found: list[Any] = []
-    for value in values:
-        if value not in found:
-            found.append(value)
-    return found
-
-
-def optional(module: str) -> Any:
-    """Import a library of the extra "frames"."""
-    return _validation.imported(module, f"this needs {module}", "frames")
-
-
-def frame(
-    cells: Indices,
-    nodes: int,
-    node_names: list[str] | None,
-    columns: dict[str, NDArray[Any]],
-) -> Any:
-    """Make a frame with a row for each flat index, of ends and of the cells of each matrix.
-
-    Names are categories: a row holds two small numbers, and each name is stored once.
-    """
-    pandas = optional("pandas")
-    ends: list[Any] = [*np.divmod(cells, max(nodes, 1))]
-    if node_names is not None:
-        # pandas keeps codes in the smallest integer that will do, and would convert int64 ones.
-        codes = np.min_scalar_type(-max(nodes, 1))
-        dtype = pandas.CategoricalDtype(node_names)
-        ends = [pandas.Categorical.from_codes(end.astype(codes), dtype=dtype) for end in ends]
-    values = {name: matrix.reshape(-1)[cells] for name, matrix in columns.items()}
-    return pandas.DataFrame({"source": ends[0], "target": ends[1], **values}, copy=False)
-
-
-def graph(edges: Iterable[ScoredEdge], node_names: Iterable[Any]) -> Any:
-    """Make a directed graph of all nodes, with the score of each edge as its weight."""
-    found = optional("networkx").DiGraph()
-    found.add_nodes_from(node_names)
-    for edge in edges:
-        found.add_edge(*label(edge), weight=edge.score)
-    return found
-
-
-def label(edge: ScoredEdge) -> tuple[Any, Any]:
-    """Give the names of an edge's ends, or their indices where there are no names."""
-    if edge.source_name is None:
-        return edge.source, edge.target
-    return edge.source_name, edge.target_name
-
-
-def html_table(caption: str, edges: Iterable[ScoredEdge]) -> str:
-    """Write edges as an HTML table, names escaped."""
-    head = "".join(f"<th>{name}</th>" for name in ("rank", "source", "target", "score"))
-    rows = "".join(
-        f"<tr><td>{edge.rank}</td><td>{escape(str(source))}</td><td>{escape(str(target))}</td>"
-        f"<td>{edge.score:.3f}</td></tr>"
-        for edge in edges
-        for source, target in [label(edge)]
-    )
-    return f"<table><caption>{escape(caption)}</caption><tr>{head}</tr>{rows}</table>"
-
-
-SHOWN, SHOWN_HTML = 3, 10
-
-# What a file holds beside the arrays.
-FACTS = ("node_names", "method", "counts", "settings", "versions")
+    @property
+    def ends(self) -> tuple[Any, Any]:
+        """Names of source and target, or their indices where there are no names."""
+        if self.source_name is None:
+            return self.source, self.target
+        return self.source_name, self.target_name
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -509,19 +110,26 @@ class EdgeEvidence:
     known_edges: Indices | None = None
 
     def __post_init__(self) -> None:
-        nodes = check_matrix("W", self.W)
-        if self.std is not None and check_matrix("std", self.std) != nodes:
-            raise ValueError(
-                f"std must have the shape of W, {tuple(self.W.shape)}; got {tuple(self.std.shape)}"
-            )
+        nodes = _validation.square("W", self.W)
+        _validation.finite("W", self.W)
+        if self.std is not None:
+            if _validation.square("std", self.std) != nodes:
+                raise ValueError(
+                    f"std must have the shape of W, {tuple(self.W.shape)}; got "
+                    f"{tuple(self.std.shape)}"
+                )
+            _validation.finite("std", self.std)
         if not isinstance(self.method, str):
             raise TypeError(f"method must be a string, as 'spearman'; got {self.method!r}")
+        known = self.known_edges
+        if known is not None:
+            known = _validation.edge_index("known_edges", known, (nodes, nodes))
         checked = {
-            "node_names": checked_names(self.node_names, nodes),
-            "counts": checked_counts(self.counts),
-            "settings": as_json("settings", self.settings),
-            "versions": as_json("versions", self.versions or installed_versions(self.W)),
-            "known_edges": checked_known(self.known_edges, nodes),
+            "node_names": _validation.node_names(self.node_names, nodes),
+            "counts": _checked_counts(self.counts),
+            "settings": _as_json("settings", self.settings),
+            "versions": _as_json("versions", self.versions or _installed_versions(self.W)),
+            "known_edges": known,
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -534,10 +142,12 @@ class EdgeEvidence:
         do, and W is known from B. None without ``estimate``, and for evidence that was combined,
         whose spread is one between models.
         """
-        share = error_share(self.settings, self.counts)
-        if share is None or self.std is None:
+        settings, samples = self.settings, self.counts.get("samples")
+        rows = settings.get("estimate_n_samples")
+        one_model = settings.get("estimate") and "combined" not in settings
+        if not (one_model and rows and samples) or self.std is None:
             return None
-        return like(self.std, share * on_host(self.std).astype(np.float64))
+        return _like(self.std, np.sqrt(rows / samples) * _on_host(self.std).astype(np.float64))
 
     def interval(self, confidence: float = 0.95) -> tuple[Array, Array]:
         """Give a confidence interval of each correlation, by the spread of its draws.
@@ -575,18 +185,20 @@ class EdgeEvidence:
            Hall, chapter 12.
         """
         confidence = _validation.level("confidence", confidence)
-        check_correlations(self.settings)
-        error = self.standard_error
-        if error is None:
+        _check_correlations(self.settings)
+        if self.standard_error is None:
             raise ValueError(
                 f"interval({confidence}) needs a W with a standard error, of one model and more "
                 "than one draw: call infer with estimate=True, and interval before members are "
                 "combined"
             )
-        W, error = (on_host(x).astype(np.float64) for x in (self.W, error))
-        bounds = fisher_interval(W, error, self.settings["estimate_iters"], confidence)
-        low, high = (like(self.W, bound) for bound in bounds)
-        return low, high
+        special = _validation.imported("scipy.special", "intervals need SciPy", "stats")
+        W, error = (_on_host(x).astype(np.float64) for x in (self.W, self.standard_error))
+        # Rounding may leave W at 1, where z is infinite.
+        W = np.clip(W, -1 + 1e-12, 1 - 1e-12)
+        quantile = special.stdtrit(self.settings["estimate_iters"] - 1, (1 + confidence) / 2)
+        z, step = np.arctanh(W), quantile * error / (1 - W**2)
+        return _like(self.W, np.tanh(z - step)), _like(self.W, np.tanh(z + step))
 
     def top(
         self,
@@ -637,7 +249,7 @@ class EdgeEvidence:
         [(1, 'b', 'c'), (2, 'c', 'a')]
         """
         pool = self._pool(exclude_self, exclude_known, candidates)
-        return self._scored(strongest(self._scores(), pool, checked_k(k)))
+        return list(self._edges(*self._strongest(k, pool)))
 
     def to_frame(
         self,
@@ -674,17 +286,24 @@ class EdgeEvidence:
         -----
         Peak memory: about 35 bytes for each pair.
         """
+        pandas = _validation.imported("pandas", "to_frame needs pandas", "frames")
         pool = self._pool(exclude_self, exclude_known, candidates)
-        columns = {"score": self._scores()}
+        ends: Any = np.nonzero(pool) if k is None else self._strongest(k, pool)
+        # A mask is quicker than indices.
+        here = pool if k is None else ends
+        columns = {"score": _on_host(self.W)[here]}
         if self.std is not None:
-            columns["std"] = on_host(self.std)
+            columns["std"] = _on_host(self.std)[here]
         if self.known_edges is not None:
-            columns["known"] = np.zeros(pool.shape, bool)
-            columns["known"][tuple(self.known_edges)] = True
-        cells = np.flatnonzero(pool)
-        if k is not None:
-            cells = strongest(self._scores(), pool, checked_k(k))
-        return frame(cells, len(pool), self.node_names, columns)
+            known = np.zeros(pool.shape, bool)
+            known[tuple(self.known_edges)] = True
+            columns["known"] = known[here]
+        if self.node_names is not None:
+            # pandas keeps codes in the smallest integer that will do, and would convert int64 ones.
+            codes = np.min_scalar_type(-max(len(pool), 1))
+            names = pandas.CategoricalDtype(self.node_names)
+            ends = [pandas.Categorical.from_codes(end.astype(codes), dtype=names) for end in ends]
+        return pandas.DataFrame({"source": ends[0], "target": ends[1], **columns}, copy=False)
 
     def to_edge_index(
         self,
@@ -699,8 +318,7 @@ class EdgeEvidence:
         Arguments, order and errors are those of `top`.
         """
         pool = self._pool(exclude_self, exclude_known, candidates)
-        cells = strongest(self._scores(), pool, checked_k(k))
-        return np.stack(np.divmod(cells, max(len(pool), 1)))
+        return np.stack(self._strongest(k, pool))
 
     def to_networkx(
         self,
@@ -737,12 +355,15 @@ class EdgeEvidence:
             raise ValueError(
                 f"k or threshold must be given, and not both; got k={k!r}, threshold={threshold!r}"
             )
+        graph = _validation.imported("networkx", "to_networkx needs networkx", "frames").DiGraph()
         pool = self._pool(exclude_self, exclude_known, candidates)
         if threshold is not None:
-            pool &= self._scores() >= checked_threshold(threshold)
-        cells = strongest(self._scores(), pool, None if k is None else checked_k(k))
-        nodes = range(len(pool)) if self.node_names is None else self.node_names
-        return graph(self._scored(cells), nodes)
+            pool &= _on_host(self.W) >= _checked_threshold(threshold)
+        graph.add_nodes_from(range(len(pool)) if self.node_names is None else self.node_names)
+        k = max(1, pool.size) if k is None else k
+        for edge in self._edges(*self._strongest(k, pool)):
+            graph.add_edge(*edge.ends, weight=edge.score)
+        return graph
 
     def evaluate(self, edge_index: Any, all_true_edges: Any = None, **options: Any) -> LinkRanking:
         """Say how well W ranks edges that were held out: `gsnn_edges.evaluate_edges` of it.
@@ -806,11 +427,11 @@ class EdgeEvidence:
         >>> folder.cleanup()
         """
         arrays = {"W": self.W, "std": self.std, "known_edges": self.known_edges}
-        facts = {name: getattr(self, name) for name in FACTS}
-        write_file(
-            as_path(path),
-            facts,
-            {n: on_host(x) for n, x in arrays.items() if x is not None},
+        _io.write_npz(
+            _io.checked_path(path),
+            "evidence",
+            {name: getattr(self, name) for name in _FACTS},
+            {name: _on_host(array) for name, array in arrays.items() if array is not None},
         )
 
     @classmethod
@@ -842,13 +463,13 @@ class EdgeEvidence:
         {'score': 'magnitude'}
         >>> folder.cleanup()
         """
-        facts, arrays = read_file(as_path(path))
+        facts, arrays = _io.read_npz(_io.checked_path(path), "evidence")
         try:
-            known: dict[str, Any] = {**{name: facts[name] for name in FACTS}, **arrays}
+            known: dict[str, Any] = {**{name: facts[name] for name in _FACTS}, **arrays}
             return cls(**known)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
-                f"path must be a whole file that EdgeEvidence.save wrote; the contents of "
+                "path must be a whole file that EdgeEvidence.save wrote; the contents of "
                 f"{str(path)!r} do not fit each other ({error}): save it again"
             ) from error
 
@@ -930,40 +551,31 @@ class EdgeEvidence:
         élections au scrutin (1781); for inferred networks see Marbach et al., Nature Methods 9
         (2012), 796-804, where the mean rank of many methods did as well as the best of them.
         """
-        return cls._combined(members, "rank_mean", scaled_ranks)
+        return cls._combined(members, "rank_mean", _scaled_ranks)
 
     @classmethod
     def _combined(
-        cls, members: Sequence["EdgeEvidence"], how: str, transform: Callable[[Any], Any]
+        cls, members: Any, how: str, transform: Callable[[NDArray[Any]], NDArray[Any]]
     ) -> "EdgeEvidence":
-        members = checked_members(members)
-        check_same(
-            {
-                "shape": [tuple(member.W.shape) for member in members],
-                "node_names": [member.node_names for member in members],
-                "method": [member.method for member in members],
-                **(scores_of(members) if how == "mean" else {}),
-            }
-        )
-        first = members[0]
-        mean, std = mean_and_deviation(transform(m._scores()) for m in members)
-        settings = shared([member.settings for member in members])
-        known = [m.known_edges for m in members if m.known_edges is not None]
+        members = _checked_members(members, same_score=how == "mean")
+        first, *rest = members
+        moments = Moments(np.array(transform(_on_host(first.W)), np.float64))
+        for member in rest:
+            moments.add(transform(_on_host(member.W)))
+        known = [member.known_edges for member in members if member.known_edges is not None]
+        settings = _shared([member.settings for member in members])
         return cls(
-            like(first.W, mean),
+            _like(first.W, moments.mean),
             first.node_names,
             method=first.method,
-            counts=shared([member.counts for member in members]),
+            counts=_shared([member.counts for member in members]),
             settings={**settings, "combined": how, "members": len(members)},
-            std=None if std is None else like(first.W, std),
+            std=None if moments.variance is None else _like(first.W, np.sqrt(moments.variance)),
             known_edges=np.unique(np.concatenate(known, axis=1), axis=1) if known else None,
         )
 
-    def _scores(self) -> NDArray[Any]:
-        return on_host(self.W)
-
     def _pool(self, exclude_self: bool, exclude_known: bool | None, candidates: Any) -> Mask:
-        """Mark the pairs to choose from, by the options of `top`."""
+        """Pairs to choose from, (N, N), by the options of `top`."""
         if exclude_known is not None:
             exclude_known = _validation.flag("exclude_known", exclude_known)
         if exclude_known and self.known_edges is None:
@@ -971,60 +583,161 @@ class EdgeEvidence:
                 "exclude_known=True needs known edges, and this evidence has none: give it "
                 "known_edges=, or leave exclude_known out"
             )
-        known = None if exclude_known is False else self.known_edges
-        return pool_mask(
-            self.W.shape[0],
-            self.node_names,
-            known,
-            exclude_self=exclude_self,
-            candidates=candidates,
-        )
+        nodes, names = int(self.W.shape[0]), self.node_names
+        pool = candidate_pool(candidates, nodes, exclude_self=exclude_self, node_names=names)
+        mask: Mask = pool.rows(np.arange(nodes))
+        if self.known_edges is not None and exclude_known is not False:
+            mask[tuple(self.known_edges)] = False
+        return mask
 
-    def _scored(self, cells: Indices) -> list[ScoredEdge]:
-        return scored_edges(self._scores(), cells, self.node_names)
+    def _strongest(self, k: int, pool: Mask) -> tuple[Indices, Indices]:
+        """Sources and targets of the k best pairs of the pool."""
+        k = _validation.whole_number("k", k, least=1)
+        cells = top_k(_on_host(self.W).reshape(1, -1), k, pool.reshape(1, -1))[1]
+        return np.divmod(cells, max(len(pool), 1))
+
+    def _edges(self, sources: Indices, targets: Indices) -> Iterator[ScoredEdge]:
+        scores = _on_host(self.W)[sources, targets].tolist()
+        names: Any = self.node_names or [None] * self.W.shape[0]
+        pairs = zip(sources.tolist(), targets.tolist(), scores, strict=True)
+        for rank, (source, target, score) in enumerate(pairs, 1):
+            yield ScoredEdge(source, target, names[source], names[target], float(score), rank)
 
     def _headline(self) -> str:
-        """Say what this is, in a few words."""
         counts = "".join(f", {count} {name}" for name, count in self.counts.items())
         library = f"{backends.of(self.W).name} {_validation.dtype_name(self.W)}"
         return f"EdgeEvidence of {self.W.shape[0]} nodes, {self.method}{counts}, {library}"
 
     def __repr__(self) -> str:
         best = ", ".join(
-            "{} -> {} {:.3f}".format(*label(edge), edge.score) for edge in self.top(SHOWN)
+            "{} -> {} {:.3f}".format(*edge.ends, edge.score) for edge in self.top(_SHOWN)
         )
         return f"{self._headline()}; best: {best}" if best else self._headline()
 
     def _repr_html_(self) -> str:
-        return html_table(self._headline(), self.top(SHOWN_HTML))
+        rows = [("rank", "source", "target", "score")]
+        rows += [(str(e.rank), *map(str, e.ends), f"{e.score:.3f}") for e in self.top(_SHOWN_HTML)]
+        lines = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
+        lines[0] = lines[0].replace("td>", "th>")
+        table = "".join(f"<tr>{line}</tr>" for line in lines)
+        return f"<table><caption>{escape(self._headline())}</caption>{table}</table>"
 
 
-def on_host(x: Array) -> NDArray[Any]:
-    """Give an array's values as NumPy's; without a copy where the memory can be shared."""
+def _on_host(x: Array) -> NDArray[Any]:
+    """Values of an array as NumPy's; without a copy where the memory can be shared."""
     host: NDArray[Any] = backends.of(x).to_numpy(x)
     return host
 
 
-def like(x: Array, values: NDArray[np.float64]) -> Array:
-    """Give float64 values the library, device and floating dtype of an array."""
-    host = on_host(x)
-    dtype = host.dtype if host.dtype.kind == "f" else np.dtype("float64")
+def _like(x: Array, values: NDArray[np.float64]) -> Array:
+    """Float64 values in the library, on the device and of the floating dtype of an array."""
+    dtype = _on_host(x[:0, :]).dtype
+    dtype = dtype if dtype.kind == "f" else np.dtype("float64")
     return backends.move(values.astype(dtype), backends.of(x))
 
 
-def checked_members(members: Any) -> list[EdgeEvidence]:
-    """Give at least one piece of evidence, and nothing else."""
+def _scaled_ranks(matrix: NDArray[Any]) -> NDArray[np.float64]:
+    """Ranks of all cells of a matrix: 0 for the weakest, 1 for the strongest, ties share a mean."""
+    ranks = np.asarray(rankdata(matrix.reshape(-1, 1)), np.float64).reshape(matrix.shape)
+    return (ranks - 1) / max(matrix.size - 1, 1)
+
+
+def _shared(mappings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Entries that all mappings have alike."""
+    first, *rest = mappings
+    return {
+        key: value
+        for key, value in first.items()
+        if all(key in other and other[key] == value for other in rest)
+    }
+
+
+def _installed_versions(W: Array) -> dict[str, str]:
+    """Versions of this package and of the library of W."""
+    library = backends.BACKENDS[backends.of(W).name][1]
+    return {"gsnn-edges": __version__, library: version(library)}
+
+
+def _checked_counts(counts: Any) -> dict[str, int]:
+    if not isinstance(counts, Mapping):
+        raise TypeError(
+            "counts must be a mapping of names to whole numbers; got "
+            f"{_validation.shown(counts)}: pass a dict such as {{'samples': 500}}"
+        )
+    return {
+        str(name): _validation.whole_number(f"counts[{name!r}]", count, least=0)
+        for name, count in counts.items()
+    }
+
+
+def _as_json(name: str, mapping: Any) -> dict[str, Any]:
+    """A mapping as JSON would return it, so that a saved one is equal."""
+    try:
+        copy: dict[str, Any] = json.loads(json.dumps(dict(mapping), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"{name} must be a mapping of what JSON can hold, as numbers, strings and lists; got "
+            f"{_validation.shown(mapping)} ({error}): write the rest as strings"
+        ) from None
+    return copy
+
+
+def _checked_threshold(threshold: Any) -> float:
+    try:
+        number = float(threshold)
+    except (TypeError, ValueError):
+        raise TypeError(f"threshold must be a number; got {threshold!r}") from None
+    if np.isnan(number):
+        raise ValueError("threshold must be a number; got nan, which no score reaches")
+    return number
+
+
+def _check_correlations(settings: Mapping[str, Any]) -> None:
+    """Reject settings by which W is no correlation in [-1, 1]."""
+    right = {
+        "score": settings.get("score", "magnitude") == "magnitude",
+        "penalty_factor": not settings.get("penalty_factor"),
+        "scale_by_act_mean": not settings.get("scale_by_act_mean"),
+    }
+    wrong = [f"{name}={settings[name]!r}" for name in right if not right[name]]
+    if wrong:
+        raise ValueError(
+            "interval needs a W of correlations in [-1, 1], of score='magnitude' without penalty "
+            f"and scaling; got settings with {', '.join(wrong)}: use standard_error, or "
+            "bootstrap_interval of the observations"
+        )
+
+
+def _checked_members(members: Any, *, same_score: bool) -> list[EdgeEvidence]:
+    """At least one piece of evidence, all of the same nodes and method."""
     if not isinstance(members, EdgeEvidence | Iterable):
         raise TypeError(
             f"members must be a sequence of EdgeEvidence; got {type(members).__name__}: pass a list"
         )
-    given = [members] if isinstance(members, EdgeEvidence) else list(members)
-    if not given:
+    members = [members] if isinstance(members, EdgeEvidence) else list(members)
+    if not members:
         raise ValueError("members must hold at least one EdgeEvidence; got none")
-    for member in given:
+    for member in members:
         if not isinstance(member, EdgeEvidence):
             raise TypeError(
                 f"members must be EdgeEvidence; got {type(member).__name__}: make "
                 "EdgeEvidence(W, node_names) of a matrix first"
             )
-    return given
+    values = {
+        "shape": [tuple(member.W.shape) for member in members],
+        "node_names": [member.node_names for member in members],
+        "method": [member.method for member in members],
+    }
+    if same_score:  # of those that know theirs: each is on a scale of its own
+        values["score"] = [m.settings["score"] for m in members if "score" in m.settings]
+    different = []
+    for name, each in values.items():
+        distinct = [value for place, value in enumerate(each) if value not in each[:place]]
+        if len(distinct) > 1:
+            different.append(f"{name}: {', '.join(map(_validation.shown, distinct))}")
+    if different:
+        raise ValueError(
+            "members must be of the same nodes and method; they differ in "
+            f"{'; '.join(different)}: combine those that agree"
+        )
+    return members

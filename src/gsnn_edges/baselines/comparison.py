@@ -1,7 +1,7 @@
-"""Evidence beside baselines: the same metrics over the same candidates."""
+"""Evidence beside baselines: the same metrics over the same queries and candidates."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from statistics import fmean
 from typing import Any, Literal, TypeAlias
@@ -11,21 +11,22 @@ from numpy.typing import NDArray
 
 from gsnn_edges import _validation
 from gsnn_edges._typing import Array
-from gsnn_edges.baselines import graph as structure
-from gsnn_edges.baselines import measured as by_values
-from gsnn_edges.baselines import networks
-from gsnn_edges.baselines.graph import Scores
-from gsnn_edges.baselines.measured import NodeValues, node_values
-from gsnn_edges.draws import drawn_counts
-from gsnn_edges.evaluation import Interval, LinkRanking, evaluate_edges
-from gsnn_edges.evaluation.metrics import Interval
-from gsnn_edges.evaluation.ranking import Direction, square
-from gsnn_edges.evaluation.results import aligned, json_safe, text, text_of
+from gsnn_edges.baselines.graph import OF_GRAPH, Scores, random_scores
+from gsnn_edges.baselines.measured import OF_VALUES, NodeValues, measured_scores, node_values
+from gsnn_edges.baselines.networks import activation_correlation
+from gsnn_edges.evaluation import LinkRanking, evaluate_edges
+from gsnn_edges.evaluation.candidates import listed
+from gsnn_edges.evaluation.metrics import NO_INTERVAL, Interval, resampled_sums
+from gsnn_edges.evaluation.ranking import Direction
+from gsnn_edges.evaluation.results import json_safe, number, number_range, text_table
 from gsnn_edges.evidence import EdgeEvidence
 
 Values = NDArray[np.float64]
-# Draws held at a time: 2**22 counts keep a block below some hundred megabytes.
-BLOCK_DRAWS = 1 << 22
+Kind = Literal["given", "baseline", "untrained"]
+Untrained: TypeAlias = Callable[[int], Array] | Sequence[Array]
+
+BASELINES = ("random", *OF_GRAPH, "activation_correlation", *OF_VALUES)
+_NAN = float("nan")
 
 
 @dataclass(frozen=True)
@@ -38,34 +39,31 @@ class MrrDifference:
         In (-1, 1); above 0 the first is better.
     interval : Interval or None
         Between percentiles of resampled differences; nan where one edge is all there is to
-        resample, None where no interval was asked for.
+        resample, None without resamples.
     """
 
     value: float
     interval: Interval | None = None
 
 
-def compare_mrr(
+def mrr_difference(
     ranked: Values,
     others: Values,
-    units: NDArray[np.int64],
     n_resamples: int | None,
     *,
     confidence: float,
     rng: np.random.Generator,
 ) -> MrrDifference:
-    """Subtract the mean over others and queries from the mean over queries.
+    """Mean reciprocal rank minus the mean of others, over the same edges.
 
     Parameters
     ----------
-    ranked : float64 array of shape (Q,)
-        Reciprocal rank of each ranking.
-    others : float64 array of shape (S, Q)
-        Those of the same rankings by S other scores: one, or untrained models of several seeds.
-    units : int64 array of shape (Q,), from 0
-        Rankings of the same unit are drawn together.
+    ranked : float64 array of shape (E,)
+        Reciprocal rank of each edge, or the mean of both.
+    others : float64 array of shape (S, E)
+        Those of the same edges by S other scores: one, or untrained models of several seeds.
     n_resamples : int or None
-        Resamples. Units are drawn with replacement, the same for both sides: a paired bootstrap
+        Resamples. Edges are drawn with replacement, the same for both sides: a paired bootstrap
         [1]_. The mean over S others, of S >= 2, moves by their standard error times a draw of
         Student's t with S - 1 degrees of freedom: drawn with replacement, as few as five would
         look surer than they are.
@@ -84,52 +82,40 @@ def compare_mrr(
     Examples
     --------
     >>> ranked, others = np.array([1.0, 0.5]), np.array([[0.5, 0.5], [0.25, 0.25]])
-    >>> rng, units = np.random.default_rng(0), np.array([0, 1])
-    >>> compare_mrr(ranked, others, units, None, confidence=0.95, rng=rng)
+    >>> mrr_difference(ranked, others, None, confidence=0.95, rng=np.random.default_rng(0))
     MrrDifference(value=0.375, interval=None)
     """
     value = float(ranked.mean() - others.mean())
     if n_resamples is None:
         return MrrDifference(value)
-    count = int(units.max()) + 1
-    if count == 1:
-        return MrrDifference(value, Interval(float("nan"), float("nan")))
-    drawn = resampled_differences(ranked, others, units, n_resamples, rng)
-    tail = 50 * (1 - confidence)
-    low, high = np.percentile(drawn, [tail, 100 - tail])
-    return MrrDifference(value, Interval(float(low), float(high)))
+    if len(ranked) == 1:
+        return MrrDifference(value, NO_INTERVAL)
+    sums = resampled_sums(np.stack([ranked, *others], axis=1), n_resamples, rng)
+    means, seeds = sums / len(ranked), len(others)
+    mean = means[:, 1:].mean(axis=1)
+    if seeds > 1:
+        error = means[:, 1:].std(axis=1, ddof=1) / np.sqrt(seeds)
+        mean = mean + error * rng.standard_t(seeds - 1, n_resamples)
+    return MrrDifference(value, Interval.of(means[:, 0] - mean, confidence))
 
 
-def resampled_differences(
-    ranked: Values,
-    others: Values,
-    units: NDArray[np.int64],
-    n_resamples: int,
-    rng: np.random.Generator,
-) -> Values:
-    """Give the difference for each resample."""
-    size = np.bincount(units)
-    sums = np.stack([np.bincount(units, row) for row in (ranked, *others)], axis=1)
-    block = max(1, BLOCK_DRAWS // (len(size) + len(others)))
-    parts = []
-    for start in range(0, n_resamples, block):
-        times = drawn_counts(len(size), min(block, n_resamples - start), rng)
-        means = (times @ sums) / (times @ size)[:, None]
-        parts.append(means[:, 0] - redrawn_mean(means[:, 1:], rng))
-    return np.concatenate(parts)
+def _difference(
+    ranking: LinkRanking, others: Sequence[LinkRanking], n_resamples: int | None, seed: int
+) -> MrrDifference:
+    return mrr_difference(
+        _reciprocal_ranks(ranking),
+        np.stack([_reciprocal_ranks(other) for other in others]),
+        n_resamples,
+        confidence=ranking.confidence,
+        rng=np.random.default_rng(seed),
+    )
 
 
-def redrawn_mean(others: Values, rng: np.random.Generator) -> Values:
-    """Mean of each row, as it might have been by other seeds; of one seed nothing is known."""
-    count = others.shape[1]
-    mean = others.mean(axis=1)
-    if count == 1:
-        return np.asarray(mean)
-    error = others.std(axis=1, ddof=1) / np.sqrt(count)
-    return np.asarray(mean + error * rng.standard_t(count - 1, len(others)))
-
-
-Difference = Callable[[LinkRanking, Sequence[LinkRanking]], MrrDifference]
+def _reciprocal_ranks(ranking: LinkRanking) -> Values:
+    """Reciprocal rank of each edge, the mean of both where both directions are ranked."""
+    reciprocal: Values = 1 / ranking.queries.ranks.realistic
+    directions = 2 if ranking.direction == "both" else 1
+    return reciprocal.reshape(directions, -1).mean(axis=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,26 +126,19 @@ class ComparedScore:
     ----------
     name : str
     kind : {"given", "baseline", "untrained"}
+        From ``scores``, a baseline, or an untrained model.
     ranking : LinkRanking
     coverage : float
-        Share of the queries that have a score of their own, in [0, 1]; the others share the
-        lowest.
+        Share of the queries that the score knows, in [0, 1]; the others share the lowest score.
     mrr_difference : MrrDifference or None
         MRR minus the mean MRR of the untrained models; None where there are none.
     """
 
     name: str
-    kind: Literal["given", "baseline", "untrained"]
+    kind: Kind
     ranking: LinkRanking
     coverage: float
     mrr_difference: MrrDifference | None = None
-
-    def against(
-        self, untrained: Mapping[str, Sequence[LinkRanking]], difference: Difference
-    ) -> "ComparedScore":
-        """Add the lift over the untrained models of this score, or over those of all scores."""
-        others = untrained.get(self.name) or untrained.get("")
-        return replace(self, mrr_difference=difference(self.ranking, others)) if others else self
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -171,9 +150,12 @@ class Comparison:
     Attributes
     ----------
     rows : tuple of ComparedScore
-        The given scores, then the baselines.
+        The compared scores, then the baselines.
     untrained : dict of str to tuple of LinkRanking
-        The untrained models of each score that has its own, or of all scores under "".
+        The untrained models of each score in a mapping, or of all scores under "".
+    n_resamples : int or None
+    seed : int
+        Of all resamples.
 
     Examples
     --------
@@ -181,14 +163,16 @@ class Comparison:
     >>> from gsnn_edges import compare
     >>> W = np.random.default_rng(0).random((6, 6))
     >>> edges = [[0, 1], [2, 3]]
-    >>> found = compare({"W": W}, edges, edges, known_edges=[[4], [5]], seed=0)
-    >>> found["W"].kind, found["in_degree"].kind, 0 < found["W"].ranking.mrr <= 1
+    >>> comparison = compare({"W": W}, edges, edges, known_edges=[[4], [5]], seed=0)
+    >>> W, degree = comparison["W"], comparison["in_degree"]
+    >>> W.kind, degree.kind, 0 < W.ranking.mrr <= 1
     ('given', 'baseline', True)
     """
 
     rows: tuple[ComparedScore, ...]
     untrained: Mapping[str, tuple[LinkRanking, ...]]
-    difference_of: Difference = field(repr=False)
+    n_resamples: int | None
+    seed: int
 
     def __getitem__(self, name: str) -> ComparedScore:
         for row in self.rows:
@@ -197,7 +181,7 @@ class Comparison:
         raise KeyError(f"{name!r} is no row; there are {', '.join(row.name for row in self.rows)}")
 
     def difference(self, name: str, other: str) -> MrrDifference:
-        """Subtract the MRR of one row from that of another, over the same queries.
+        """MRR of one row minus that of another, over the same queries.
 
         Parameters
         ----------
@@ -214,10 +198,11 @@ class Comparison:
         KeyError
             When there is no such row.
         """
-        return self.difference_of(self[name].ranking, [self[other].ranking])
+        rankings = self[name].ranking, [self[other].ranking]
+        return _difference(*rankings, self.n_resamples, self.seed)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all but the single ranks, ready for JSON: nan becomes None.
+        """All but the single ranks, ready for JSON: nan becomes None.
 
         Returns
         -------
@@ -230,9 +215,7 @@ class Comparison:
                 "name": row.name,
                 "kind": row.kind,
                 "coverage": row.coverage,
-                "mrr_difference": None
-                if row.mrr_difference is None
-                else json_safe(asdict(row.mrr_difference)),
+                "mrr_difference": row.mrr_difference and json_safe(asdict(row.mrr_difference)),
                 "ranking": row.ranking.to_dict(),
             }
             for row in self.rows
@@ -244,7 +227,7 @@ class Comparison:
         return {"rows": rows, "untrained": untrained}
 
     def to_frame(self) -> Any:
-        """Give a pandas DataFrame with a row for each score, baseline and untrained model.
+        """Rows of a pandas DataFrame, one for each score, baseline and untrained model.
 
         Returns
         -------
@@ -259,292 +242,77 @@ class Comparison:
             Where pandas is not installed; the message says what to install.
         """
         pd = _validation.imported("pandas", "to_frame needs pandas", "frames")
-        lines = [
-            {
-                "name": row.name,
-                "kind": row.kind,
-                "coverage": row.coverage,
-                **metrics_of(row.ranking),
-                **numbers("mrr_difference", row.mrr_difference),
-            }
-            for row in (*self.rows, *self._untrained_rows())
-        ]
-        return pd.DataFrame(lines)
-
-    def _untrained_rows(self) -> list[ComparedScore]:
-        return [
+        untrained = (
             ComparedScore(f"{name} seed {seed}".lstrip(), "untrained", ranking, 1.0)
             for name, rankings in self.untrained.items()
             for seed, ranking in enumerate(rankings)
-        ]
+        )
+        return pd.DataFrame([_frame_row(row) for row in (*self.rows, *untrained)])
 
     def __str__(self) -> str:
-        return table_of(self)
+        first = self.rows[0].ranking
+        level = f"{100 * first.confidence:g}% interval"
+        title = ("", "mrr", level, "amri", "auroc", "coverage", "mrr difference", level)
+        lines = [_text_row(row) for row in self.rows]
+        place = sum(row.kind == "given" for row in self.rows)
+        lines[place:place] = [_untrained_row(*each) for each in self.untrained.items()]
+        heading = f"{first.heading()}; MRR by chance {number(first.expected_mrr)}"
+        return text_table(heading, title, lines)
 
     __repr__ = __str__
 
 
-def metrics_of(ranking: LinkRanking) -> dict[str, float]:
-    """List the metrics of a ranking by name."""
-    pool = ranking.separation
-    nan = float("nan")
+def _frame_row(row: ComparedScore) -> dict[str, Any]:
+    ranking, pool, difference = row.ranking, row.ranking.separation, row.mrr_difference
     return {
+        "name": row.name,
+        "kind": row.kind,
+        "coverage": row.coverage,
         "mrr": ranking.mrr,
-        **ends("mrr", ranking.intervals.get("mrr")),
+        **_ends("mrr", ranking.intervals.get("mrr")),
         "adjusted_mrr": ranking.adjusted_mrr,
         **{f"hits@{k}": hits for k, hits in ranking.hits.items()},
         "mean_rank": ranking.mean_rank,
         "median_rank": ranking.median_rank,
         "amri": ranking.amri,
-        "auroc": nan if pool is None else pool.auroc,
-        "average_precision": nan if pool is None else pool.average_precision,
+        "auroc": _NAN if pool is None else pool.auroc,
+        "average_precision": _NAN if pool is None else pool.average_precision,
+        "mrr_difference": _NAN if difference is None else difference.value,
+        **_ends("mrr_difference", difference and difference.interval),
     }
 
 
-def numbers(name: str, found: MrrDifference | None) -> dict[str, float]:
-    """List a lift and the ends of its interval."""
-    value = float("nan") if found is None else found.value
-    return {name: value, **ends(name, None if found is None else found.interval)}
+def _ends(name: str, interval: Interval | None) -> dict[str, float]:
+    return dict(zip((f"{name}_low", f"{name}_high"), interval or NO_INTERVAL, strict=True))
 
 
-def ends(name: str, interval: Interval | None) -> dict[str, float]:
-    """List the ends of an interval, nan where there is none."""
-    low, high = interval or (float("nan"), float("nan"))
-    return {f"{name}_low": low, f"{name}_high": high}
-
-
-def table_of(found: Comparison) -> str:
-    """Write the rows as aligned lines of text."""
-    first = found.rows[0].ranking
-    sizes = first.queries.candidates
-    fewest, most = int(sizes.min()), int(sizes.max())
-    heading = (
-        f"{len(sizes)} rankings, direction {first.direction}, among "
-        f"{f'{fewest} to {most}' if fewest < most else most} candidates; "
-        f"MRR by chance {text(first.expected_mrr)}"
-    )
-    level = f"{100 * first.confidence:g}% interval"
-    title = ("", "mrr", level, "amri", "auroc", "coverage", "mrr difference", level)
-    given = [line_of(row) for row in found.rows if row.kind == "given"]
-    before = [untrained_line(name, rankings) for name, rankings in found.untrained.items()]
-    rest = [line_of(row) for row in found.rows if row.kind == "baseline"]
-    columns = zip(*given, *before, *rest, strict=True)
-    filled = [
-        aligned((name, *cells), left=not place)
-        for place, (name, cells) in enumerate(zip(title, columns, strict=True))
-        if any(cells)
-    ]
-    return "\n".join([heading, *("  ".join(row).rstrip() for row in zip(*filled, strict=True))])
-
-
-def line_of(row: ComparedScore) -> tuple[str, ...]:
-    """Give the cells of a score, as text."""
-    interval = row.ranking.intervals.get("mrr")
-    gain = (
-        ("", "")
-        if row.mrr_difference is None
-        else (signed(row.mrr_difference.value), text_of(row.mrr_difference.interval))
-    )
-    return row.name, *cells_of([row.ranking], interval), text(row.coverage), *gain
-
-
-def untrained_line(name: str, rankings: Sequence[LinkRanking]) -> tuple[str, ...]:
-    """Give the cells of untrained models: their means."""
-    label = f"{name} untrained, mean of {len(rankings)}".lstrip()
-    return label, *cells_of(rankings, None), "", "", ""
-
-
-def cells_of(rankings: Sequence[LinkRanking], interval: Interval | None) -> tuple[str, ...]:
-    """Give MRR, its interval, AMRI and AUROC; means, where there are several rankings."""
-    aurocs = [found.separation.auroc for found in rankings if found.separation is not None]
+def _text_row(row: ComparedScore) -> tuple[str, ...]:
+    difference, pool = row.mrr_difference, row.ranking.separation
     return (
-        text(fmean(found.mrr for found in rankings)),
-        text_of(interval),
-        text(fmean(found.amri for found in rankings)),
-        text(fmean(aurocs)) if aurocs else "",
+        row.name,
+        number(row.ranking.mrr),
+        number_range(row.ranking.intervals.get("mrr")),
+        number(row.ranking.amri),
+        number(pool and pool.auroc),
+        number(row.coverage),
+        "" if difference is None else f"{difference.value:+.4f}",
+        number_range(difference and difference.interval),
     )
 
 
-def signed(value: float) -> str:
-    """Write a difference with its sign."""
-    return f"{value:+.4f}"
-
-
-Untrained: TypeAlias = Callable[[int], Array] | Sequence[Array]
-
-
-def without_facts(scores: Any) -> Any:
-    """Give the matrices of evidence; what is no evidence stays as it is."""
-    if isinstance(scores, EdgeEvidence):
-        return {"W": scores.W}
-    if not isinstance(scores, Mapping):
-        return scores
-    return {k: v.W if isinstance(v, EdgeEvidence) else v for k, v in scores.items()}
-
-
-def checked_scores(scores: Any) -> int:
-    """Reject what does not name finite square matrices of one size, and give N."""
-    if not isinstance(scores, Mapping) or not scores:
-        raise TypeError(
-            "scores must map names to matrices, at least one, such as {'W': W}; got "
-            f"{type(scores).__name__}{' without an entry' if isinstance(scores, Mapping) else ''}"
-        )
-    strange = [name for name in scores if not isinstance(name, str)]
-    if strange:
-        raise TypeError(f"scores must have names of str; got {strange[0]!r}: map it to str first")
-    taken = sorted(set(scores) & set(BASELINES))
-    if taken:
-        raise ValueError(
-            f"scores must not be named as a baseline; got {', '.join(taken)}: choose other names"
-        )
-    sizes = {name: checked_matrix(f"scores[{name!r}]", matrix) for name, matrix in scores.items()}
-    if len(set(sizes.values())) > 1:
-        raise ValueError(
-            f"scores must be matrices of the same nodes; got sizes {sizes}: order all as the model"
-        )
-    return next(iter(sizes.values()))
-
-
-def checked_matrix(name: str, matrix: Any) -> int:
-    """Reject what is no finite square matrix, and give N."""
-    _validation.array(name, matrix)
-    _validation.finite(name, matrix)
-    try:
-        return square(matrix)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
-
-
-def reject_known_queries(edges: np.ndarray, known: np.ndarray, count: int) -> None:
-    """Reject queries that baselines would find among the known edges."""
-    leaked = np.flatnonzero(np.isin(edges[0] * count + edges[1], known[0] * count + known[1]))
-    if leaked.size:
-        raise ValueError(
-            f"known_edges must not hold queries; {leaked.size} of the {edges.shape[1]} columns of "
-            f"edge_index are among them, {_validation.listing(leaked)}: leave held-out edges out"
-        )
-
-
-def checked_values(
-    measured: Any, perturbations: Any, count: int
-) -> tuple[NodeValues | None, NodeValues | None]:
-    """Check measured values and perturbations, and that they are of the same rows."""
-    found = [
-        None if given is None else node_values(name, given, count)
-        for name, given in (("measured", measured), ("perturbations", perturbations))
-    ]
-    values, inputs = found
-    if inputs is not None and values is None:
-        raise ValueError(
-            "perturbations must come with measured, what they are correlated with; got measured="
-            "None: give both, or leave perturbations out"
-        )
-    if values is not None and inputs is not None and len(values.values) != len(inputs.values):
-        raise ValueError(
-            "measured and perturbations must be of the same samples; got "
-            f"{len(values.values)} and {len(inputs.values)} rows"
-        )
-    return values, inputs
-
-
-def untrained_matrices(
-    untrained: Any, scores: Mapping[str, Array], seeds: int, count: int
-) -> dict[str, list[Array]]:
-    """Give the untrained matrices of each score that has its own; "" is for those of all."""
-    if untrained is None:
-        return {}
-    each = untrained if isinstance(untrained, Mapping) else {"": untrained}
-    unknown = [name for name in each if name and name not in scores]
-    if unknown:
-        raise ValueError(
-            f"untrained must be for scores that are given, {', '.join(scores)}; got "
-            f"{_validation.listing(unknown)}: use the names of scores"
-        )
-    return {name: matrices_of(name, source, seeds, count) for name, source in each.items()}
-
-
-def matrices_of(name: str, source: Any, seeds: int, count: int) -> list[Array]:
-    """Call a factory for each seed, or take matrices as they are; check all."""
-    label = f"untrained[{name!r}]" if name else "untrained"
-    if callable(source):
-        number = _validation.whole_number("seeds", seeds, least=1)
-        source = [source(seed) for seed in range(number)]
-    if not isinstance(source, list | tuple) or not source:
-        raise TypeError(
-            f"{label} must be a callable, untrained(seed) -> W, or a list of matrices, at least "
-            f"one; got {type(source).__name__}"
-        )
-    for place, matrix in enumerate(source):
-        size = checked_matrix(f"{label}, matrix {place}", matrix)
-        if size != count:
-            raise ValueError(
-                f"{label} must hold matrices of the {count} nodes of scores; got {size} nodes in "
-                f"matrix {place}: score the same architecture"
-            )
-    return list(source)
-
-
-OF_GRAPH = {
-    "in_degree": structure.in_degree,
-    "out_degree": structure.out_degree,
-    "preferential_attachment": structure.preferential_attachment,
-    "common_neighbours": structure.common_neighbours,
-    "adamic_adar": structure.adamic_adar,
-    "two_step_paths": structure.two_step_paths,
-}
-BASELINES = (
-    "random",
-    *OF_GRAPH,
-    "activation_correlation",
-    "plain_correlation",
-    "perturbation_correlation",
-    "residual_correlation",
-    "regression",
-    "ridge",
-)
-
-
-def baselines(
-    count: int,
-    known: np.ndarray,
-    observations: Array | None,
-    measured: NodeValues | None,
-    perturbations: NodeValues | None,
-    seed: int,
-) -> Iterator[tuple[str, Scores]]:
-    """Compute every baseline that what is given allows, one at a time."""
-    yield "random", structure.random_scores(count, seed)
-    for name, of_graph in OF_GRAPH.items():
-        yield name, of_graph(known, count)
-    if observations is not None:
-        yield "activation_correlation", of_observations(observations, count)
-    if measured is None:
-        return
-    yield "plain_correlation", by_values.plain_correlation(measured, count)
-    if perturbations is not None:
-        found = by_values.perturbation_correlation(perturbations, measured, count)
-        yield "perturbation_correlation", found
-    yield (
-        "residual_correlation",
-        by_values.residual_correlation(measured, perturbations, known, count),
+def _untrained_row(name: str, rankings: Sequence[LinkRanking]) -> tuple[str, ...]:
+    """Means over the untrained models."""
+    aurocs = [ranking.separation.auroc for ranking in rankings if ranking.separation is not None]
+    return (
+        f"{name} untrained, mean of {len(rankings)}".lstrip(),
+        number(fmean(ranking.mrr for ranking in rankings)),
+        "",
+        number(fmean(ranking.amri for ranking in rankings)),
+        number(fmean(aurocs) if aurocs else None),
+        "",
+        "",
+        "",
     )
-    yield "regression", by_values.regression_weights(measured, perturbations, count)
-    yield "ridge", by_values.ridge_weights(measured, perturbations, count)
-
-
-def of_observations(observations: Any, count: int) -> Scores:
-    """Correlate activations, which must be those of all nodes."""
-    _validation.array("observations", observations)
-    if observations.ndim != 2 or observations.shape[1] != count:
-        raise ValueError(
-            f"observations must have shape (M, {count}), a column for each node of scores; got "
-            f"{tuple(observations.shape)}: give the activations a of capture"
-        )
-    _validation.samples("the observations (rows) of observations", observations.shape[0])
-    return networks.activation_correlation(observations)
-
-
-__all__ = ["Comparison", "compare"]
 
 
 def compare(
@@ -567,9 +335,9 @@ def compare(
     n_resamples: int | None = 1000,
     seed: int | None = None,
 ) -> Comparison:
-    """Rank held-out edges by given scores and by baselines, all alike.
+    """Rank held-out edges by scores and by baselines, over the same queries and candidates.
 
-    Which baselines there are follows from what is given; docs/baselines.md says what each is.
+    Which baselines there are follows from the arguments; docs/baselines.md says what each is.
 
     Parameters
     ----------
@@ -580,7 +348,7 @@ def compare(
         As of `gsnn_edges.evaluate_edges`, which ranks every row. ``exclude_self=True`` is fairer
         where self-edges are no answer: baselines of pairs do not score them.
     known_edges : array-like of whole numbers, shape (2, E)
-        The edges that the model was given: none of ``edge_index``.
+        The edges that the model has: none of ``edge_index``.
     observations : array of shape (M, N), optional
         Activations of all nodes, as `gsnn_edges.capture` gives them.
     measured, perturbations : pair of (values of shape (rows, K), nodes of shape (K,)), optional
@@ -602,7 +370,7 @@ def compare(
     Returns
     -------
     Comparison
-        A row for each score as given, then for each baseline. ``row.mrr_difference`` is its MRR
+        A row for each of ``scores``, then for each baseline. ``row.mrr_difference`` is its MRR
         minus the mean MRR of the untrained models, with an interval over queries and over seeds.
 
     Raises
@@ -616,8 +384,8 @@ def compare(
     -----
     Pairs that a baseline cannot score, such as those of unmeasured nodes or of a node with
     itself, share the lowest score; ``row.coverage`` is the share of queries that it can. Constant
-    columns correlate to 0. Intervals speak of the choice of queries, and for lifts of initial
-    weights, not of another training.
+    columns correlate to 0. Intervals speak of the choice of queries, and those of differences of
+    initial weights, not of another training.
 
     Peak memory is that of `gsnn_edges.evaluate_edges`, and a few float64 matrices (N, N). Baselines
     are computed on the host in float64; correlations of ``observations`` where these lie.
@@ -627,8 +395,8 @@ def compare(
     >>> chain = np.array([[0, 1, 2, 3], [1, 2, 3, 4]])
     >>> known, held_out = chain[:, :3], chain[:, 3:]
     >>> scores = {"W": np.eye(5, k=1)}
-    >>> found = compare(scores, held_out, chain, known_edges=known, n_resamples=None, seed=0)
-    >>> print(found)
+    >>> comparison = compare(scores, held_out, chain, known_edges=known, n_resamples=None, seed=0)
+    >>> print(comparison)
     1 rankings, direction tail, among 5 candidates; MRR by chance 0.4567
                                 mrr     amri   auroc  coverage
     W                        1.0000   1.0000  1.0000    1.0000
@@ -640,11 +408,16 @@ def compare(
     adamic_adar              0.3333   0.0000  0.5238    1.0000
     two_step_paths           0.4000   0.2500  0.5714    1.0000
     """
-    matrices = without_facts(scores)
-    count = checked_scores(matrices)
+    matrices = _matrices(scores)
+    count = next(iter(matrices.values())).shape[0]
     edges = _validation.edge_index("edge_index", edge_index, (count, count))
     known = _validation.edge_index("known_edges", known_edges, (count, count))
-    reject_known_queries(edges, known, count)
+    leaked = np.flatnonzero(listed(edges, known))
+    if leaked.size:
+        raise ValueError(
+            f"known_edges must not hold queries; {leaked.size} of the {edges.shape[1]} columns of "
+            f"edge_index are among them, {_validation.listing(leaked)}: leave held-out edges out"
+        )
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     seed = _validation.whole_number("seed", seed, least=0)
@@ -661,50 +434,134 @@ def compare(
         n_resamples=n_resamples,
         seed=seed,
     )
-    values, inputs = checked_values(measured, perturbations, count)
-    given = [ComparedScore(name, "given", rank(matrix), 1.0) for name, matrix in matrices.items()]
+    values, inputs = _node_values(measured, perturbations, count)
     before = {
-        name: tuple(rank(matrix) for matrix in matrices)
-        for name, matrices in untrained_matrices(untrained, matrices, seeds, count).items()
+        name: tuple(rank(matrix) for matrix in some)
+        for name, some in _untrained_matrices(untrained, matrices, seeds, count).items()
     }
-    computed = baselines(count, known, observations, values, inputs, seed)
-    rows = [*given, *(baseline_row(name, matrix, edges, rank) for name, matrix in computed)]
-    difference = partial(
-        mrr_difference_of, edges=edges.shape[1], n_resamples=n_resamples, seed=seed
-    )
-    return Comparison(
-        rows=tuple(row.against(before, difference) for row in rows),
-        untrained=before,
-        difference_of=difference,
-    )
+
+    def row(name: str, kind: Kind, matrix: Array, coverage: float) -> ComparedScore:
+        ranking, others = rank(matrix), before.get(name) or before.get("")
+        difference = _difference(ranking, others, n_resamples, seed) if others else None
+        return ComparedScore(name, kind, ranking, coverage, difference)
+
+    rows = [row(name, "given", matrix, 1.0) for name, matrix in matrices.items()]
+    for name, matrix in _baselines(count, known, observations, values, inputs, seed):
+        scored = ~np.isnan(matrix)
+        lowest = matrix[scored].min() - 1 if scored.any() else 0.0
+        coverage = float(scored[edges[0], edges[1]].mean())
+        rows.append(row(name, "baseline", np.where(scored, matrix, lowest), coverage))
+    return Comparison(tuple(rows), before, n_resamples, seed)
 
 
-def baseline_row(
-    name: str, matrix: Scores, edges: np.ndarray, rank: Callable[[Array], LinkRanking]
-) -> ComparedScore:
-    """Rank by a baseline; what it does not score shares the lowest score."""
-    scored = ~np.isnan(matrix)
-    lowest = matrix[scored].min() - 1 if scored.any() else 0.0
-    coverage = float(scored[edges[0], edges[1]].mean()) if edges.shape[1] else 0.0
-    filled = np.where(scored, matrix, lowest)
-    return ComparedScore(name, "baseline", rank(filled), coverage)
-
-
-def mrr_difference_of(
-    ranking: LinkRanking,
-    others: Sequence[LinkRanking],
-    *,
-    edges: int,
-    n_resamples: int | None,
+def _baselines(
+    count: int,
+    known: np.ndarray,
+    observations: Any,
+    measured: NodeValues | None,
+    perturbations: NodeValues | None,
     seed: int,
-) -> MrrDifference:
-    """Compare the MRR of a ranking with the mean of others, over the same queries."""
-    reciprocal = [1 / each.queries.ranks.realistic for each in (ranking, *others)]
-    return compare_mrr(
-        reciprocal[0],
-        np.stack(reciprocal[1:]),
-        np.tile(np.arange(edges), len(reciprocal[0]) // edges),
-        n_resamples,
-        confidence=ranking.confidence,
-        rng=np.random.default_rng(seed),
-    )
+) -> Iterator[tuple[str, Scores]]:
+    """Every baseline that the arguments allow, one at a time."""
+    yield "random", random_scores(count, seed)
+    for name, of_graph in OF_GRAPH.items():
+        yield name, of_graph(known, count)
+    if observations is not None:
+        _validation.array("observations", observations)
+        if observations.ndim != 2 or observations.shape[1] != count:
+            raise ValueError(
+                f"observations must have shape (M, {count}), a column for each node of scores; got "
+                f"{tuple(observations.shape)}: pass the activations a of capture"
+            )
+        _validation.samples("the observations (rows) of observations", observations.shape[0])
+        yield "activation_correlation", activation_correlation(observations)
+    if measured is not None:
+        yield from measured_scores(measured, perturbations, known, count)
+
+
+def _matrices(scores: Any) -> dict[str, Array]:
+    """Finite square matrices of one size by name, those of evidence among them."""
+    if isinstance(scores, EdgeEvidence):
+        scores = {"W": scores}
+    if not isinstance(scores, Mapping) or not scores:
+        raise TypeError(
+            "scores must map names to matrices, at least one, such as {'W': W}; got "
+            f"{type(scores).__name__}{' without an entry' if isinstance(scores, Mapping) else ''}"
+        )
+    matrices = {k: v.W if isinstance(v, EdgeEvidence) else v for k, v in scores.items()}
+    for name in matrices:
+        if not isinstance(name, str):
+            raise TypeError(f"scores must have names of str; got {name!r}: map it to str first")
+        if name in BASELINES:
+            raise ValueError(
+                f"scores must not be named as a baseline; got {name}: choose another name"
+            )
+    sizes = {name: _size(f"scores[{name!r}]", matrix) for name, matrix in matrices.items()}
+    if len(set(sizes.values())) > 1:
+        raise ValueError(
+            f"scores must be matrices of the same nodes; got sizes {sizes}: order all as the model"
+        )
+    return matrices
+
+
+def _size(name: str, matrix: Any) -> int:
+    """Number of nodes of a finite square matrix."""
+    nodes = _validation.square(name, matrix)
+    _validation.finite(name, matrix)
+    return nodes
+
+
+def _node_values(
+    measured: Any, perturbations: Any, count: int
+) -> tuple[NodeValues | None, NodeValues | None]:
+    """Measured values and perturbations, of the same rows."""
+    values = None if measured is None else node_values("measured", measured, count)
+    if perturbations is None:
+        return values, None
+    inputs = node_values("perturbations", perturbations, count)
+    if values is None:
+        raise ValueError(
+            "perturbations must come with measured, what they are correlated with; got measured="
+            "None: pass both, or leave perturbations out"
+        )
+    if len(values.values) != len(inputs.values):
+        raise ValueError(
+            "measured and perturbations must be of the same samples; got "
+            f"{len(values.values)} and {len(inputs.values)} rows"
+        )
+    return values, inputs
+
+
+def _untrained_matrices(
+    untrained: Any, scores: Mapping[str, Array], seeds: int, count: int
+) -> dict[str, list[Array]]:
+    """Untrained matrices of each score of a mapping; those of all scores under ""."""
+    if untrained is None:
+        return {}
+    each = untrained if isinstance(untrained, Mapping) else {"": untrained}
+    unknown = [name for name in each if name and name not in scores]
+    if unknown:
+        raise ValueError(
+            f"untrained must be for scores that are compared, {', '.join(scores)}; got "
+            f"{_validation.listing(unknown)}: use the names of scores"
+        )
+    matrices = {}
+    for name, source in each.items():
+        label = f"untrained[{name!r}]" if name else "untrained"
+        if callable(source):
+            number_of = _validation.whole_number("seeds", seeds, least=1)
+            source = [source(seed) for seed in range(number_of)]
+        if not isinstance(source, list | tuple) or not source:
+            raise TypeError(
+                f"{label} must be a callable, untrained(seed) -> W, or a list of matrices, at "
+                f"least one; got {type(source).__name__}"
+            )
+        for place, matrix in enumerate(source):
+            size = _size(f"{label}, matrix {place}", matrix)
+            if size != count:
+                raise ValueError(
+                    f"{label} must hold matrices of the {count} nodes of scores; got {size} nodes "
+                    f"in matrix {place}: score the same architecture"
+                )
+        matrices[name] = list(source)
+    return matrices

@@ -270,10 +270,10 @@ def labels(nodes: Any, names: Any) -> Any:
 
 def metric_columns(found: Any) -> dict[str, list[str]]:
     """Give the metric_columns of the table of metrics, without those that are empty."""
-    from gsnn_edges.evaluation.results import lines_of
+    from gsnn_edges.evaluation.results import metric_lines
 
     heads = ("metric", "value", f"{found.confidence:.0%} interval", "macro", "by chance")
-    cells = zip(*lines_of(found), strict=True)
+    cells = zip(*metric_lines(found), strict=True)
     named = {
         head: ["-" if "nan" in cell else cell for cell in column]
         for head, column in zip(heads, cells, strict=True)
