@@ -663,15 +663,15 @@ OURS = {"format": "gsnn-edges evidence", "format_version": 1}
     [
         (lambda path: path.write_text("source,target\n"), "broken or of another kind"),
         (write_npy, "broken or of another kind"),
-        (write_pickled, r"broken or of another kind \(ValueError: Object arrays"),
-        (lambda path: np.savez(path, W=np.eye(3)), "npz file of evidence; .* holds"),
+        (write_pickled, "broken or of another kind"),
+        (lambda path: np.savez(path, W=np.eye(3)), "must be a .*file of gsnn-edges evidence"),
         (
             lambda path: np.savez(path, header=np.eye(3)),
-            "npz file of evidence; .* holds",
+            "must be a .*file of gsnn-edges evidence",
         ),
-        (write_header(format="other"), "npz file of evidence; .* holds"),
+        (write_header(format="other"), "must be a .*file of gsnn-edges evidence"),
         (write_header(**{**OURS, "format_version": 99}), "install a newer gsnn-edges"),
-        (write_header(format="gsnn-edges evidence"), "has version None"),
+        (write_header(format="gsnn-edges evidence"), "broken or of another kind"),
         (write_header(**OURS), r"contents of .* do not fit each other \('node_names'\)"),
         (
             write_header(

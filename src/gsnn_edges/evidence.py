@@ -24,7 +24,7 @@ Mask = NDArray[np.bool_]
 # Edges in a line of text, and in the table of a notebook.
 _SHOWN, _SHOWN_HTML = 3, 10
 # What a file holds beside the arrays.
-_FACTS = ("node_names", "method", "counts", "settings", "versions")
+_ATTRIBUTES = ("node_names", "method", "counts", "settings", "versions")
 
 
 class ScoredEdge(NamedTuple):
@@ -427,10 +427,10 @@ class EdgeEvidence:
         >>> folder.cleanup()
         """
         arrays = {"W": self.W, "std": self.std, "known_edges": self.known_edges}
-        _io.write_npz(
-            _io.checked_path(path),
+        _io.write_arrays(
+            _io.new_path("path", path),
             "evidence",
-            {name: getattr(self, name) for name in _FACTS},
+            {name: getattr(self, name) for name in _ATTRIBUTES},
             {name: _on_host(array) for name, array in arrays.items() if array is not None},
         )
 
@@ -463,10 +463,10 @@ class EdgeEvidence:
         {'score': 'magnitude'}
         >>> folder.cleanup()
         """
-        facts, arrays = _io.read_npz(_io.checked_path(path), "evidence")
+        saved, arrays = _io.read_arrays(_io.as_path("path", path), "evidence")
         try:
-            known: dict[str, Any] = {**{name: facts[name] for name in _FACTS}, **arrays}
-            return cls(**known)
+            attributes: dict[str, Any] = {name: saved[name] for name in _ATTRIBUTES}
+            return cls(**attributes, **arrays)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 "path must be a whole file that EdgeEvidence.save wrote; the contents of "

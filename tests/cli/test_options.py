@@ -11,7 +11,7 @@ from gsnn_edges import options as arguments
 from gsnn_edges.activations.nodes import AGGS, NORMS
 from gsnn_edges.backends import BACKENDS
 from gsnn_edges.cli import options
-from gsnn_edges.evaluation import evaluation
+from gsnn_edges.evaluation import ranking
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from gsnn_edges.evaluation import evaluation
         (options.LAYERS, layers.LAYERS),
         (options.NORMS, NORMS),
         (options.AGGS, AGGS),
-        (options.DIRECTIONS, evaluation.AXES),
+        (options.DIRECTIONS, get_args(ranking.Direction)),
     ],
 )
 def test_choices_are_those_of_the_package(own, packages):
