@@ -1,6 +1,5 @@
 """mrr equals a slow loop, to rounding of its mean, in every library and on disk."""
 
-import inspect
 import tracemalloc
 
 import numpy as np
@@ -161,14 +160,6 @@ def test_nan_anywhere_on_disk_is_refused(tmp_path, kind, cell):
     for call in (mrr, evaluate_edges):
         with pytest.raises(ValueError, match=r"A\[\d+:\d+, \d+:\d+\] must be finite; got 1 "):
             call(on_disk, [[0], [1]], [[0], [1]])
-
-
-def test_signature_is_the_originals():
-    assert (
-        str(inspect.signature(mrr))
-        .replace("'", "")
-        .startswith("(A: Any, edge_index: Any, all_true_edges: Any, query_chunk_size: int = 2048)")
-    )
 
 
 def test_a_device_is_sent_places_and_not_a_mask(monkeypatch):

@@ -1,28 +1,44 @@
-"""Pictures of rankings: hits, ranks, epochs, and evidence beside baselines."""
+"""Pictures of rankings: ranks, hits at k, epochs of a training, and baselines."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gsnn_edges import _validation
-from gsnn_edges.plots.style import BLUE, VERMILION, checked_ranking, drawing, legend_above
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from gsnn_edges.evaluation import LinkRanking
-from collections.abc import Mapping
-
-from gsnn_edges.plots.style import GREY, MARKERS, SERIES, by_name
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 from gsnn_edges.baselines import Comparison
-from gsnn_edges.plots.style import BLACK
+from gsnn_edges.evaluation import LinkRanking
+from gsnn_edges.evaluation.results import RankedQueries
+from gsnn_edges.plots.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    MARKERS,
+    SERIES,
+    VERMILION,
+    by_name,
+    drawing,
+    legend_above,
+)
 
-# So many ranks find room beneath the bars.
-MOST_TICKS = 8
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Floats = NDArray[np.float64]
+
+# So many ranks fit beneath the bars of a histogram.
+_MOST_TICKS = 8
+_DASHES = ("-", "--", "-.", ":")
+# Every k up to here, and so many beyond: what a curve of a column's width can show.
+_ALL_UP_TO, _BEYOND = 200, 400
+_LOOKS: dict[str, dict[str, Any]] = {
+    "given": {"color": BLUE, "marker": "o", "label": "compared scores"},
+    "untrained": {"color": VERMILION, "marker": "D", "label": "untrained models: mean, range"},
+    "baseline": {"color": BLACK, "marker": "s", "label": "baselines"},
+}
+# Inches of the axes without rows, and of each row of a comparison.
+_FRAME, _ROW = 0.9, 0.17
 
 
 def rank_histogram(ranking: "LinkRanking", *, bins: int = 20, ax: "Axes | None" = None) -> "Axes":
@@ -31,7 +47,7 @@ def rank_histogram(ranking: "LinkRanking", *, bins: int = 20, ax: "Axes | None" 
     Parameters
     ----------
     ranking : LinkRanking
-        As `gsnn_edges.evaluate_edges` gives it; its realistic ranks are counted.
+        As `gsnn_edges.evaluate_edges` returns it; its realistic ranks are counted.
     bins : int
         At most so many bars. The first is of rank 1 alone; the others are of equally many whole
         ranks each, up to the largest number of candidates, and named by the first of them.
@@ -62,12 +78,20 @@ def rank_histogram(ranking: "LinkRanking", *, bins: int = 20, ax: "Axes | None" 
     >>> [float(bar.get_height()) for bar in ax.containers[0]]  # one query of rank 2, one of rank 3
     [0.0, 1.0, 1.0]
     """
-    queries = checked_ranking("ranking", ranking).queries
-    edges = edges_of(int(queries.candidates.max()), _validation.whole_number("bins", bins, least=1))
+    queries = _ranked_queries(ranking)
+    edges = _bar_edges(
+        int(queries.candidates.max()), _validation.whole_number("bins", bins, least=1)
+    )
     counts = np.histogram(queries.ranks.realistic, edges)[0]
-    chance = expected_counts(queries.candidates, edges)
+    # A query of n candidates has each rank from 1 to n with probability 1 / n.
+    sizes, times = np.unique(queries.candidates, return_counts=True)
+    chance = (times / sizes) @ np.diff(np.minimum(edges, sizes[:, None] + 0.5), axis=1)
     # Bars of one width: on an axis of ranks that of rank 1 would hardly be seen.
     places = np.arange(len(edges)) - 0.5
+    step = int(edges[-1] - edges[-2])
+    grouped = f" (1, then {step} a bar)" if step > 1 and len(edges) > 2 else ""
+    first = (edges[:-1] + 0.5).astype(int)
+    every = -(-len(first) // _MOST_TICKS)
     with drawing(ax) as axes:
         axes.bar(
             places[:-1],
@@ -80,18 +104,18 @@ def rank_histogram(ranking: "LinkRanking", *, bins: int = 20, ax: "Axes | None" 
             label=f"{len(queries.scores)} queries",
         )
         axes.stairs(chance, places, color=VERMILION, linestyle="--", label="random scores")
-        axes.set(xlabel=f"rank among the candidates{grouped(edges)}", ylabel="queries")
+        axes.set(xlabel=f"rank among the candidates{grouped}", ylabel="queries")
         axes.set_xlim(places[0], places[-1])
-        name_bars(axes, edges)
+        axes.set_xticks(range(0, len(first), every), [f"{rank:,}" for rank in first[::every]])
         axes.locator_params(axis="y", integer=True)
         legend_above(axes, ncols=2)
     return axes
 
 
-def edges_of(most: int, bins: int) -> NDArray[np.float64]:
-    """Give the ends of bars, half-way between ranks: that of rank 1, and at most so many more.
+def _bar_edges(most: int, bins: int) -> Floats:
+    """Ends of bars, half-way between ranks: that of rank 1, and at most ``bins`` - 1 more.
 
-    >>> edges_of(9, 5)
+    >>> _bar_edges(9, 5)
     array([0.5, 1.5, 3.5, 5.5, 7.5, 9.5])
     """
     if bins == 1 or most == 1:
@@ -100,34 +124,13 @@ def edges_of(most: int, bins: int) -> NDArray[np.float64]:
     return np.append(0.5, 1.5 + step * np.arange(-(-(most - 1) // step) + 1))
 
 
-def grouped(edges: NDArray[np.float64]) -> str:
-    """Say how many ranks a bar has behind the first, where it is more than one."""
-    step = int(edges[-1] - edges[-2])
-    return f" (1, then {step} a bar)" if step > 1 and len(edges) > 2 else ""
-
-
-def name_bars(axes: Any, edges: NDArray[np.float64]) -> None:
-    """Name some bars by their first rank, that of rank 1 among them."""
-    first = (edges[:-1] + 0.5).astype(int)
-    every = -(-len(first) // MOST_TICKS)
-    axes.set_xticks(range(0, len(first), every), [f"{rank:,}" for rank in first[::every]])
-
-
-def expected_counts(candidates: NDArray[np.int64], edges: NDArray[Any]) -> NDArray[np.float64]:
-    """Expect a count for each bar: the share of a query's ranks that fall within, summed.
-
-    >>> expected_counts(np.array([2, 4]), np.array([0.5, 2.5, 4.5]))
-    array([1.5, 0.5])
-    """
-    sizes, times = np.unique(candidates, return_counts=True)
-    within = np.diff(np.minimum(edges, sizes[:, None] + 0.5), axis=1)
-    expected: NDArray[np.float64] = (times / sizes) @ within
-    return expected
-
-
-DASHES = ("-", "--", "-.", ":")
-# Every k up to here, and so many beyond: what a curve of a column's width can show.
-ALL_UP_TO, BEYOND = 200, 400
+def _ranked_queries(ranking: Any) -> RankedQueries:
+    if not isinstance(ranking, LinkRanking):
+        raise TypeError(
+            f"ranking must be a LinkRanking; got {type(ranking).__name__}: pass what "
+            "evaluate_edges or EdgeEvidence.evaluate returns"
+        )
+    return ranking.queries
 
 
 def hits_curve(
@@ -138,7 +141,7 @@ def hits_curve(
     Parameters
     ----------
     ranking : LinkRanking, or mapping of name to LinkRanking
-        As `gsnn_edges.evaluate_edges` gives it; several over the same queries share the axes.
+        As `gsnn_edges.evaluate_edges` returns it; several over the same queries share the axes.
     ax : matplotlib.axes.Axes, optional
         Where to draw; left out, on new axes 3.4 inches wide.
 
@@ -167,57 +170,39 @@ def hits_curve(
     >>> ax.lines[0].get_xdata().tolist(), ax.lines[0].get_ydata().tolist(), ranking.hits
     ([1, 2, 3], [0.0, 0.5, 1.0], {2: 0.5})
     """
-    named = {
-        name: checked_ranking("ranking", value).queries
-        for name, value in by_name("ranking", ranking).items()
-    }
-    first = next(iter(named.values()))
+    named = {name: _ranked_queries(value) for name, value in by_name("ranking", ranking).items()}
     with drawing(ax) as axes:
         for place, (name, queries) in enumerate(named.items()):
-            ks, colour = shown_ks(int(queries.candidates.max())), SERIES[place % len(SERIES)]
-            ranks = vars(queries.ranks)
+            ks, colour = _shown_ks(int(queries.candidates.max())), SERIES[place % len(SERIES)]
             low, middle, high = (
-                share_within(ranks[kind], ks) for kind in ("pessimistic", "realistic", "optimistic")
+                np.searchsorted(np.sort(ranks), ks, side="right") / len(ranks)
+                for ranks in (
+                    queries.ranks.pessimistic,
+                    queries.ranks.realistic,
+                    queries.ranks.optimistic,
+                )
             )
             if (low < high).any():
                 axes.fill_between(ks, low, high, step="post", color=colour, alpha=0.2, linewidth=0)
-            axes.plot(
-                ks,
-                middle,
-                color=colour,
-                linestyle=DASHES[place % len(DASHES)],
-                drawstyle="steps-post",
-                label=name or "hits@k",
-            )
-        ks = shown_ks(int(first.candidates.max()))
-        axes.plot(ks, chance(first.candidates, ks), color=GREY, label="random scores")
+            dash, label = _DASHES[place % len(_DASHES)], name or "hits@k"
+            axes.step(ks, middle, dash, where="post", color=colour, label=label)
+        first = next(iter(named.values())).candidates
+        ks = _shown_ks(int(first.max()))
+        sizes, times = np.unique(first, return_counts=True)
+        chance = np.average(np.minimum(ks / sizes[:, None], 1), axis=0, weights=times)
+        axes.plot(ks, chance, color=GREY, label="random scores")
         axes.set(xscale="log", xlabel="k", ylabel="share of queries of rank ≤ k", ylim=(0, 1.03))
         axes.xaxis.set_major_formatter("{x:g}")
         legend_above(axes, ncols=3)
     return axes
 
 
-def shown_ks(most: int) -> NDArray[np.int64]:
-    """Give whole numbers from 1 to ``most``: all of the small ones, fewer of the large."""
-    small = np.arange(1, min(most, ALL_UP_TO) + 1)
-    if most <= ALL_UP_TO:
+def _shown_ks(most: int) -> NDArray[np.int64]:
+    """Whole numbers from 1 to ``most``: all of the small ones, fewer of the large."""
+    small = np.arange(1, min(most, _ALL_UP_TO) + 1)
+    if most <= _ALL_UP_TO:
         return small
-    return np.unique([*small, *np.geomspace(ALL_UP_TO, most, BEYOND).round().astype(np.int64)])
-
-
-def share_within(ranks: NDArray[Any], ks: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Give the share of ranks of at most k, for each k."""
-    share: NDArray[np.float64] = np.searchsorted(np.sort(ranks), ks, side="right") / len(ranks)
-    return share
-
-
-def chance(candidates: NDArray[np.int64], ks: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Expect hits@k of random scores, for each k."""
-    sizes, times = np.unique(candidates, return_counts=True)
-    total = np.zeros(len(ks))
-    for size, count in zip(sizes, times, strict=True):
-        total += count * np.minimum(ks / size, 1)
-    return total / len(candidates)
+    return np.unique([*small, *np.geomspace(_ALL_UP_TO, most, _BEYOND).round().astype(np.int64)])
 
 
 def mrr_over_epochs(
@@ -254,25 +239,22 @@ def mrr_over_epochs(
     >>> ax.lines[0].get_ydata().tolist(), ax.lines[1].get_xdata().tolist()
     ([0.2, 0.6, 0.5], [5.0])
     """
-    curves = {name: checked_history(value) for name, value in by_name("history", history).items()}
+    curves = {name: _checked_history(value) for name, value in by_name("history", history).items()}
     level = None if chance is None else _validation.fraction("chance", chance)
     with drawing(ax) as axes:
         for place, (name, (epochs, scores)) in enumerate(curves.items()):
             colour, marker = SERIES[place % len(SERIES)], MARKERS[place % len(MARKERS)]
             axes.plot(epochs, scores, color=colour, marker=marker, ms=2.5, label=name or "score")
-            mark_best(axes, epochs, scores, colour, "best epoch" if place == 0 else None)
+            if not np.isnan(scores).all():
+                best = [int(np.nanargmax(scores))]
+                ring = {"ms": 8, "mfc": "none", "mec": colour, "mew": 1.2}
+                label = None if place else "best epoch"
+                axes.plot(epochs[best], scores[best], "o", label=label, **ring)
             failed = epochs[np.isnan(scores)]
             if len(failed):
-                foot = axes.get_xaxis_transform()
-                axes.plot(
-                    failed,
-                    np.full(len(failed), 0.02),
-                    "x",
-                    color=colour,
-                    transform=foot,
-                    clip_on=False,
-                    label="no finite score",
-                )
+                foot = {"transform": axes.get_xaxis_transform(), "clip_on": False}
+                heights = np.full(len(failed), 0.02)
+                axes.plot(failed, heights, "x", color=colour, label="no finite score", **foot)
         if level is not None:
             axes.axhline(level, color=GREY, linestyle="--", label="random scores")
         axes.set(xlabel="epoch", ylabel="validation MRR")
@@ -282,27 +264,8 @@ def mrr_over_epochs(
     return axes
 
 
-def mark_best(
-    axes: Any, epochs: NDArray[Any], scores: NDArray[Any], colour: str, label: str | None
-) -> None:
-    """Draw a ring around the first of the best epochs, where any has a score."""
-    if not np.isnan(scores).all():
-        best = int(np.nanargmax(scores))
-        axes.plot(
-            epochs[[best]],
-            scores[[best]],
-            "o",
-            ms=8,
-            mfc="none",
-            mec=colour,
-            mew=1.2,
-            linestyle="",
-            label=label,
-        )
-
-
-def checked_history(history: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give epochs and scores; a score that is not finite becomes nan."""
+def _checked_history(history: Any) -> tuple[Floats, Floats]:
+    """Epochs and scores; a score that is not finite becomes nan."""
     pairs = _validation.host_array(
         "history", getattr(history, "history", history), "a list of (epoch, score)"
     )
@@ -319,29 +282,20 @@ def checked_history(history: Any) -> tuple[NDArray[np.float64], NDArray[np.float
     return epochs, np.where(np.isfinite(scores), scores, np.nan)
 
 
-LOOKS: dict[str, dict[str, Any]] = {
-    "given": {"color": BLUE, "marker": "o", "label": "given scores"},
-    "untrained": {"color": VERMILION, "marker": "D", "label": "untrained models: mean, range"},
-    "baseline": {"color": BLACK, "marker": "s", "label": "baselines"},
-}
-# Of the axes without rows, and of each row, in inches.
-FRAME, ROW = 0.9, 0.17
-
-
-def comparison(found: Comparison, *, ax: "Axes | None" = None) -> "Axes":
+def comparison(compared: Comparison, *, ax: "Axes | None" = None) -> "Axes":
     """Draw the MRR of every row of a comparison, with its interval.
 
     Parameters
     ----------
-    found : Comparison
-        As `gsnn_edges.compare` gives it.
+    compared : Comparison
+        As `gsnn_edges.compare` returns it.
     ax : matplotlib.axes.Axes, optional
         Where to draw; left out, on new axes 3.4 inches wide and as high as the rows need.
 
     Returns
     -------
     matplotlib.axes.Axes
-        From the top: the given scores, the untrained models (the mean of their MRRs, and a line
+        From the top: the compared scores, the untrained models (the mean of their MRRs, and a line
         from the least to the largest), the baselines. Lines of the others are the intervals of
         the comparison. The grey line is the MRR of random scores.
 
@@ -357,44 +311,36 @@ def comparison(found: Comparison, *, ax: "Axes | None" = None) -> "Axes":
     >>> from gsnn_edges import compare
     >>> from gsnn_edges.plots import blank_axes
     >>> W = np.random.default_rng(0).random((6, 6))
-    >>> found = compare({"W": W}, *2 * [[[0, 1], [2, 3]]], known_edges=[[4], [5]], seed=0)
-    >>> [label.get_text() for label in comparison(found, ax=blank_axes()).get_yticklabels()[:3]]
+    >>> compared = compare({"W": W}, *2 * [[[0, 1], [2, 3]]], known_edges=[[4], [5]], seed=0)
+    >>> [label.get_text() for label in comparison(compared, ax=blank_axes()).get_yticklabels()[:3]]
     ['W', 'random', 'in_degree']
     """
-    if not isinstance(found, Comparison):
+    if not isinstance(compared, Comparison):
         raise TypeError(
-            f"found must be a Comparison; got {type(found).__name__}: pass what compare gives"
+            f"compared must be a Comparison; got {type(compared).__name__}: pass what compare "
+            "returns"
         )
-    rows = lines_of(found)
-    with drawing(ax, height=FRAME + ROW * len(rows)) as axes:
-        for kind, look in LOOKS.items():
+    nowhere = (np.nan, np.nan)
+    rows = [
+        (row.name, row.kind, row.ranking.mrr, *(row.ranking.intervals.get("mrr") or nowhere))
+        for row in compared.rows
+    ]
+    place = sum(row.kind == "given" for row in compared.rows)
+    for name, rankings in compared.untrained.items():
+        mrrs = [ranking.mrr for ranking in rankings]
+        label = f"{name} untrained".lstrip()
+        rows.insert(place, (label, "untrained", float(np.mean(mrrs)), min(mrrs), max(mrrs)))
+        place += 1
+    with drawing(ax, height=_FRAME + _ROW * len(rows)) as axes:
+        for kind, look in _LOOKS.items():
             of_kind = [(y, *row[2:]) for y, row in enumerate(rows) if row[1] == kind]
             if of_kind:
                 y, value, low, high = np.array(of_kind).T
                 axes.hlines(y, low, high, color=look["color"], linewidth=1)
                 axes.plot(value, y, linestyle="", **look)
-        expected = found.rows[0].ranking.expected_mrr
+        expected = compared.rows[0].ranking.expected_mrr
         axes.axvline(expected, color=GREY, linestyle="--", linewidth=1, label="random scores")
         axes.set_yticks(range(len(rows)), [row[0] for row in rows])
         axes.set(xlabel="mean reciprocal rank", xlim=(0, 1.02), ylim=(len(rows) - 0.5, -0.5))
         legend_above(axes, ncols=2, centre=0.3)
     return axes
-
-
-def lines_of(found: Comparison) -> list[tuple[Any, ...]]:
-    """List name, kind, MRR and both ends of the line, from the top."""
-    nowhere = (float("nan"), float("nan"))
-
-    def rows(kind: str) -> list[tuple[Any, ...]]:
-        of_kind = [row for row in found.rows if row.kind == kind]
-        return [
-            (r.name, kind, r.ranking.mrr, *(r.ranking.intervals.get("mrr") or nowhere))
-            for r in of_kind
-        ]
-
-    before = []
-    for name, rankings in found.untrained.items():
-        mrrs = [ranking.mrr for ranking in rankings]
-        label = f"{name} untrained".lstrip()
-        before.append((label, "untrained", float(np.mean(mrrs)), min(mrrs), max(mrrs)))
-    return [*rows("given"), *before, *rows("baseline")]
