@@ -16,7 +16,7 @@ from gsnn_edges._typing import Array, Device
 from gsnn_edges.evaluation import LinkRanking, evaluate_edges
 from gsnn_edges.evaluation.candidates import candidate_pool, top_k
 from gsnn_edges.ranks import rankdata
-from gsnn_edges.running import Moments
+from gsnn_edges.resampling import Moments
 
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gsnn_edges.draws import drawn_counts
+from gsnn_edges.resampling import drawn_counts
 
 # From here on the expansion of digamma below is exact to rounding.
 _FAR = 16
