@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from scipy.stats import bootstrap, ttest_1samp
 
 from gsnn_edges.baselines.lift import compare_mrr, resampled_differences
-from gsnn_edges.draws import drawn_counts
+from gsnn_edges.resampling import drawn_counts
 
 
 def draws(queries=80, others=1, seed=0):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gsnn_edges.draws import drawn_counts
 from gsnn_edges.evaluation.metrics import Interval
+from gsnn_edges.resampling import drawn_counts
 
 Values = NDArray[np.float64]
 # Draws held at a time: 2**22 counts keep a block below some hundred megabytes.

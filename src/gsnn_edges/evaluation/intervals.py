@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gsnn_edges.draws import drawn_counts
 from gsnn_edges.evaluation import chance
 from gsnn_edges.evaluation.metrics import Interval
 from gsnn_edges.evaluation.ties import Ranks
+from gsnn_edges.resampling import drawn_counts
 
 # Draws held at a time: 2**22 indices and counts keep a block below some hundred megabytes.
 BLOCK_DRAWS = 1 << 22

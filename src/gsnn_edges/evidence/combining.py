@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gsnn_edges._validation import shown
 from gsnn_edges.ranks import rankdata
-from gsnn_edges.running import Moments
+from gsnn_edges.resampling import Moments
 
 Floats = NDArray[np.float64]
 
