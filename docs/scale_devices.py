@@ -47,14 +47,15 @@ def main(devices: int, nodes: int, observations: int, repeats: int) -> None:
 
 def compiled(devices: int, nodes: int, observations: int) -> Callable[[], Any]:
     """Compile for so many devices, place the inputs, and call once to warm up."""
+    from gsnn_edges.options import CorrelationOptions
     from gsnn_edges.sharded.arguments import checked_options
     from gsnn_edges.sharded.correlation import plain_task
     from gsnn_edges.sharded.program import correlate
 
     rng = np.random.default_rng(0)
     a, g = (rng.standard_normal((observations, nodes), dtype=np.float32) for _ in range(2))
-    options = checked_options(a, g, "spearman", "average", "float32", None)
-    task = plain_task(a, g, devices, None, options)
+    options = checked_options(a, g, CorrelationOptions())
+    task = plain_task(a, g, devices, options)
     filled = task.each(nodes) * devices
     placed = [side.placed(0, filled, task.mesh) for side in (task.a, task.g)]
     settings = {"mesh": task.mesh, "score": task.score, "targets": nodes}

@@ -21,9 +21,9 @@ import scipy.stats
 from reliability import ROOT, current_commit, write
 
 from gsnn_edges import EdgeEvidence, channel_correlation, cross_correlation
-from gsnn_edges.draws import drawn_counts
 from gsnn_edges.layer_pairs import layer_pairs
 from gsnn_edges.partial import partial_correlation
+from gsnn_edges.resampling import drawn_counts
 from gsnn_edges.scoring import Scorer, backend_of
 from gsnn_edges.significance import (
     bootstrap_interval,

@@ -5,10 +5,10 @@ from typing import Any
 
 from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array, Ties
+from gsnn_edges.options import TIES
 
 # From here on, ranks of whole and half numbers no longer fit the 24 bits of float32.
 FLOAT32_OBSERVATIONS = 1 << 23
-TIES = ("average", "ordinal")
 
 
 def rankdata(x: Array, *, axis: int = 0, ties: Ties = "average") -> Array:
