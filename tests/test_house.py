@@ -18,7 +18,7 @@ LAYERS = (
     ("channels", "partial", "resampling", "layer_pairs"),
     ("store",),
     ("activations", "evaluation"),
-    ("scale", "scoring", "significance", "evidence", "splits", "recovery", "choosing", "inference"),
+    ("scale", "scoring", "significance", "evidence", "splits", "choosing", "inference"),
     ("baselines", "training", "plots"),
     ("inferer",),
     ("demo", "bench", "cli"),

@@ -55,7 +55,7 @@ def test_devices_read_units_that_no_other_reads(make_store, unit, devices, expec
         samples, columns
     ))  # fmt: skip
     for device in range(devices):
-        counting.filled(np.arange(3), (device * each, (device + 1) * each))
+        counting._filled(np.arange(3), (device * each, (device + 1) * each))
     assert read == expected
 
 
