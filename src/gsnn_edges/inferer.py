@@ -30,12 +30,10 @@ from gsnn_edges.activations.model_layout import (
 )
 from gsnn_edges.activations.passes import Passes, Reduction, check_criterion
 from gsnn_edges.baselines import untrained_scores
-from gsnn_edges.draws import drawn_counts
 from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.layer_pairs import LayerChoice, checked_layers, mean, to_host
-from gsnn_edges.options import METHODS, PRECISIONS
-from gsnn_edges.ranks import TIES
-from gsnn_edges.running import Moments
+from gsnn_edges.options import CorrelationOptions
+from gsnn_edges.resampling import Moments, drawn_counts
 from gsnn_edges.scoring import (
     SCORE_CHOICES,
     SCORES,
@@ -46,30 +44,11 @@ from gsnn_edges.scoring import (
 )
 
 _FEW_SAMPLES = 10
-# The least of each whole number.
-_LEAST = {
-    "row_chunk": 1,
-    "seed": 0,
-    "n_components": 1,
-    "estimate_iters": 1,
-    "estimate_n_samples": 1,
-    "batch_size": 1,
-}
 # What an EdgeEvidence says of how it was made: settings of the inferer, and options of the call.
 _SETTINGS = ("use_prenorm", "norm", "agg", "backend", "ties", "precision")
 _OPTIONS = (
-    "score",
-    "layers",
-    "n_components",
-    "penalty_factor",
-    "scale_by_act_mean",
-    "estimate",
-    "estimate_iters",
-    "estimate_n_samples",
-    "batch_size",
-    "seed",
-    "loss_reduction",
-    "mode",
+    *("score", "layers", "n_components", "penalty_factor", "scale_by_act_mean", "estimate"),
+    *("estimate_iters", "estimate_n_samples", "batch_size", "seed", "loss_reduction", "mode"),
 )
 
 
@@ -154,9 +133,8 @@ class FunctionEdgeInferer:
         _validation.flag("use_prenorm", use_prenorm)
         _validation.choice("norm", norm, NORMS)
         _validation.choice("agg", agg, AGGS)
-        _validation.choice("ties", ties, TIES)
-        _validation.choice("precision", precision, PRECISIONS)
         _validation.edge_index("edge_index", edge_index)
+        CorrelationOptions(ties=ties, precision=precision, backend=backend, device=backend_device)
         backends.load(backend, backend_device)
         self.model = model
         self.crit = crit
@@ -327,14 +305,14 @@ class FunctionEdgeInferer:
             As of `fit`.
         score : {"auto", "channels", "magnitude"}
             The channel score, which finds more edges on most graphs, or that of `fit`, or the one
-            of the two that the known edges choose, see `fit`: on the graphs of docs/study.md its
+            of the two that the known edges choose, see `fit`: on the graphs of docs/results.md its
             MRR is at most 0.03 below that of the better one.
         layers, n_components
             As of `fit`.
         untrained : int
             Average the channel score with that of so many models of the same architecture, never
             trained, see `untrained_scores`: what a network has fitted shows less in its
-            gradients, and theirs still hold it. One is enough (docs/study.md). Where "auto" takes
+            gradients, and theirs still hold it. One is enough (docs/results.md). Where "auto" takes
             magnitudes, these stay as they are. Neither with ``estimate`` nor with
             ``score="magnitude"``.
         on_host : bool
@@ -430,7 +408,6 @@ class _Run:
     comparison: ScoreComparison | None = None
 
     def __post_init__(self) -> None:
-        _validation.choice("method", self.method, METHODS)
         _validation.choice("score", self.score, SCORE_CHOICES)
         if self.n_components is not None and self.score == "magnitude":
             raise ValueError(
@@ -440,7 +417,8 @@ class _Run:
         # As in the original, whatever counts as true.
         self.estimate = bool(self.estimate)
         self.estimate_iters = self.estimate_iters if self.estimate else 1
-        for name, least in _LEAST.items():
+        for name in ("estimate_iters", "estimate_n_samples", "n_components", "batch_size", "seed"):
+            least = 0 if name == "seed" else 1
             value = _validation.whole_number_or_none(name, getattr(self, name), least=least)
             setattr(self, name, value)
         self.penalty_factor = _validation.fraction("penalty_factor", self.penalty_factor)
@@ -448,10 +426,20 @@ class _Run:
         _validation.flag("verbose", self.verbose)
         self.forward_kwargs = checked_kwargs(self.forward_kwargs)
         inferer = self.inferer
+        # torch correlates where the model lies.
+        here = inferer.device if inferer.backend == "torch" else None
+        options = CorrelationOptions(
+            method=self.method,
+            ties=inferer.ties,
+            precision=inferer.precision,
+            backend=inferer.backend,
+            device=here if inferer.backend_device is None else inferer.backend_device,
+            row_chunk=self.row_chunk,
+        )
         blocks = find_layers(inferer.model, inferer.blocks, inferer.groups, inferer.node_names)
         _validation.edge_index("edge_index", inferer.edge_index, (blocks.nodes, blocks.nodes))
         scores = SCORES if self.score == "auto" else (self.score,)
-        self.scorers = [self._scorer(score, blocks) for score in scores]
+        self.scorers = [self._scorer(score, blocks, options) for score in scores]
         self.passes = Passes(
             inferer.model,
             inferer.crit,
@@ -465,28 +453,13 @@ class _Run:
         )
         self.scorer = self.scorers[0]
 
-    def _scorer(self, score: Score, blocks: Layers) -> Scorer:
+    def _scorer(self, score: Score, blocks: Layers, options: CorrelationOptions) -> Scorer:
         if score == "channels":
             blocks.check_same_channels()
-        inferer = self.inferer
-        device = inferer.backend_device
-        if device is None and inferer.backend == "torch":
-            device = inferer.device
+        layers = checked_layers(self.layers, score, blocks.pairs)
+        columns = blocks.groups[0]
         return Scorer(
-            score=score,
-            layers=checked_layers(self.layers, score, blocks.pairs),
-            n_components=self.n_components,
-            method=self.method,
-            ties=inferer.ties,
-            row_chunk=self.row_chunk,
-            pairs=blocks.pairs,
-            nodes=blocks.nodes,
-            columns=blocks.groups[0],
-            where={
-                "backend": inferer.backend,
-                "device": device,
-                "precision": inferer.precision,
-            },
+            score, layers, blocks.pairs, blocks.nodes, columns, options, self.n_components
         )
 
     @property

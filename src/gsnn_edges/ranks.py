@@ -5,10 +5,10 @@ from typing import Any
 
 from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array, Ties
+from gsnn_edges.options import TIES
 
 # From here on, ranks of whole and half numbers no longer fit the 24 bits of float32.
 FLOAT32_OBSERVATIONS = 1 << 23
-TIES = ("average", "ordinal")
 
 
 def rankdata(x: Array, *, axis: int = 0, ties: Ties = "average") -> Array:
@@ -69,6 +69,14 @@ def rank_dtype(xp: Any, dtype: Any, observations: int) -> str:
     if observations < FLOAT32_OBSERVATIONS and dtype != xp.float64:
         return "float32"
     _validation.float64_there(xp, f"{observations} observations")
+    return "float64"
+
+
+def correlation_dtype(xp: Any, precision: str, observations: int) -> str:
+    """Name the dtype of the ranks, products and result of a correlation."""
+    if precision == "float32" and observations < FLOAT32_OBSERVATIONS:
+        return precision
+    _validation.float64_there(xp, "this correlation")
     return "float64"
 
 

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsnn_edges import _validation
-from gsnn_edges._typing import Array, Method, Score, Ties
-from gsnn_edges.channels import channel_correlation
-from gsnn_edges.correlation import cross_correlation
-from gsnn_edges.evaluation import chance
+from gsnn_edges._typing import Array, Score
+from gsnn_edges.channels import correlate_channels
+from gsnn_edges.correlation import correlate
 from gsnn_edges.evaluation.candidates import Pool
-from gsnn_edges.evaluation.ranking import count
-from gsnn_edges.evaluation.ties import realistic_rank
+from gsnn_edges.evaluation.metrics import expected_reciprocal_rank, ranks_of
+from gsnn_edges.evaluation.ranking import count_competitors
 from gsnn_edges.layer_pairs import chosen_pairs, mean
+from gsnn_edges.options import CorrelationOptions
 from gsnn_edges.resampling import resampled_correlations
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -38,26 +38,24 @@ class Scorer:
 
     Parameters
     ----------
-    score, layers, n_components, method, ties, row_chunk
-        As of `FunctionEdgeInferer.infer`; ``layers`` has been checked.
+    score, n_components
+        As of `FunctionEdgeInferer.infer`.
+    layers
+        As `checked_layers` returns them.
     pairs, nodes : int
         Layer pairs L - 1, and nodes N.
     columns : array of shape (C,)
         The node of each column of ``a`` and ``g``, for the channel score.
-    where : dict
-        Backend, device and precision of the correlation.
+    options : CorrelationOptions
     """
 
     score: Score
     layers: str | int
-    n_components: int | None
-    method: Method
-    ties: Ties
-    row_chunk: int | None
     pairs: int
     nodes: int
     columns: Any
-    where: dict[str, Any]
+    options: CorrelationOptions
+    n_components: int | None = None
 
     def matrices(self, a: Array, g: Array, counts: np.ndarray | None = None) -> Iterator[Array]:
         """W of observations (M, ...), on the backend; with counts, W of each draw of samples.
@@ -69,47 +67,33 @@ class Scorer:
         if self.layers != "pooled":  # pooled observations are of any number of samples
             parts = chosen_pairs(a, g, len(a) // self.pairs, self.layers)
         if counts is not None:
-            draws = (self._correlate_draws(*part, counts) for part in parts)
+            counts = np.tile(counts, len(parts[0][0]) // counts.shape[1])
+            draws = (resampled_correlations(*part, counts, self.options) for part in parts)
             yield from map(mean, zip(*draws, strict=True))
             return
-        W = self._correlate(*parts[0])
-        for part in parts[1:]:
-            W += self._correlate(*part)
-        W /= len(parts)
-        yield W
+        total: Array = None
+        for part in parts:
+            if self.score == "magnitude":
+                W = correlate(*part, self.options)
+            else:
+                W = self._correlate_channels(*part)
+            # In place: no more than two are held.
+            if total is None:
+                total = W
+            else:
+                total += W
+        total /= len(parts)
+        yield total
 
     @property
     def can_count(self) -> bool:
         """Whether draws can be ranked by counts, on one sort."""
-        return self.score == "magnitude" and self.ties == "average"
+        return self.score == "magnitude" and self.options.ties == "average"
 
-    def _correlate_draws(self, a: Array, g: Array, counts: np.ndarray) -> Iterator[Array]:
-        return resampled_correlations(
-            a,
-            g,
-            np.tile(counts, len(a) // counts.shape[1]),
-            method=self.method,
-            row_chunk=self.row_chunk,
-            **self.where,
-        )
-
-    def _correlate(self, a: Array, g: Array) -> Array:
-        options: dict[str, Any] = {
-            "method": self.method,
-            "ties": self.ties,
-            "row_chunk": self.row_chunk,
-            **self.where,
-        }
-        if self.score == "magnitude":
-            return cross_correlation(a, g, **options)
-        return channel_correlation(
-            a,
-            g,
-            self.columns,
-            self.columns,
-            nodes=self.nodes,
-            n_components=self.n_components,
-            **options,
+    def _correlate_channels(self, a: Array, g: Array) -> Array:
+        nodes, kept = self.columns, self.n_components
+        return correlate_channels(
+            a, g, nodes, nodes, self.options, nodes=self.nodes, n_components=kept
         )
 
 
@@ -205,9 +189,9 @@ def edges_between_nodes(edges: np.ndarray) -> np.ndarray:
 def reciprocal_ranks(matrix: Array, edges: np.ndarray) -> tuple[Floats, Floats]:
     """Filtered reciprocal rank of each edge, and its expectation under chance."""
     pool = Pool(int(matrix.shape[0]), exclude_self=True)
-    counts = count(matrix, edges, edges, _ROWS, pool=pool)
-    ranks = realistic_rank(counts.above, counts.level)
-    return 1 / ranks, chance.expected_reciprocal(counts.candidates)
+    counts = count_competitors(matrix, edges, edges, _ROWS, pool=pool)
+    ranks = ranks_of(counts.above, counts.level).realistic
+    return 1 / ranks, expected_reciprocal_rank(counts.candidates)
 
 
 def _in_standard_errors(differences: Floats, sources: np.ndarray) -> float:
