@@ -31,7 +31,7 @@ from gsnn_edges.activations.model_layout import (
 from gsnn_edges.activations.passes import Passes, Reduction, check_criterion
 from gsnn_edges.baselines import untrained_scores
 from gsnn_edges.evidence import EdgeEvidence
-from gsnn_edges.layer_pairs import LayerChoice, checked_layers, mean, to_host
+from gsnn_edges.layer_pairs import LayerChoice, checked_layers, mean
 from gsnn_edges.options import CorrelationOptions
 from gsnn_edges.resampling import Moments, drawn_counts
 from gsnn_edges.scoring import (
@@ -282,7 +282,7 @@ class FunctionEdgeInferer:
             layers=layers,
             n_components=n_components,
         )
-        return to_host(run.infer(x, y))
+        return _on_host(run.infer(x, y))
 
     def infer(
         self,
@@ -327,7 +327,7 @@ class FunctionEdgeInferer:
             With ``estimate`` its ``std`` is the standard deviation of the
             draws, and ``standard_error`` what that says of W. ``settings["score"]`` is the score,
             or with "auto" that which was chosen, and ``settings["choice"]`` what it was chosen
-            by, as of `choosing.standing`.
+            by, as of `gsnn_edges.scoring.compare_scores`.
 
         Raises
         ------
@@ -352,25 +352,21 @@ class FunctionEdgeInferer:
         >>> evidence.settings["score"], len(evidence.top(3))
         ('channels', 3)
         """
-        run = _Run(
-            self,
-            method=method,
-            score=score,
-            layers=layers,
-            n_components=n_components,
-            **_with_defaults(options),
-        )
+        options |= {"score": score, "layers": layers, "n_components": n_components}
+        call = inspect.signature(self.fit).bind(x, y, method, **options)
+        call.apply_defaults()
+        run = _Run(self, **{k: v for k, v in call.arguments.items() if k not in ("x", "y")})
         untrained = _checked_untrained(untrained, run)
         on_host = _validation.flag("on_host", on_host)
         W, std = run.infer(x, y), run.std
         untrained = untrained if run.scorer.score == "channels" else 0
         evidence = EdgeEvidence(
-            to_host(W) if on_host else W,
+            _on_host(W) if on_host else W,
             run.passes.layers.node_names,
             method=method,
             counts=run.counts,
             settings=run.settings | {"untrained": untrained},
-            std=to_host(std) if on_host and std is not None else std,
+            std=_on_host(std) if on_host and std is not None else std,
             known_edges=self.edge_index,
         )
         if not untrained:
@@ -484,27 +480,30 @@ class _Run:
         x, y = as_pair(x, y)
         self.samples = rows_in(x)
         self._check_samples()
-        draws = self.estimate_iters
-        matrices = self._matrices(x, y, batch_size)
-        shown = self.verbose and draws > 1
-        moments = []
-        for by_score in track(matrices, draws, "resampled batches", verbose=shown):
-            if moments:
-                for each, W in zip(moments, by_score, strict=True):
-                    each.add(W)
-            else:
-                moments = [Moments(W) for W in by_score]
+        draws = self._matrices(x, y, batch_size)
+        averages = self._averages(draws) if self.estimate else [(W, None) for W in next(draws)]
         best = 0
-        if len(moments) > 1:
-            means = (each.mean for each in moments)
+        if len(averages) > 1:
+            means = (mean for mean, _ in averages)
             self.comparison = compare_scores(*means, self.inferer.edge_index)
             best = SCORES.index(self.comparison.score)
         self.scorer = self.scorers[best]
-        W, variance = moments[best].mean, moments[best].variance
+        W, std = averages[best]
         _warn_of_constants(W)
-        if variance is not None:
-            self.std = self._penalised(backends.of(variance).xp.sqrt(variance))
+        self.std = None if std is None else self._penalised(std)
         return self._penalised(W)
+
+    def _averages(self, draws: Iterator[list[Array]]) -> list[tuple[Array, Array | None]]:
+        """Mean and standard deviation (ddof 1) of the matrices of each score."""
+        count = self.estimate_iters
+        shown = self.verbose and count > 1
+        tracked = iter(track(draws, count, "resampled batches", verbose=shown))
+        moments = [Moments(W) for W in next(tracked)]
+        for matrices in tracked:
+            for each, W in zip(moments, matrices, strict=True):
+                each.add(W)
+        pairs = ((each.mean, each.variance) for each in moments)
+        return [(mean, None if v is None else backends.of(v).xp.sqrt(v)) for mean, v in pairs]
 
     def _check_samples(self) -> None:
         """Reject so few samples that layer pairs of them say nothing by themselves.
@@ -581,7 +580,7 @@ class _Run:
         nodes = self._nodes(a)
         weights = np.ones(len(a)) if count is None else np.tile(count, self.scorer.pairs)
         means = nodes.new_tensor(weights / weights.sum()) @ nodes
-        W *= _beside(W, to_host(means))[:, None]
+        W *= _beside(W, _on_host(means))[:, None]
         return W
 
     def _penalised(self, W: Array) -> Array:
@@ -601,6 +600,11 @@ class _Run:
                 f"edges: (1 + p)^edges must stay a finite {W.dtype}"
             )
         return W
+
+
+def _on_host(x: Array) -> np.ndarray:
+    """A NumPy array to write to: JAX hands out its own memory."""
+    return np.require(_validation.as_numpy(x), requirements="W")
 
 
 def _beside(matrix: Array, values: np.ndarray) -> Array:
@@ -640,17 +644,3 @@ def _checked_untrained(untrained: Any, run: _Run) -> int:
             f"{count}: take 'channels' or 'auto'"
         )
     return count
-
-
-def _with_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a call of `infer`, with the defaults of `FunctionEdgeInferer.fit`."""
-    parameters = inspect.signature(FunctionEdgeInferer.fit).parameters
-    named = ("self", "x", "y", "method", "score", "layers", "n_components")
-    defaults = {name: p.default for name, p in parameters.items() if name not in named}
-    unknown = options.keys() - defaults.keys()
-    if unknown:
-        raise TypeError(
-            f"infer has no option {_validation.listing(sorted(unknown))}; it has those of fit: "
-            f"{', '.join(defaults)}"
-        )
-    return defaults | dict(options)

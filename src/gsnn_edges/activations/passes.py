@@ -1,6 +1,6 @@
 """One forward and one backward pass, reduced to the columns that a correlation takes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -345,8 +345,10 @@ class Passes:
         averaged = size < whole and _is_mean(self.crit, self.loss_reduction, y)
         shape = self.layers.pairs, rows, self.reducers[0].width
         a, g = (torch.empty(shape, dtype=self.precision(x), device=self.device) for _ in range(2))
-        starts = range(0, rows, size)
-        for start in track(starts, len(starts), "passes", verbose=None):
+        starts: Iterable[int] = range(0, rows, size)
+        if size < rows:
+            starts = track(starts, -(-rows // size), "passes", verbose=None)
+        for start in starts:
             part = slice(start, min(start + size, rows))
             # A mean over s of B rows weighs each of them B / s times too much.
             share = (part.stop - start) / whole if averaged else 1.0

@@ -93,8 +93,9 @@ def _restore_values(tensors: Sequence[tuple[Tensor, Tensor]]) -> None:
     differing = []
     by_device: dict[torch.device, list[tuple[Tensor, Tensor]]] = {}
     for tensor, values in tensors:
-        comparable = _form(tensor) == _form(values) and tensor.layout == torch.strided
-        if comparable and not tensor.is_meta:
+        dense = tensor.layout == values.layout == torch.strided and not tensor.is_meta
+        alike = tensor.device == values.device and tensor.dtype == values.dtype
+        if dense and alike and tensor.shape == values.shape:
             by_device.setdefault(tensor.device, []).append((tensor, values))
         else:
             differing.append((tensor, values))
@@ -104,10 +105,6 @@ def _restore_values(tensors: Sequence[tuple[Tensor, Tensor]]) -> None:
     with torch.no_grad():
         for tensor, values in differing:
             tensor.copy_(values)
-
-
-def _form(tensor: Tensor) -> tuple[Any, ...]:
-    return tensor.layout, tensor.device, tensor.dtype, tensor.shape
 
 
 @contextmanager
