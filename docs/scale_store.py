@@ -21,7 +21,7 @@ import click
 import numpy as np
 
 from gsnn_edges import backends
-from gsnn_edges.standardization import standardize_rows
+from gsnn_edges.ranks import standardize_rows
 from gsnn_edges.store import StoreWriter
 
 # The part that is measured and multiplied up: columns, and observations.

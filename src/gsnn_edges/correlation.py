@@ -9,11 +9,10 @@ from gsnn_edges import _validation, backends
 from gsnn_edges._progress import track
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
-from gsnn_edges.backends.windows import windows
+from gsnn_edges.backends.generic_backend import windows
 from gsnn_edges.chunks import Chunks, chunk_sizes, halved, out_of_memory, raise_explained
-from gsnn_edges.options import METHODS, PRECISIONS, check_pair, over_devices
-from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, TIES, on_ranker
-from gsnn_edges.standardization import standardize_rows
+from gsnn_edges.options import METHODS, PRECISIONS, check_pair, load_backend, over_devices
+from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, TIES, on_ranker, standardize_rows
 
 
 def cross_correlation(
@@ -44,7 +43,7 @@ def cross_correlation(
         is free.
     precision : {"float32", "float64"}
         Of the ranks, the product and the result, whatever the library is set to.
-    backend : {"numpy", "torch", "jax", "generic"}, optional
+    backend : {"numpy", "torch", "jax"}, optional
         Where to compute. By default in the library of ``a``, where ``a`` lies. With a name,
         chunks of ``a`` and ``g`` are moved there from wherever they are.
     device : optional
@@ -146,7 +145,7 @@ def checked_backend(
 def choose_backend(a: Array, g: Array, backend: str | None, device: Device) -> Backend:
     """Give the backend by name, or else the one that both arrays are of."""
     if backend is not None:
-        return backends.load(backend, device)
+        return load_backend(backend, device)
     if device is not None:
         raise ValueError(f"device={device!r} needs backend= beside it: name the library to use")
     ops, other = backends.of(a), backends.of(g)
@@ -292,7 +291,8 @@ class Kernel:
 
     def resident(self, targets: Columns, left: int, right: int, row_chunk: int) -> Array:
         """Standardized rows of some targets; what is copied to a device is so in chunks."""
-        if self.ops.ranker().name == "numpy" or right - left <= row_chunk:
+        # NumPy ranks in place, and XLA decides by itself what becomes of parts of traced arrays.
+        if self.ops.ranker().device is None or right - left <= row_chunk:
             return targets.rows(left, right)
         shape = (right - left) * targets.width, targets.observations
         rows = self.ops.empty(shape, getattr(self.ops.xp, self.precision))

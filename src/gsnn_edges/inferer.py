@@ -18,7 +18,7 @@ from gsnn_edges.baselines import untrained_scores
 from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.inference import Found, Inference, Options
 from gsnn_edges.layer_pairs import LayerChoice, checked_layers
-from gsnn_edges.options import PRECISIONS
+from gsnn_edges.options import PRECISIONS, load_backend
 from gsnn_edges.ranks import TIES
 from gsnn_edges.scoring import SCORES, ScoreChoice, Scorer, backend_of, mean
 
@@ -64,7 +64,7 @@ class FunctionEdgeInferer:
         ``|v|``, ``v**2`` or the signed ``v`` of each channel of activations and gradients.
     agg : {"sum", "mean", "max"}
         How the channels of a node become one number.
-    backend : {"torch", "jax", "numpy", "generic"}
+    backend : {"torch", "jax", "numpy"}
         Where the correlation runs.
     backend_device : optional
         A device of that backend, or its name. By default ``device`` for torch, JAX's default
@@ -124,7 +124,7 @@ class FunctionEdgeInferer:
         _validation.choice("ties", ties, TIES)
         _validation.choice("precision", precision, PRECISIONS)
         _validation.edge_index("edge_index", edge_index)
-        backends.load(backend, backend_device)
+        load_backend(backend, backend_device)
         self.model = model
         self.crit = crit
         self.edge_index = edge_index

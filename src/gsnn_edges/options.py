@@ -10,6 +10,16 @@ METHODS = ("spearman", "pearson")
 PRECISIONS = ("float32", "float64")
 
 
+# The libraries that a public function may be told to compute in.
+BACKENDS = ("numpy", "torch", "jax")
+
+
+def load_backend(name: str, device: Device) -> backends.Backend:
+    """Backend of a library by name, for one device; see `backends.load`."""
+    _validation.choice("backend", name, BACKENDS)
+    return backends.load(name, device)
+
+
 def check_pair(a: Array, g: Array) -> None:
     """Reject shapes that do not go together."""
     for name, x in (("a", a), ("g", g)):

@@ -9,8 +9,13 @@ from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array, Device, Method, Precision
 from gsnn_edges.backends import Backend
 from gsnn_edges.correlation import Columns, Kernel, check_values
-from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, key_rows, on_ranker, rank_dtype
-from gsnn_edges.standardization import standardize_drawn
+from gsnn_edges.ranks import (
+    FLOAT32_OBSERVATIONS,
+    key_rows,
+    on_ranker,
+    rank_dtype,
+    standardize_drawn,
+)
 
 
 def resampled_correlations(

@@ -48,8 +48,7 @@ def test_sorts_stand_side_by_side(library):
 
 
 def test_shapes_are_those_of_blocks_that_are_ranked():
-    from gsnn_edges.backends.generic_backend import BLOCK_ELEMENTS
-    from gsnn_edges.backends.windows import windows
+    from gsnn_edges.backends.generic_backend import BLOCK_ELEMENTS, windows
 
     for rows, length in module.SHAPES:
         low, high = next(windows(10_000, BLOCK_ELEMENTS // length))

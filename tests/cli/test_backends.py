@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gsnn_edges import backends
-from gsnn_edges.backends.validation import Finding
+from gsnn_edges.backends import Finding
 
 
 def test_backends_lists_what_is_installed(run):

@@ -9,7 +9,6 @@ from gsnn_edges import _typing, scoring
 from gsnn_edges import layer_pairs as layers
 from gsnn_edges import options as arguments
 from gsnn_edges.activations.nodes import AGGS, NORMS
-from gsnn_edges.backends import BACKENDS
 from gsnn_edges.cli import options
 from gsnn_edges.evaluation import evaluation
 
@@ -17,7 +16,7 @@ from gsnn_edges.evaluation import evaluation
 @pytest.mark.parametrize(
     ("own", "packages"),
     [
-        (options.BACKENDS, BACKENDS),
+        (options.BACKENDS, arguments.BACKENDS),
         (options.METHODS, get_args(_typing.Method)),
         (options.TIES, get_args(_typing.Ties)),
         (options.PRECISIONS, arguments.PRECISIONS),

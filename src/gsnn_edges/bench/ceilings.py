@@ -7,7 +7,7 @@ from typing import Any
 
 from gsnn_edges._typing import Array
 from gsnn_edges.backends import Backend
-from gsnn_edges.backends.torch_products import full_precision
+from gsnn_edges.backends.torch_backend import full_precision
 from gsnn_edges.bench.paper import H200, Card, flop
 from gsnn_edges.bench.report import Row
 

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from gsnn_edges import __version__
-from gsnn_edges.backends.threads import allowed_threads
+from gsnn_edges.backends.numpy_backend import allowed_threads
 
 _PROCESSORS = Path("/proc/cpuinfo")
 _PACKAGE = Path(__file__).parents[1]

@@ -12,7 +12,7 @@ import numpy as np
 
 from gsnn_edges._typing import Array
 from gsnn_edges.backends import Backend
-from gsnn_edges.backends.threads import spread
+from gsnn_edges.backends.numpy_backend import run_threads
 from gsnn_edges.bench.data import Floats
 from gsnn_edges.bench.measure import Contestant
 
@@ -101,7 +101,7 @@ def jax_product() -> Any:
 def _sort_all(matrices: list[Floats]) -> None:
     for rows in matrices:
         height = max(1, SORT_BLOCK // rows.shape[1])
-        spread(partial(_sort_block, rows, height), range(0, len(rows), height))
+        run_threads(partial(_sort_block, rows, height), range(0, len(rows), height))
 
 
 def _sort_block(rows: Floats, height: int, top: int) -> None:

@@ -8,7 +8,7 @@ import click
 Decorator = Callable[[Any], Any]
 
 # Spelled here so that `--help` loads no library; a test compares them with the package's own.
-BACKENDS = ("numpy", "torch", "jax", "generic")
+BACKENDS = ("numpy", "torch", "jax")
 METHODS = ("spearman", "pearson")
 TIES = ("average", "ordinal")
 PRECISIONS = ("float32", "float64")

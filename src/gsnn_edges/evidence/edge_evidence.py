@@ -14,6 +14,7 @@ from gsnn_edges.evaluation import LinkRanking, evaluate_edges
 from gsnn_edges.evidence import arguments, combining, frames, intervals, storage
 from gsnn_edges.evidence.arguments import Indices, Mask
 from gsnn_edges.evidence.top_pairs import ScoredEdge, pool_mask, scored_edges, strongest
+from gsnn_edges.options import load_backend
 
 SHOWN, SHOWN_HTML = 3, 10
 
@@ -425,7 +426,7 @@ class EdgeEvidence:
 
         Parameters
         ----------
-        backend : {"numpy", "torch", "jax", "generic"}
+        backend : {"numpy", "torch", "jax"}
         device : optional
             A device of that backend, or its name.
 
@@ -434,7 +435,7 @@ class EdgeEvidence:
         ValueError, ImportError
             As for `gsnn_edges.backends.load`.
         """
-        ops = backends.load(backend, device)
+        ops = load_backend(backend, device)
         std = None if self.std is None else backends.move(self.std, ops)
         return replace(self, W=backends.move(self.W, ops), std=std)
 

@@ -7,6 +7,7 @@ from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Device, Precision
 from gsnn_edges.chunks import ROUNDS, chunk_sizes
 from gsnn_edges.memory import bytes_of, in_words
+from gsnn_edges.options import load_backend
 from gsnn_edges.scale.calibration import Calibration, calibrate
 from gsnn_edges.scale.sharing import Shared
 
@@ -311,7 +312,7 @@ def plan(
     least = {"observations": 2}
     sizes = {k: _validation.whole_number(k, v, least=least.get(k, 1)) for k, v in whole.items()}
     _validation.choice("precision", precision, tuple(ITEMS))
-    ops = backends.load(backend, device)
+    ops = load_backend(backend, device)
     limit = ops.free_bytes() if memory is None else bytes_of("memory", memory)
     load = Load(item=ITEMS[precision], **sizes)
     if calibration is None:

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gsnn_edges.backends import Backend
-from gsnn_edges.backends.numpy_backend import BLOCK_ELEMENTS
-from gsnn_edges.backends.threads import allowed_threads
+from gsnn_edges.backends.numpy_backend import BLOCK_ELEMENTS, allowed_threads
 from gsnn_edges.memory import in_words
 
 # Beside the arrays that are counted: threads and buffers of the libraries; and, as a share of the

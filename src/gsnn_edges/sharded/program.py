@@ -12,11 +12,10 @@ from jax.sharding import Mesh, PartitionSpec
 
 from gsnn_edges._typing import Method, Ties
 from gsnn_edges.backends.generic_backend import BLOCK_ELEMENTS
-from gsnn_edges.backends.jax_backend import JaxBackend
-from gsnn_edges.backends.jax_products import long_product
+from gsnn_edges.backends.jax_backend import JaxBackend, long_product
+from gsnn_edges.ranks import standardize_rows
 from gsnn_edges.sharded.devices import AXIS
 from gsnn_edges.sharded.placement import SPREAD, SPREAD_ROWS
-from gsnn_edges.standardization import standardize_rows
 
 # Standardized rows, (parts, rows, observations): rows are spread.
 ROWS = PartitionSpec(None, AXIS, None)
