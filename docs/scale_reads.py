@@ -36,7 +36,7 @@ def rate(path: Path, unit: int, chunk: int) -> float:
     )
     rng = np.random.default_rng(0)
     for number in writer.missing:
-        top, bottom = writer.facts.rows_of(number)
+        top, bottom = writer.rows_of(number)
         writer.put(number, *rng.random((2, PAIRS, bottom - top, COLUMNS), np.float32))
     store, seconds = writer.finish(), []
     for _ in range(3):

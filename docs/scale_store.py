@@ -73,7 +73,7 @@ def write_store(path: Path, nodes: int, samples: int, pairs: int) -> int:
     writer = StoreWriter.create(path, pairs=pairs, samples=samples, columns=nodes)
     rng = np.random.default_rng(0)
     for unit in writer.missing:
-        top, bottom = writer.facts.rows_of(unit)
+        top, bottom = writer.rows_of(unit)
         a, g = rng.standard_normal((2, pairs, bottom - top, nodes), np.float32)
         writer.put(unit, np.maximum(a, 0), g)
     return writer.finish().nbytes

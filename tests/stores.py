@@ -27,7 +27,7 @@ def write_store(path, a, g, **facts):
     shape = dict(zip(("pairs", "samples", "columns"), a.shape, strict=True))
     writer = StoreWriter.create(path, **shape, unit=40, dtype=str(a.dtype), **facts)
     for unit in writer.missing:
-        top, bottom = writer.facts.rows_of(unit)
+        top, bottom = writer.rows_of(unit)
         writer.put(unit, a[:, top:bottom], g[:, top:bottom])
     return writer.finish()
 

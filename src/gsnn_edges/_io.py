@@ -1,18 +1,100 @@
-"""Files and folders that a kill or a loss of power leaves whole: written, flushed, removed."""
+"""Files: paths, sizes in bytes, files that are written whole or not at all, one npz container."""
 
 import errno
+import json
+import math
 import os
+import re
 import shutil
 import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gsnn_edges import __version__, _validation
 
 # A quota is a disk that is full for one user.
-FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_UNITS = {
+    "": 1,
+    "B": 1,
+    **{f"{letter}B": 1000**power for power, letter in enumerate("KMGT", 1)},
+    **{f"{letter}IB": 1024**power for power, letter in enumerate("KMGT", 1)},
+}
+_HEADER, _VERSION = "header", 1
+
+
+def parse_bytes(name: str, amount: Any) -> int:
+    """Bytes of a size such as "2GB".
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for errors.
+    amount : int or str
+        Bytes, or a number with a unit: ``"2GB"``, ``"500 MB"`` (powers of 1000), ``"1.5 GiB"``
+        (of 1024). Capitals do not matter.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything else, and for less than a byte.
+
+    Examples
+    --------
+    >>> parse_bytes("max_memory", "2GB"), parse_bytes("max_memory", "1.5 KiB")
+    (2000000000, 1536)
+    """
+    if isinstance(amount, str):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", amount)
+        if match is None or match[2].upper() not in _UNITS:
+            raise ValueError(
+                f"{name} must be bytes, or a number with a unit such as '2GB', '500 MB' or "
+                f"'1.5 GiB'; got {_validation.shown(amount)}"
+            )
+        amount = int(float(match[1]) * _UNITS[match[2].upper()])
+    return _validation.whole_number(name, amount, least=1, hint=" bytes")
+
+
+def format_bytes(count: float) -> str:
+    """Bytes with a unit and three digits, rounded up; `parse_bytes` reads it.
+
+    >>> format_bytes(1200), format_bytes(2_500_001), format_bytes(12_340_000_000)
+    ('1.2 kB', '2.51 MB', '12.4 GB')
+    """
+    rounded = math.ceil(count)
+    step = 10 ** max(0, len(str(rounded)) - 3)
+    rounded = -(-rounded // step) * step
+    for power, unit in enumerate(("B", "kB", "MB", "GB")):
+        if rounded < 1000 ** (power + 1):
+            return f"{rounded / 1000**power:g} {unit}"
+    return f"{rounded / 10**12:,.12g} TB"
+
+
+def as_path(name: str, value: Any) -> Path:
+    """A `Path`, or a TypeError for what is neither a text nor a path."""
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{name} must be a text or a path; got {type(value).__name__}")
+    return Path(value)
+
+
+def new_path(name: str, value: Any) -> Path:
+    """A path to write to, whose folder exists."""
+    path = as_path(name, value)
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(
+            f"{name} must lie in a folder that is there; got {str(path)!r}: make "
+            f"{str(path.parent)!r} first"
+        )
+    return path
 
 
 def is_full(error: OSError) -> bool:
-    """Whether there was no room, on the disk or in one's quota."""
-    return error.errno in FULL
+    """Whether there was no room, on the disk or in the user's quota."""
+    return error.errno in _FULL
 
 
 def flush(path: Path) -> None:
@@ -24,53 +106,134 @@ def flush(path: Path) -> None:
         os.close(handle)
 
 
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A new path beside ``path``: what is written there replaces ``path``, or goes on an error."""
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.unfinished")
+    try:
+        yield unfinished
+        put_in_place(unfinished, path)
+    except BaseException:
+        _remove(unfinished)
+        raise
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a text to a file, whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    put_in_place(unfinished, path)
+    with whole(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def put_in_place(made: Path, path: Path) -> None:
-    """Rename what is whole, its bytes before its name."""
+    """Rename a file or folder that is whole: its bytes are on the disk before its name."""
     flush(made)
     os.replace(made, path)
     flush(path.parent)
 
 
 def append_line(path: Path, line: str) -> None:
-    """Add a line to a file, which it may make."""
+    """Add a line to a file, which is made if need be; it is on the disk itself then."""
     with path.open("a", encoding="utf-8") as file:
         file.write(f"{line}\n")
         file.flush()
         os.fsync(file.fileno())
 
 
-def whole_lines(path: Path) -> list[str]:
-    """Give the lines of a file; the last one may have been cut off, and does not count."""
+def read_lines(path: Path) -> list[str]:
+    """Lines of a file, none where there is no file; a last line that was cut off does not count."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     return text[: text.rfind("\n") + 1].splitlines()
 
 
-def mend(path: Path) -> None:
-    """Cut off a line that was not written to its end."""
+def cut_off_line(path: Path) -> None:
+    """Remove a last line that was not written to its end."""
     if path.exists():
         os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
 
 
 def discard(path: Path) -> None:
-    """Remove a file or a folder; none that is half removed keeps the name."""
+    """Remove a file or a folder, which loses its name first: nothing half removed keeps it."""
     for left in path.parent.glob(f".{path.name}.*.discarded"):
-        remove(left)
+        _remove(left)
     if path.exists():
         going = path.with_name(f".{path.name}.{uuid.uuid4().hex}.discarded")
         os.rename(path, going)
-        remove(going)
+        _remove(going)
 
 
-def remove(path: Path) -> None:
-    """Remove a file or a folder, as far as it goes."""
+def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def write_arrays(
+    path: Path, kind: str, attributes: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Write arrays with attributes to an npz file, without pickle, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+    kind : str
+        What the file holds, as "evidence": `read_arrays` rejects another kind.
+    attributes : mapping
+        Ready for JSON.
+    arrays : mapping of str to array
+    """
+    own = {"format": f"gsnn-edges {kind}", "format_version": _VERSION, "gsnn-edges": __version__}
+    header = np.array(json.dumps({**attributes, **own}, sort_keys=True, allow_nan=False))
+    with whole(path) as unfinished, unfinished.open("wb") as file:
+        np.savez(file, allow_pickle=False, **{_HEADER: header}, **arrays)
+
+
+def read_arrays(
+    path: Path, kind: str, *, name: str = "path"
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Attributes and arrays of a file that `write_arrays` wrote.
+
+    Parameters
+    ----------
+    path : Path
+    kind : str
+    name : str
+        The argument's name, for errors.
+
+    Raises
+    ------
+    OSError
+        Where no file can be read.
+    ValueError
+        For a file that is broken, of another kind, or of a newer version.
+    """
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{name} must be a file of gsnn-edges {kind}; there is none at {str(path)!r}: look at "
+            "its folder and its ending"
+        )
+    try:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            attributes = json.loads(str(archive[_HEADER]))
+            right = attributes["format"] == f"gsnn-edges {kind}"
+            version = attributes["format_version"]
+            arrays = {key: archive[key] for key in archive.files if key != _HEADER and right}
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # broken archives have many kinds of errors
+        raise ValueError(
+            f"{name} must be a whole file of gsnn-edges {kind}; {str(path)!r} is broken or of "
+            f"another kind ({type(error).__name__}: {error}): write it again"
+        ) from error
+    if not right:
+        raise ValueError(
+            f"{name} must be a file of gsnn-edges {kind}; {str(path)!r} holds "
+            f"{attributes['format']}: name another file"
+        )
+    if type(version) is not int or version > _VERSION:
+        raise ValueError(
+            f"{name} must be of format version {_VERSION} or older; {str(path)!r} has version "
+            f"{version}: install a newer gsnn-edges to read it"
+        )
+    return attributes, arrays

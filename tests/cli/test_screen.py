@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from gsnn_edges.cli import console as screen
-from gsnn_edges.cli.console import Screen, size
+from gsnn_edges.cli.console import Screen
 
 COLUMNS = {"name": ["a[b]", "c"], "score": [0.5, 2], "none": ["", None]}
 
@@ -65,13 +65,6 @@ def test_notes_come_with_verbose(level, shown, capsys):
 def test_progress_is_for_a_terminal_or_on_request(level, terminal, shown, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
     assert Screen(level=level).progress is shown
-
-
-@pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 B"), (999, "999 B"), (1e3, "1 kB"), (2.5e12, "2.5 TB")]
-)
-def test_sizes_are_short(count, text):
-    assert size(count) == text
 
 
 def narrow(width, stream):

@@ -33,7 +33,7 @@ def make_store(tmp_path):
             path, pairs=pairs, samples=samples, columns=columns, unit=unit or samples, **facts
         )
         for number in writer.missing:
-            part = slice(*writer.facts.rows_of(number))
+            part = slice(*writer.rows_of(number))
             writer.put(number, a[:, part], g[:, part])
         writer.finish()
         return path, a, g

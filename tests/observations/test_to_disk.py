@@ -18,13 +18,17 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from gsnn_edges.activations import capture, capture_channels, capture_to_store
 from gsnn_edges.activations import to_store as to_disk
-from gsnn_edges.store import folders
-from gsnn_edges.store.facts import checked_facts, usual_unit
-from gsnn_edges.store.folders import unit_file
+from gsnn_edges.store import StoreWriter
+from gsnn_edges.store.observations import usual_unit
 
 MSE = nn.MSELoss()
 EVEN = [[0, 0, 1, 2, 2, 3]] * 3
 pytestmark = pytest.mark.filterwarnings("ignore:dropout or batch statistics are at work")
+
+
+def unit_file(path, side, unit):
+    """The file of the activations or gradients of a unit."""
+    return path / side / "c" / "0" / str(unit) / "0"
 
 
 @pytest.fixture(autouse=True)
@@ -150,7 +154,7 @@ def test_a_finished_capture_is_opened(tmp_path):
     path = tmp_path / "seen.zarr"
     first = capture_to_store(path, model, MSE, *given)
     model.forward = None
-    assert capture_to_store(path, model, MSE, *given).facts == first.facts
+    assert capture_to_store(path, model, MSE, *given).fingerprint() == first.fingerprint()
     with pytest.raises(FileExistsError, match="path must be new"):
         capture_to_store(path, model, MSE, *given, resume=False)
 
@@ -223,7 +227,7 @@ def test_a_call_that_failed_at_first_is_in_nobodys_way(tmp_path):
         capture_to_store(path, model, crit, x, y, batch_size=4)
     assert not path.exists()
     # A process that was killed then leaves a store without observations.
-    folders.make(path, checked_facts(pairs=1, samples=3, columns=2))
+    StoreWriter.create(path, pairs=1, samples=3, columns=2)
     call = {"loss_reduction": "mean", "batch_size": 4, "resume": False}
     assert capture_to_store(path, model, crit, x, y, **call).samples == 25
     with pytest.raises(FileExistsError, match="path must be new"):

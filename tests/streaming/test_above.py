@@ -42,7 +42,7 @@ def test_it_is_saved_and_shown(tmp_path):
 
 
 def test_more_pairs_than_memory_are_an_error(tmp_path):
-    with pytest.raises(ValueError, match=r"at most 150 pairs, which max_memory=10MB can hold"):
+    with pytest.raises(ValueError, match=r"at most 150 pairs, which max_memory=9.55 MB can hold"):
         fed(tmp_path, 0.1, 4, max_memory=9_544_800)
 
 

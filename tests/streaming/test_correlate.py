@@ -181,7 +181,7 @@ def write_large(path, score, total, columns=1200):
     )
     rng = np.random.default_rng(0)
     for unit in writer.missing:
-        top, bottom = writer.facts.rows_of(unit)
+        top, bottom = writer.rows_of(unit)
         writer.put(unit, *rng.random((2, 1, bottom - top, columns), np.float32))
     return path
 

@@ -11,7 +11,7 @@ from stores import digest, draw, write_store
 from gsnn_edges import _io
 from gsnn_edges.scale import correlate_store
 from gsnn_edges.scale import out_of_core as work
-from gsnn_edges.store.tiles import chunk_file
+from gsnn_edges.store.matrix import _chunk_file as chunk_file
 
 
 def test_a_result_that_is_there_is_taken(magnitudes, tmp_path, monkeypatch):

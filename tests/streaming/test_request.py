@@ -21,7 +21,7 @@ from gsnn_edges.scale import correlate_store
         (
             {"top": 20, "max_memory": "10KB"},
             ValueError,
-            "max_memory=10KB; got 20, which takes 12KB",
+            "max_memory=10 kB; got 20, which takes 11.1 kB",
         ),
         ({"top": 2, "threshold": 0.1}, ValueError, "must not both be given"),
         ({"top": None}, ValueError, "out must name a .zarr or a .npy for W"),

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from gsnn_edges import backends
-from gsnn_edges.memory import bytes_of
+from gsnn_edges._io import parse_bytes
 from gsnn_edges.scale import sizes
 from gsnn_edges.scale.sizes import Job, even, largest, sizes_for
 
@@ -28,7 +28,7 @@ NUMPY = backends.load("numpy")
 
 @pytest.mark.parametrize("bound", ["100MB", "1GB", "3GB", "10GB"])
 def test_what_is_chosen_fits(bound):
-    bound = bytes_of("bound", bound)
+    bound = parse_bytes("bound", bound)
     found = sizes_for(JOB, bound, NUMPY)
     held = JOB.row_bytes if found.held else 0
     assert held + max(JOB.ranking_bytes(found.block), JOB.tile_bytes(found.tile)) < bound
@@ -43,8 +43,8 @@ def test_more_memory_gives_larger_tiles():
 def test_the_least_bound_is_named():
     with pytest.raises(ValueError, match="max_memory must hold a node of 100000") as error:
         sizes_for(JOB, 1000, NUMPY)
-    least = re.search(r"give (\S+) or more", str(error.value))[1]
-    assert sizes_for(JOB, bytes_of("least", least), NUMPY).block == 1
+    least = re.search(r"give (.+) or more", str(error.value))[1]
+    assert sizes_for(JOB, parse_bytes("least", least), NUMPY).block == 1
 
 
 def test_a_small_device_has_small_tiles(monkeypatch):

@@ -150,7 +150,7 @@ def test_a_disk_that_is_full_while_columns_are_ranked(magnitudes, tmp_path, monk
 def test_too_small_a_disk_is_known_before(magnitudes, tmp_path, monkeypatch):
     monkeypatch.setattr(work, "sizes_for", lambda *_: Sizes(5, 7, False))
     monkeypatch.setattr(work.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
-    with pytest.raises(OSError, match="the standardized rows, 56KB; got 1KB free"):
+    with pytest.raises(OSError, match=r"the standardized rows, 55.8 kB; got 1 kB free"):
         correlate_store(magnitudes, tmp_path / "W.zarr")
 
 

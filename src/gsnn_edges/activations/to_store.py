@@ -23,8 +23,7 @@ from gsnn_edges.activations.nodes import AGGS, NORMS, ChannelKeeper, NodeReducer
 from gsnn_edges.activations.parts import Data, data_of
 from gsnn_edges.activations.passes import Criterion, Reduction, precision_of, run_passes
 from gsnn_edges.store import ObservationStore, StoreWriter
-from gsnn_edges.store.facts import SCORES, usual_unit
-from gsnn_edges.store.folders import checked_path, is_bare
+from gsnn_edges.store.observations import SCORES, is_empty_store, usual_unit
 
 # Batches and samples of a unit at most: a process that is killed loses the unit that it was at.
 MOST_BATCHES, MOST_SAMPLES = 64, 4096
@@ -164,11 +163,11 @@ def capture_to_store(
     )
     facts = recording.facts() | {"edge_index": edge_index}
     verbose = _validation.flag("verbose", verbose)
-    writer = begun(checked_path(path), facts, resume=_validation.flag("resume", resume))
+    writer = begun(_io.as_path("path", path), facts, resume=_validation.flag("resume", resume))
     try:
         recording.write(writer, verbose=verbose)
     except BaseException:
-        if len(writer.missing) == writer.facts.units:
+        if len(writer.missing) == writer.units:
             _io.discard(writer.path)  # nothing is in it, and the next call may be another
         raise
     return writer.finish()
@@ -243,8 +242,8 @@ class Recording:
         tracked = track(data.checked_batches(), data.count, "capturing", verbose=verbose)
         batches = enumerate(tracked)
         # One unit of all samples may end within a batch.
-        each = -(-writer.facts.unit // data.batch_size)
-        for unit in range(writer.facts.units):
+        each = -(-writer.unit // data.batch_size)
+        for unit in range(writer.units):
             own = islice(batches, each)
             if unit in missing:
                 self.record(unit, own, writer)
@@ -254,17 +253,16 @@ class Recording:
 
     def record(self, unit: int, batches: Numbered, writer: StoreWriter) -> None:
         """Run the passes of a unit, batch by batch, and write it."""
-        facts = writer.facts
-        first, last = facts.rows_of(unit)
-        shape = facts.pairs, last - first, facts.columns
-        a, g = (np.empty(shape, facts.dtype) for _ in range(2))
+        first, last = writer.rows_of(unit)
+        shape = writer.pairs, last - first, writer.columns
+        a, g = (np.empty(shape, writer.dtype) for _ in range(2))
         seen, top = Digest(), 0
         for number, (x, y) in batches:
             seen.add((x, y))
             rows = slice(top, top := top + rows_in(x))
             found = self.passes(number, slice(first + rows.start, first + top), x, y)
             for side, values in zip((a, g), found, strict=True):
-                side[:, rows] = values.cpu().numpy().reshape(facts.pairs, -1, facts.columns)
+                side[:, rows] = values.cpu().numpy().reshape(writer.pairs, -1, writer.columns)
         writer.put(unit, a, g, seen.hexdigest())
 
     def compare(self, unit: int, batches: Numbered, writer: StoreWriter) -> None:
@@ -273,7 +271,7 @@ class Recording:
         for _, pair in batches:
             seen.add(pair)
         if seen.hexdigest() != writer.inputs(unit):
-            first, last = writer.facts.rows_of(unit)
+            first, last = writer.rows_of(unit)
             raise ValueError(
                 f"x and y must be those that {str(writer.path)!r} was begun with; samples {first} "
                 f"to {last - 1} are others: pass the same data in the same order, or choose "
@@ -312,7 +310,7 @@ def most_samples(batch_size: int) -> int:
 
 def begun(path: Path, facts: dict[str, Any], *, resume: bool) -> StoreWriter:
     """Make a store, or go on with one; one that nothing was written to counts as none."""
-    if path.exists() and is_bare(path):
+    if path.exists() and is_empty_store(path):
         _io.discard(path)
     if resume and path.exists():
         return StoreWriter.resume(path, **facts)

@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
+from gsnn_edges._io import format_bytes
 from gsnn_edges.cli import options
-from gsnn_edges.cli.console import Screen, Stage, size
+from gsnn_edges.cli.console import Screen, Stage
 
 
 @click.command(
@@ -63,7 +64,8 @@ def capture(
         screen.say(
             f"would record {facts['observations']} observations ({facts['layer_pairs']} layer "
             f"pairs, {facts['samples']} samples) of {facts['columns']} columns for "
-            f"{facts['nodes']} nodes, score {facts['score']}: {size(facts['bytes'])} in {out}"
+            f"{facts['nodes']} nodes, score {facts['score']}: {format_bytes(facts['bytes'])} in "
+            f"{out}"
         )
         screen.facts({**facts, "dry_run": True})
         return
@@ -73,7 +75,7 @@ def capture(
         record(screen, network, passes, asked["device"], out, edges)
     screen.say(
         f"{facts['observations']} observations of {facts['columns']} columns for "
-        f"{facts['nodes']} nodes, score {facts['score']}, {size(facts['bytes'])}: {out}"
+        f"{facts['nodes']} nodes, score {facts['score']}, {format_bytes(facts['bytes'])}: {out}"
     )
     screen.facts({**facts, "seed": asked["seed"], "written": [out]})
 

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import click
 
+from gsnn_edges._io import format_bytes
 from gsnn_edges.cli import options
-from gsnn_edges.cli.console import Screen, Stage, size
+from gsnn_edges.cli.console import Screen, Stage
 
 
 @click.command(
@@ -121,8 +122,8 @@ class Job:
         facts = self.facts
         return (
             f"correlate {facts['observations']} observations of {facts['columns']} columns "
-            f"({facts['score']}) to W of {facts['nodes']} nodes, {size(facts['bytes'])}; "
-            f"working memory {size(self.memory)}"
+            f"({facts['score']}) to W of {facts['nodes']} nodes, {format_bytes(facts['bytes'])}; "
+            f"working memory {format_bytes(self.memory)}"
         )
 
 
@@ -350,9 +351,9 @@ def streamed(
 
 def in_bytes(text: str) -> float:
     """Read a size such as 2GB."""
-    from gsnn_edges.memory import bytes_of
+    from gsnn_edges._io import parse_bytes
 
-    return bytes_of("--max-memory", text)
+    return parse_bytes("--max-memory", text)
 
 
 COLUMNS = ("rank", "source", "target", "score")

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from gsnn_edges._io import format_bytes
 from gsnn_edges.cli import options
-from gsnn_edges.cli.console import Screen, Stage, size
+from gsnn_edges.cli.console import Screen, Stage
 from gsnn_edges.cli.options import draw_ranking, figure_option
 
 
@@ -121,7 +122,7 @@ def evaluate(
         need = nodes * nodes * question.W.dtype.itemsize
         screen.say(
             f"would rank {facts['edges']} edges among {nodes} nodes; {facts['known']} known ones "
-            f"never compete; W takes {size(need)} and is read by rows"
+            f"never compete; W takes {format_bytes(need)} and is read by rows"
         )
         screen.facts({**facts, "dry_run": True, "bytes": need})
         return

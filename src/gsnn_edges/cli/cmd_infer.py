@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from gsnn_edges._io import format_bytes
 from gsnn_edges.cli import options
-from gsnn_edges.cli.console import Screen, Stage, size
+from gsnn_edges.cli.console import Screen, Stage
 from gsnn_edges.cli.options import draw_evidence, figure_option
 
 
@@ -94,7 +95,7 @@ def infer(
         screen.say(
             f"would record {facts['observations']} observations of {facts['columns']} columns and "
             f"correlate {facts['nodes']} nodes by the score {asked['score']}; about "
-            f"{size(need)} beside the model's own passes"
+            f"{format_bytes(need)} beside the model's own passes"
         )
         facts |= {"untrained_model": asked["untrained_model"], "dry_run": True, "bytes": need}
         screen.facts(facts)

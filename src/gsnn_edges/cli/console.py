@@ -124,19 +124,6 @@ def written(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def size(count: float) -> str:
-    """Write a number of bytes.
-
-    >>> size(2_500_000)
-    '2.5 MB'
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:,.3g} TB" if count < 1000 else f"{count:,.0f} TB"
-
-
 def setter(name: str, step: Any) -> Callable[[click.Context, click.Parameter, Any], None]:
     """Give a callback that changes the screen where an option is given."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gsnn_edges.memory import in_words
+from gsnn_edges._io import format_bytes
 from gsnn_edges.scale.products import Tile
 from gsnn_edges.scale.sizes import room_in
 from gsnn_edges.scale.storage import read_arrays, write_arrays
@@ -109,8 +109,8 @@ class AboveSink:
         """Say that the pairs do not fit."""
         raise ValueError(
             f"threshold must leave at most {self.most} pairs, which max_memory="
-            f"{in_words(self.max_memory)} can hold; got {self.threshold}, and more of them: raise "
-            "one of the two, with resume=False, or write all of W to a .zarr"
+            f"{format_bytes(self.max_memory)} can hold; got {self.threshold}, and more of them: "
+            "raise one of the two, with resume=False, or write all of W to a .zarr"
         )
 
     def pieces(self) -> list[Path]:

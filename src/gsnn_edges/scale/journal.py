@@ -45,12 +45,12 @@ class Journal:
             return journal
         known = known_job(path)
         reject_other_settings(known["settings"], settings, folder)
-        _io.mend(folder / DONE)
+        _io.cut_off_line(folder / DONE)
         return cls(folder, known["run"], known["plan"])
 
     def done(self, kind: str) -> set[int]:
         """Numbers of the finished units of a kind."""
-        words = [line.split() for line in _io.whole_lines(self.folder / DONE)]
+        words = [line.split() for line in _io.read_lines(self.folder / DONE)]
         return {int(word[1]) for word in words if word[0] == kind}
 
     def mark(self, kind: str, *numbers: int) -> None:
@@ -67,7 +67,7 @@ def known_job(path: Path) -> dict[str, Any]:
     """Read of what job a folder is the work, and that its notes are of this very job."""
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        first = _io.whole_lines(path.with_name(DONE))[:1]
+        first = _io.read_lines(path.with_name(DONE))[:1]
         if first == [f"run {found['run']}"] and found["settings"] and found["plan"] is not None:
             return found
     except (ValueError, KeyError, TypeError):

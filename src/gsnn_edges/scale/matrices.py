@@ -13,7 +13,7 @@ from gsnn_edges import _io
 from gsnn_edges.scale.products import Tile
 from gsnn_edges.scale.rows import write_all
 from gsnn_edges.scale.sizes import CHUNK
-from gsnn_edges.store.tiles import make_matrix, opened_matrix, write_block
+from gsnn_edges.store.matrix import create_matrix, write_attributes, write_block
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class ZarrMatrix:
     def prepare(self) -> None:
         """Make an array without chunks."""
         _io.discard(self.path)
-        make_matrix(self.path, self.nodes, self.dtype, (chunk_edge(self.tile),) * 2, {})
+        create_matrix(self.path, self.nodes, self.dtype, (chunk_edge(self.tile),) * 2)
 
     def put(self, tile: Tile, block: np.ndarray) -> None:
         """Write a tile."""
@@ -69,7 +69,7 @@ class ZarrMatrix:
 
     def save(self, facts: Mapping[str, Any]) -> Path:
         """Note what W was made of, and give the path of the array."""
-        opened_matrix(self.path, "r+").attrs.update(facts)
+        write_attributes(self.path, facts)
         # What a killed process was writing.
         for leftover in self.path.rglob("*.partial"):
             leftover.unlink()

@@ -10,7 +10,7 @@ import numpy as np
 
 from gsnn_edges import _io
 from gsnn_edges.scale.journal import reject_other_settings
-from gsnn_edges.store.tiles import facts_of_matrix, make_matrix, opened_matrix, write_block
+from gsnn_edges.store.matrix import create_matrix, read_attributes, write_attributes, write_block
 
 # Columns of a chunk of W on disk: its rows are those that a device makes at a time.
 CHUNK_COLUMNS = 4096
@@ -47,13 +47,14 @@ class Output:
             _io.discard(old)
         # Notes bear the number of the run, so that those of another count for nothing.
         facts = {"made": dict(self.settings), "run": uuid.uuid4().hex}
-        make_matrix(room, self.nodes, "float32", (rows, CHUNK_COLUMNS), facts)
+        create_matrix(room, self.nodes, "float32", (rows, CHUNK_COLUMNS))
+        write_attributes(room, facts)
         _io.put_in_place(room, self.unfinished)
 
     def check(self, *, resume: bool) -> None:
         """Reject a path that holds something else, or W of other settings."""
         for path in filter(Path.exists, (self.path, self.unfinished)):
-            about = facts_of_matrix(path)
+            about = read_attributes(path)
             if about is None or "made" not in about:
                 raise FileExistsError(
                     f"out must be a new path, or W that an earlier call made; {str(path)!r} "
@@ -68,11 +69,13 @@ class Output:
 
     def run(self) -> str:
         """Give the number of the run; none where this process does not see W."""
-        return str((facts_of_matrix(self.unfinished) or {}).get("run", ""))
+        return str((read_attributes(self.unfinished) or {}).get("run", ""))
 
     def chunk_rows(self) -> int:
         """Rows of a chunk, which the first call has chosen."""
-        return int(opened_matrix(self.unfinished).chunks[0])
+        import zarr
+
+        return int(zarr.open_array(str(self.unfinished), mode="r").chunks[0])
 
     def put(self, low: int, rows: np.ndarray) -> None:
         """Write rows from number ``low`` on; they are on the disk itself then."""
@@ -82,7 +85,7 @@ class Output:
         """Say of each row of W whether it is on disk."""
         done = np.zeros(self.nodes, bool)
         for path in sorted(self.folder.glob(f"rows-{self.run()}-*.txt")):
-            for line in _io.whole_lines(path):
+            for line in _io.read_lines(path):
                 low, high = map(int, line.split())
                 done[low:high] = True
         return done
@@ -97,7 +100,7 @@ class Output:
 
     def mend(self, process: int) -> None:
         """Cut off a note that was not written to its end."""
-        _io.mend(self.notes(process))
+        _io.cut_off_line(self.notes(process))
 
     def finish(self) -> None:
         """Put W in its place, as it is whole; one process does this."""

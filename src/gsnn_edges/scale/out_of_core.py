@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gsnn_edges import _io
+from gsnn_edges._io import format_bytes
 from gsnn_edges._progress import track
-from gsnn_edges.memory import in_words
 from gsnn_edges.scale.above import AboveSink
 from gsnn_edges.scale.journal import Journal
 from gsnn_edges.scale.matrices import NpyMatrix, ZarrMatrix
@@ -188,8 +188,8 @@ class Work:
         if free < need:
             raise OSError(
                 errno.ENOSPC,
-                f"scratch must hold the standardized rows, {in_words(need)}; got "
-                f"{in_words(free)} free: name a folder on a larger disk",
+                f"scratch must hold the standardized rows, {format_bytes(need)}; got "
+                f"{format_bytes(free)} free: name a folder on a larger disk",
                 str(self.scratch),
             )
         for pair in self.files():

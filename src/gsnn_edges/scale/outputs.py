@@ -13,7 +13,7 @@ from gsnn_edges.scale.journal import as_text, differences
 from gsnn_edges.scale.storage import read_arrays
 from gsnn_edges.scale.top import TopTargets
 from gsnn_edges.store import StoredMatrix, open_matrix
-from gsnn_edges.store.tiles import facts_of_matrix
+from gsnn_edges.store.matrix import read_attributes
 
 Result = StoredMatrix | TopTargets | PairsAbove
 # What results are kept as, and by which endings.
@@ -51,7 +51,7 @@ class Output:
             elif self.path.suffix == ".npy":
                 facts = self.beside_npy()
             else:
-                facts = facts_of_matrix(self.path)
+                facts = read_attributes(self.path)
             found: dict[str, Any] = facts["made"]
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 from gsnn_edges import _validation, backends
+from gsnn_edges._io import format_bytes, parse_bytes
 from gsnn_edges._typing import Device, Precision
 from gsnn_edges.chunks import ROUNDS, chunk_sizes
-from gsnn_edges.memory import bytes_of, in_words
 from gsnn_edges.options import load_backend
 from gsnn_edges.scale.calibration import Calibration, calibrate
 from gsnn_edges.scale.sharing import Shared
@@ -93,16 +93,16 @@ class Plan:
         if self.channels > 1:
             size += f", {self.channels} channels"
         rows = [
-            ("inputs", in_words(self.input_bytes)),
-            ("standardized targets", in_words(self.target_bytes)),
-            ("W", in_words(self.result_bytes)),
-            (f"a chunk of {self.row_chunk:,} sources", in_words(self.chunk_bytes)),
-            ("together", f"{in_words(self.total_bytes)}{self.verdict()}"),
+            ("inputs", format_bytes(self.input_bytes)),
+            ("standardized targets", format_bytes(self.target_bytes)),
+            ("W", format_bytes(self.result_bytes)),
+            (f"a chunk of {self.row_chunk:,} sources", format_bytes(self.chunk_bytes)),
+            ("together", f"{format_bytes(self.total_bytes)}{self.verdict()}"),
             ("values to rank", f"{self.ranked_values:.2e}"),
             ("product", f"{self.flops:.2e} flop"),
         ]
         if self.devices > 1:
-            sent = in_words(self.all_to_all_bytes + self.ring_bytes)
+            sent = format_bytes(self.all_to_all_bytes + self.ring_bytes)
             slow = self.calibration.network_bytes is None
             rows.append(("sent", f"{sent}{', not in the time: give network=' if slow else ''}"))
             leaves = "W stays" if self.rounds == 1 else f"W leaves in {self.rounds} blocks"
@@ -117,7 +117,7 @@ class Plan:
         """Say whether it fits."""
         if self.memory is None:
             return ""
-        return f" of {in_words(self.memory)}: {'it fits' if self.fits else 'it does not fit'}"
+        return f" of {format_bytes(self.memory)}: {'it fits' if self.fits else 'it does not fit'}"
 
     def advice(self) -> list[str]:
         """Say what to do where it does not fit."""
@@ -130,7 +130,7 @@ class Plan:
         )
         return [
             f"{needed}; correlate_store does it on one machine within a bound, with "
-            f"{in_words(self.scratch_bytes)} of disk"
+            f"{format_bytes(self.scratch_bytes)} of disk"
         ]
 
 
@@ -298,11 +298,11 @@ def plan(
     >>> rates = Calibration(ranked_values=1e8, rank_length=10_000, flops=1e11, copied_bytes=1e10)
     >>> print(plan(3_000, 20_000, memory="24GB", calibration=rates))
     3,000 nodes x 20,000 observations, on one device:
-      inputs                    480MB
-      standardized targets      240MB
-      W                         36MB
-      a chunk of 2,100 sources  244MB
-      together                  1000MB of 24GB: it fits
+      inputs                    480 MB
+      standardized targets      240 MB
+      W                         36 MB
+      a chunk of 2,100 sources  244 MB
+      together                  1 GB of 24 GB: it fits
       values to rank            1.20e+08
       product                   3.60e+11 flop
       time                      4.9 s (given)
@@ -313,7 +313,7 @@ def plan(
     sizes = {k: _validation.whole_number(k, v, least=least.get(k, 1)) for k, v in whole.items()}
     _validation.choice("precision", precision, tuple(ITEMS))
     ops = load_backend(backend, device)
-    limit = ops.free_bytes() if memory is None else bytes_of("memory", memory)
+    limit = ops.free_bytes() if memory is None else parse_bytes("memory", memory)
     load = Load(item=ITEMS[precision], **sizes)
     if calibration is None:
         calibration = calibrate(
@@ -327,7 +327,7 @@ def plan(
     elif not isinstance(calibration, Calibration):
         calibration = Calibration.load(calibration)
     if network is not None:
-        calibration = replace(calibration, network_bytes=float(bytes_of("network", network)))
+        calibration = replace(calibration, network_bytes=float(parse_bytes("network", network)))
     return planned(load, ops, limit, calibration)
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from gsnn_edges import _validation
+from gsnn_edges._io import format_bytes, parse_bytes
 from gsnn_edges._typing import Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
 from gsnn_edges.channels import node_tables
 from gsnn_edges.layer_pairs import LayerChoice
-from gsnn_edges.memory import bytes_of, in_words
 from gsnn_edges.options import load_backend
 from gsnn_edges.ranks import FLOAT32_OBSERVATIONS
 from gsnn_edges.scale.outputs import Output, checked_output
@@ -71,8 +71,8 @@ class Request:
         kept = 2 * pair * int(self.store.nodes) * (self.top or 0)
         if kept >= self.max_memory:
             raise ValueError(
-                f"top must leave room in max_memory={in_words(self.max_memory)}; got {self.top}, "
-                f"which takes {in_words(kept)}: keep fewer, or give more memory"
+                f"top must leave room in max_memory={format_bytes(self.max_memory)}; got "
+                f"{self.top}, which takes {format_bytes(kept)}: keep fewer, or give more memory"
             )
         return self.max_memory - kept
 
@@ -162,7 +162,7 @@ def checked_request(
         settings["n_components"],
         ops,
         dtype,
-        bytes_of("max_memory", max_memory),
+        parse_bytes("max_memory", max_memory),
         top,
         threshold,
         checked_scratch(scratch),

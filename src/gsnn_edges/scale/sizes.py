@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gsnn_edges._io import format_bytes
 from gsnn_edges.backends import Backend
 from gsnn_edges.backends.numpy_backend import BLOCK_ELEMENTS, allowed_threads
-from gsnn_edges.memory import in_words
 
 # Beside the arrays that are counted: threads and buffers of the libraries; and, as a share of the
 # bound, what the allocator keeps back.
@@ -109,7 +109,7 @@ def sizes_for(job: Job, max_memory: int, ops: Backend) -> Sizes:
     if max_memory < least:
         raise ValueError(
             f"max_memory must hold a node of {job.observations} observations while it is ranked; "
-            f"got {in_words(max_memory)}: give {in_words(least)} or more"
+            f"got {format_bytes(max_memory)}: give {format_bytes(least)} or more"
         )
     room = room_in(max_memory)
     left = room - job.row_bytes

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from gsnn_edges.memory import in_words
+from gsnn_edges._io import format_bytes
 from gsnn_edges.sharded.placement import Observations
 from gsnn_edges.sharded.program import ROWS, Score, add_targets, correlate, correlate_chunk
 
@@ -98,8 +98,8 @@ def check_evenness(sources: int, targets: int, dtype: str, devices: int) -> None
         padded = -(-sources // devices) * devices
         raise ValueError(
             f"devices={devices} must divide the {sources} sources where W is as large as "
-            f"{in_words(size)}: JAX shards evenly or not at all, and each device would hold all of "
-            f"it; take {even} devices, add columns of zeros up to {padded}, or take W by "
+            f"{format_bytes(size)}: JAX shards evenly or not at all, and each device would hold "
+            f"all of it; take {even} devices, add columns of zeros up to {padded}, or take W by "
             "gsnn_edges.sharded.sharded_blocks"
         )
 

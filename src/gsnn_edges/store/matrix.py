@@ -1,18 +1,17 @@
-"""A matrix W on disk, read by rows or by columns."""
+"""A matrix W on disk: a zarr array that is filled block by block, or a .npy file."""
 
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gsnn_edges.store.folders import checked_path, zarr
-from gsnn_edges.store.tiles import check_whole
+from gsnn_edges import _io, _validation
 
-# Of the rows that `blocks` gives at a time.
-BLOCK_BYTES = 1 << 26
+_FORMAT, _VERSION = "gsnn-edges matrix", 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +37,7 @@ class StoredMatrix:
 
     path: Path
     cells: Any
+    ndim = 2
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -46,46 +46,27 @@ class StoredMatrix:
         return int(rows), int(columns)
 
     @property
-    def ndim(self) -> int:
-        """Give 2."""
-        return 2
-
-    @property
     def dtype(self) -> np.dtype[Any]:
         """Of the scores."""
-        found: np.dtype[Any] = np.dtype(self.cells.dtype)
-        return found
+        return np.dtype(self.cells.dtype)
 
     def rows(self, indices: Any) -> np.ndarray:
         """Read the rows of these sources, (k, N)."""
-        return self.taken(indices, 0)
+        return self._take(np.asarray(indices, np.int64), 0)
 
     def columns(self, indices: Any) -> np.ndarray:
         """Read the columns of these targets, (N, k)."""
-        return self.taken(indices, 1)
+        return self._take(np.asarray(indices, np.int64), 1)
 
-    def taken(self, indices: Any, axis: int) -> np.ndarray:
-        """Read rows or columns, as they lie side by side where they do."""
-        indices = np.asarray(indices)
+    def _take(self, indices: np.ndarray, axis: int) -> np.ndarray:
         if not len(indices):
             return np.empty((0, self.shape[1]) if axis == 0 else (self.shape[0], 0), self.dtype)
-        first, last = int(indices.min()), int(indices.max()) + 1
         where: Any = indices
-        if last - first == len(indices) and (np.diff(indices) == 1).all():
-            where = slice(first, last)
+        if (np.diff(indices) == 1).all():
+            where = slice(int(indices[0]), int(indices[-1]) + 1)
         place = (where, slice(None)) if axis == 0 else (slice(None), where)
-        cells = self.cells
-        if isinstance(cells, np.ndarray) or isinstance(where, slice):
-            return np.array(cells[place])
-        found: np.ndarray = cells.oindex[place]
-        return found
-
-    def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
-        """Give all rows, some at a time, each time with the number of the first."""
-        count, width = self.shape
-        step = max(1, BLOCK_BYTES // max(1, width * self.dtype.itemsize))
-        for top in range(0, count, step):
-            yield top, self.rows(np.arange(top, min(count, top + step)))
+        in_one = isinstance(self.cells, np.ndarray) or isinstance(where, slice)
+        return np.array(self.cells[place] if in_one else self.cells.oindex[place])
 
     def to_numpy(self) -> np.ndarray:
         """Read it whole."""
@@ -123,14 +104,14 @@ def open_matrix(path: Any) -> StoredMatrix:
     array([[0., 0., 1.]])
     >>> folder.cleanup()
     """
-    path = checked_path(path)
+    path = _io.as_path("path", path)
     if not path.exists():
         raise FileNotFoundError(
             f"path must be a matrix on disk; there is none at {str(path)!r}: look at its folder "
             "and its ending"
         )
     try:
-        cells = zarr_cells(path) if path.is_dir() else np.load(path, mmap_mode="r")
+        cells = _zarr_cells(path) if path.is_dir() else np.load(path, mmap_mode="r")
     except ImportError:
         raise
     except Exception as error:  # broken files have many kinds of errors
@@ -145,11 +126,98 @@ def open_matrix(path: Any) -> StoredMatrix:
             "of W itself"
         )
     if not isinstance(cells, np.ndarray):
-        check_whole(path, cells)
+        _check_whole(path / cells.path, cells)
     return StoredMatrix(path, cells)
 
 
-def zarr_cells(path: Path) -> Any:
-    """Open the array of a zarr, or the one named W of a group."""
-    found = zarr().open(os.fspath(path), mode="r")
+def _zarr() -> Any:
+    return _validation.imported("zarr", "what lies on disk in a .zarr needs zarr", "store")
+
+
+def _zarr_cells(path: Path) -> Any:
+    found = _zarr().open(os.fspath(path), mode="r")
     return found if hasattr(found, "shape") else found["W"]
+
+
+def create_matrix(path: Path, nodes: int, dtype: str, chunks: tuple[int, int]) -> None:
+    """Make W of shape (N, N) without chunks; a chunk that is lost is read as NaN, never as 0."""
+    _zarr().create_array(
+        os.fspath(path),
+        shape=(nodes, nodes),
+        dtype=dtype,
+        chunks=(min(chunks[0], nodes), min(chunks[1], nodes)),
+        compressors=None,  # scores hardly shrink
+        fill_value=math.nan,
+        attributes={"format": _FORMAT, "version": _VERSION},
+    )
+
+
+def write_block(path: Path, top: int, left: int, block: np.ndarray) -> None:
+    """Write a part of W, which is on the disk itself when this returns."""
+    array = _zarr().open_array(os.fspath(path), mode="r+")
+    array = array.with_config({"write_empty_chunks": True})
+    bottom, right = top + block.shape[0], left + block.shape[1]
+    # Chunk by chunk: several at once would be copied at once.
+    for row, column in _chunks_within(array.chunks, (top, bottom), (left, right)):
+        low, high = _cut(row, array.chunks[0], top, bottom)
+        start, stop = _cut(column, array.chunks[1], left, right)
+        array[low:high, start:stop] = block[low - top : high - top, start - left : stop - left]
+        _io.flush(_chunk_file(path, row, column))
+    for row in range(top // array.chunks[0], -(-bottom // array.chunks[0])):
+        _io.flush(_chunk_file(path, row, 0).parent)
+
+
+def _cut(number: int, length: int, first: int, last: int) -> tuple[int, int]:
+    """The part of a chunk that lies within a range."""
+    return max(first, number * length), min(last, (number + 1) * length)
+
+
+def _chunks_within(
+    chunks: tuple[int, int], rows: tuple[int, int], columns: tuple[int, int]
+) -> Iterator[tuple[int, int]]:
+    """Chunks that a block touches.
+
+    >>> list(_chunks_within((2, 4), (2, 5), (0, 4)))
+    [(1, 0), (2, 0)]
+    """
+    for row in range(rows[0] // chunks[0], -(-rows[1] // chunks[0])):
+        for column in range(columns[0] // chunks[1], -(-columns[1] // chunks[1])):
+            yield row, column
+
+
+def _chunk_file(path: Path, row: int, column: int) -> Path:
+    return path / "c" / str(row) / str(column)
+
+
+def write_attributes(path: Path, attributes: Mapping[str, Any]) -> None:
+    """Add attributes to W."""
+    _zarr().open_array(os.fspath(path), mode="r+").attrs.update(attributes)
+
+
+def read_attributes(path: Path) -> dict[str, Any] | None:
+    """Attributes of W that this package made; None for anything else."""
+    try:
+        attributes = dict(_zarr().open_array(os.fspath(path), mode="r").attrs)
+    except ImportError:
+        raise
+    except Exception:  # what is there may be anything
+        return None
+    return attributes if attributes.get("format") == _FORMAT else None
+
+
+def _check_whole(path: Path, array: Any) -> None:
+    """Reject W of this package of which a chunk is missing."""
+    if array.attrs.get("format") != _FORMAT:
+        return
+    rows, columns = ((0, length) for length in array.shape)
+    missing = [
+        (row, column)
+        for row, column in _chunks_within(array.chunks, rows, columns)
+        if not _chunk_file(path, row, column).exists()
+    ]
+    if missing:
+        row, column = missing[0]
+        raise ValueError(
+            f"path must be a whole W; {str(path)!r} lacks {len(missing)} of its chunks, as "
+            f"c/{row}/{column}: make it again with resume=False"
+        )

@@ -1,21 +1,185 @@
-"""A store of observations as its readers see it."""
+"""Activations and gradients on disk: larger than memory, written unit by unit, read in parts."""
 
+import errno
 import hashlib
 import json
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 
-from gsnn_edges.store.facts import Facts, facts_of
-from gsnn_edges.store.folders import SIDES, checked_path, digests_of, missing_units, opened
+from gsnn_edges import _io, _validation
+
+SCORES = ("magnitude", "channels")
+_FORMAT, _VERSION = "gsnn-edges observations", 2
+_SIDES = ("a", "g")
+_DTYPES = ("float32", "float64")
+# Bytes of a unit, of one side.
+_UNIT_BYTES = 1 << 26
+# Where so many bytes hold few samples, columns would be read in tiny pieces: a unit then holds
+# more of them, up to so many bytes.
+_LEAST_SAMPLES, _MOST_BYTES = 1000, 1 << 28
+# Columns of an inner chunk, the fewest that are read at a time; more where a chunk would be small.
+_CHUNK_COLUMNS, _MOST_COLUMNS, _CHUNK_BYTES = 64, 512, 1 << 17
 
 Span: TypeAlias = slice | tuple[int, int] | None
 
 
-@dataclass(frozen=True)
-class ObservationStore:
+class StoreMetadata:
+    """What a store of observations says of itself, checked when the object is made.
+
+    Parameters
+    ----------
+    pairs, samples, columns : int
+        Shape (P, S, C) of activations and of gradients: layer pairs, samples, columns.
+    score : {"magnitude", "channels"}
+        One column for each node, or signed channels.
+    nodes : int, optional
+        Number of nodes N; by default one more than the last of ``column_nodes``.
+    column_nodes : array-like of shape (C,), optional
+        The node of each column; for magnitudes by default its own.
+    unit : int, optional
+        Samples that are written at a time, to a file a side.
+    chunk_columns : int, optional
+        Columns that are read at a time.
+    node_names : sequence of N str, optional
+    edge_index : array-like of shape (2, E), optional
+        The edges that the model knows.
+    dtype : {"float32", "float64"}
+    provenance : mapping, optional
+        How the observations were made, ready for JSON.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For metadata that break these rules.
+    """
+
+    def __init__(
+        self,
+        *,
+        pairs: int,
+        samples: int,
+        columns: int,
+        score: str = "magnitude",
+        nodes: int | None = None,
+        column_nodes: Any = None,
+        unit: int | None = None,
+        chunk_columns: int | None = None,
+        node_names: Sequence[str] | None = None,
+        edge_index: Any = None,
+        dtype: Any = "float32",
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.pairs = _validation.whole_number("pairs", pairs, least=1)
+        self.samples = _validation.whole_number("samples", samples, least=1)
+        self.columns = _validation.whole_number("columns", columns, least=1)
+        _validation.choice("score", score, SCORES)
+        self.score = score
+        self.dtype = np.dtype(dtype)
+        _validation.choice("dtype", str(self.dtype), _DTYPES)
+        unit = _validation.whole_number_or_none("unit", unit, least=1)
+        self.unit = min(self.samples, unit or usual_unit(pairs, columns, dtype))
+        chunk = _validation.whole_number_or_none("chunk_columns", chunk_columns, least=1)
+        self.chunk_columns = chunk or _usual_chunk(self.unit, columns, dtype)
+        if column_nodes is None and score == "channels":
+            raise ValueError("column_nodes must say the node of each column where score='channels'")
+        column_nodes = np.arange(columns) if column_nodes is None else column_nodes
+        self.column_nodes = _validation.node_indices("column_nodes", column_nodes, columns)
+        last = int(self.column_nodes.max())
+        nodes = last + 1 if nodes is None else nodes
+        self.nodes = _validation.whole_number("nodes", nodes, least=1)
+        if self.nodes <= last:
+            raise ValueError(
+                f"nodes must be more than all of column_nodes; got {nodes}, and a column of node "
+                f"{last}"
+            )
+        if node_names is not None and len(node_names) != self.nodes:
+            raise ValueError(f"node_names must name {self.nodes} nodes; got {len(node_names)}")
+        self.node_names = None if node_names is None else tuple(map(str, node_names))
+        if edge_index is not None:
+            edge_index = _validation.edge_index("edge_index", edge_index, (self.nodes,) * 2)
+        self.edge_index: np.ndarray | None = edge_index
+        self.provenance = dict(provenance or {})
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of both sides."""
+        return 2 * self.pairs * self.samples * self.columns * self.dtype.itemsize
+
+    @property
+    def units(self) -> int:
+        """Number of units; the last one may hold fewer samples."""
+        return -(-self.samples // self.unit)
+
+    def rows_of(self, unit: int) -> tuple[int, int]:
+        """First sample of a unit, and the one after its last."""
+        return unit * self.unit, min(self.samples, (unit + 1) * self.unit)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as JSON would give it back."""
+        values = {name: value for name, value in vars(self).items() if name != "path"}
+        plain: dict[str, Any] = json.loads(json.dumps(values, allow_nan=False, default=_plain))
+        return plain
+
+    def _differences(self, other: "StoreMetadata") -> list[str]:
+        mine, its = _flat(self.to_json()), _flat(other.to_json())
+        return sorted(name for name in mine.keys() | its.keys() if mine.get(name) != its.get(name))
+
+    @property
+    def _layout(self) -> dict[str, Any]:
+        """Arguments of zarr for both arrays: a chunk is read at a time, a shard written."""
+        padded = -(-self.columns // self.chunk_columns) * self.chunk_columns
+        return {
+            "shape": (self.pairs, self.samples, self.columns),
+            "dtype": self.dtype,
+            "chunks": (1, self.unit, self.chunk_columns),
+            "shards": (self.pairs, self.unit, padded),
+        }
+
+    @property
+    def _unit_bytes(self) -> int:
+        """Bytes of the file of a unit: chunks with checksums, a place for each, and a checksum."""
+        chunks = self.pairs * -(-self.columns // self.chunk_columns)
+        chunk = self.unit * self.chunk_columns * self.dtype.itemsize
+        return chunks * (chunk + 4 + 16) + 4
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) else str(value)
+
+
+def _flat(metadata: dict[str, Any]) -> dict[str, Any]:
+    provenance = metadata.pop("provenance")
+    return metadata | {f"provenance of {name}": value for name, value in provenance.items()}
+
+
+def usual_unit(pairs: int, columns: int, dtype: Any) -> int:
+    """Samples of a unit, where nobody says how many.
+
+    >>> [usual_unit(10, columns, "float32") for columns in (1_000, 5_000, 100_000)]
+    [1677, 1000, 67]
+    """
+    sample = pairs * columns * np.dtype(dtype).itemsize
+    return max(1, min(max(_UNIT_BYTES // sample, _LEAST_SAMPLES), _MOST_BYTES // sample))
+
+
+def _usual_chunk(unit: int, columns: int, dtype: Any) -> int:
+    """Columns that are worth reading together.
+
+    >>> [_usual_chunk(unit, 100_000, "float32") for unit in (3355, 134, 67)]
+    [64, 256, 512]
+    """
+    chunk, column = _CHUNK_COLUMNS, unit * np.dtype(dtype).itemsize
+    while chunk < min(columns, _MOST_COLUMNS) and chunk * column < _CHUNK_BYTES:
+        chunk *= 2
+    return chunk
+
+
+class ObservationStore(StoreMetadata):
     """Activations and gradients on disk, read by columns, layer pairs and samples.
 
     Made by `open_store`, `capture_to_store` or `StoreWriter.finish`.
@@ -23,8 +187,8 @@ class ObservationStore:
     Attributes
     ----------
     path : Path
-    facts : Facts
-        Everything but the numbers; its fields are attributes of the store too.
+    pairs, samples, columns, score, nodes, column_nodes, ...
+        As of `StoreMetadata`.
 
     Examples
     --------
@@ -41,86 +205,19 @@ class ObservationStore:
     >>> folder.cleanup()
     """
 
-    path: Path
-    facts: Facts
-
-    @property
-    def pairs(self) -> int:
-        """Layer pairs P."""
-        return self.facts.pairs
-
-    @property
-    def samples(self) -> int:
-        """Samples S."""
-        return self.facts.samples
-
-    @property
-    def columns(self) -> int:
-        """Columns C of each side."""
-        return self.facts.columns
-
-    @property
-    def nodes(self) -> int:
-        """Nodes N."""
-        return self.facts.nodes
-
-    @property
-    def score(self) -> str:
-        """Give "magnitude" where a column is a node, "channels" where it is a channel."""
-        return self.facts.score
-
-    @property
-    def column_nodes(self) -> np.ndarray:
-        """The node of each column, int64 of shape (C,)."""
-        return np.array(self.facts.column_nodes, np.int64)
-
-    @property
-    def node_names(self) -> tuple[str, ...] | None:
-        """Names of the nodes, where they are known."""
-        return self.facts.node_names
-
-    @property
-    def edge_index(self) -> np.ndarray | None:
-        """Edges that the model knows, int64 of shape (2, E), where they were given."""
-        edges = self.facts.edge_index
-        return None if edges is None else np.array(edges, np.int64).reshape(2, -1)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of activations and gradients."""
-        return np.dtype(self.facts.dtype)
-
-    @property
-    def unit(self) -> int:
-        """Samples of a file."""
-        return self.facts.unit
-
-    @property
-    def chunk_columns(self) -> int:
-        """Columns that are read at a time."""
-        return self.facts.chunk_columns
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """How the observations were made."""
-        return dict(self.facts.provenance)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of both sides."""
-        return 2 * self.pairs * self.samples * self.columns * self.dtype.itemsize
+    def __init__(self, path: Path, **metadata: Any) -> None:
+        super().__init__(**metadata)
+        self.path = path
 
     def fingerprint(self) -> str:
-        """Tell these observations from any others: by every value, and by how they were made.
+        """SHA-256 of every value and of the metadata.
 
-        Digests of the values were noted as they were written, so that nothing but the notes is
-        read here.
+        Digests of the values were noted as they were written, so that only these notes are read.
         """
-        facts = self.facts.as_json()
-        found = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-        for unit in range(self.facts.units):
-            noted = digests_of(self.path, unit)
-            found.update("".join(str(noted[side]) for side in SIDES).encode())
+        found = hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode())
+        for unit in range(self.units):
+            noted = _read_note(self.path, unit)
+            found.update("".join(str(noted[side]) for side in _SIDES).encode())
         return found.hexdigest()
 
     def read(
@@ -163,39 +260,32 @@ class ObservationStore:
                [-5.]], dtype=float32)
         >>> folder.cleanup()
         """
-        if side not in SIDES:
+        if side not in _SIDES:
             raise ValueError(f"side must be 'a' or 'g'; got {side!r}")
-        first, last = bounds("pairs", pairs, self.pairs)
-        left, right = bounds("columns", columns, self.columns)
-        top, bottom = bounds("samples", samples, self.samples)
-        array = opened(self.path, "r")[side]
-        found = np.empty((last - first, bottom - top, right - left), self.dtype)
+        first, last = _bounds("pairs", pairs, self.pairs)
+        left, right = _bounds("columns", columns, self.columns)
+        top, bottom = _bounds("samples", samples, self.samples)
+        array = _open_group(self.path, "r")[side]
+        out = np.empty((last - first, bottom - top, right - left), self.dtype)
         for start in range(top - top % self.unit, bottom, self.unit):
             low, high = max(top, start), min(bottom, start + self.unit)
-            part = self.part(array, slice(first, last), slice(low, high), slice(left, right))
-            found[:, low - top : high - top] = part
-        return found.reshape(-1, right - left)
-
-    def part(self, array: Any, *where: slice) -> np.ndarray:
-        """Read from one unit, and see that its numbers are finite."""
-        try:
-            found: np.ndarray = array[where]
-        except Exception as error:  # a broken file has many kinds of errors
-            raise ValueError(
-                f"path must be a whole store; the samples from {where[1].start} in "
-                f"{str(self.path)!r} cannot be read ({type(error).__name__}: {error}): capture "
-                "them again"
-            ) from error
-        if not np.isfinite(found).all():
-            raise ValueError(
-                f"path must be a store of finite numbers; {str(self.path)!r} holds NaN or infinity "
-                f"in the samples from {where[1].start}: capture them again"
-            )
-        return found
+            try:
+                part = array[first:last, low:high, left:right]
+            except Exception as error:  # a broken file has many kinds of errors
+                raise ValueError(
+                    f"path must be a whole store; the samples from {low} in {str(self.path)!r} "
+                    f"cannot be read ({type(error).__name__}: {error}): capture them again"
+                ) from error
+            if not np.isfinite(part).all():
+                raise ValueError(
+                    f"path must be a store of finite numbers; {str(self.path)!r} holds NaN or "
+                    f"infinity in the samples from {low}: capture them again"
+                )
+            out[:, low - top : high - top] = part
+        return out.reshape(-1, right - left)
 
 
-def bounds(name: str, span: Span, length: int) -> tuple[int, int]:
-    """Give the first number of a part, and the one after its last."""
+def _bounds(name: str, span: Span, length: int) -> tuple[int, int]:
     if isinstance(span, slice):
         first, last, step = span.indices(length)
         if step != 1:
@@ -224,8 +314,8 @@ def open_store(path: Any) -> ObservationStore:
     FileNotFoundError
         Where nothing is there.
     ValueError
-        For a folder that is no store, one that is not finished, a file that was cut short, or a
-        store of a newer version.
+        For a folder that is no store, one that is not finished, arrays that are not as the store
+        says, a file that was cut short, or a store of a newer version.
     ImportError
         When zarr is not installed.
 
@@ -241,13 +331,272 @@ def open_store(path: Any) -> ObservationStore:
     'magnitude'
     >>> folder.cleanup()
     """
-    path = checked_path(path)
-    facts = facts_of(path, dict(opened(path, "r").attrs))
-    missing = missing_units(path, facts)
+    path = _io.as_path("path", path)
+    store = ObservationStore(path, **_read_metadata(path))
+    missing = _missing_units(path, store)
     if missing:
         raise ValueError(
-            f"path must be a whole store; {str(path)!r} has {facts.units - len(missing)} of "
-            f"{facts.units} units: call capture_to_store again with the same arguments, and it "
+            f"path must be a whole store; {str(path)!r} has {store.units - len(missing)} of "
+            f"{store.units} units: call capture_to_store again with the same arguments, and it "
             "goes on from there"
         )
-    return ObservationStore(path, facts)
+    return store
+
+
+class StoreWriter(StoreMetadata):
+    """Writes observations unit by unit; one that was killed can be resumed.
+
+    Attributes
+    ----------
+    path : Path
+    pairs, samples, columns, score, nodes, column_nodes, ...
+        As of `StoreMetadata`.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = f"{folder.name}/seen.zarr"
+    >>> sizes = {"pairs": 2, "samples": 5, "columns": 3, "unit": 4}
+    >>> writer = StoreWriter.create(path, **sizes)
+    >>> a, g = np.random.default_rng(0).random((2, 2, 5, 3))
+    >>> writer.put(0, a[:, :4], g[:, :4])
+    >>> writer = StoreWriter.resume(path, **sizes)
+    >>> writer.missing
+    [1]
+    >>> writer.put(1, a[:, 4:], g[:, 4:])
+    >>> writer.finish().read("a").shape
+    (10, 3)
+    >>> folder.cleanup()
+    """
+
+    def __init__(self, path: Path, **metadata: Any) -> None:
+        super().__init__(**metadata)
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Any, **metadata: Any) -> Self:
+        """Make a store without observations.
+
+        Parameters
+        ----------
+        path : str or path
+            Of a folder that is not there yet.
+        **metadata
+            ``pairs``, ``samples`` and ``columns``; and, where the usual does not suit, ``score``,
+            ``nodes``, ``column_nodes``, ``unit``, ``chunk_columns``, ``node_names``,
+            ``edge_index``, ``dtype`` and ``provenance``: see `StoreMetadata`.
+
+        Raises
+        ------
+        FileExistsError
+            Where something is there already.
+        TypeError, ValueError
+            For metadata that do not keep their rules.
+        """
+        path = _io.as_path("path", path)
+        writer = cls(path, **metadata)
+        if path.exists():
+            raise FileExistsError(
+                f"path must be new; there is something at {str(path)!r}: remove it, choose another "
+                "path, or resume"
+            )
+        with _io.whole(_io.new_path("path", path)) as unfinished:
+            writer._fill(unfinished)
+        return writer
+
+    @classmethod
+    def resume(cls, path: Any, **metadata: Any) -> Self:
+        """Go on with a store that was made with the same metadata."""
+        path = _io.as_path("path", path)
+        writer = cls(path, **_read_metadata(path))
+        different = StoreMetadata(**metadata)._differences(writer)
+        if different:
+            raise ValueError(
+                f"path must be a store that was made in the same way; {str(path)!r} differs in "
+                f"{', '.join(different)}: remove it, or choose another path"
+            )
+        for ending in ("partial", "unfinished"):  # what a killed process was writing
+            for leftover in path.rglob(f"*.{ending}"):
+                leftover.unlink()
+        return writer
+
+    def _fill(self, path: Path) -> None:
+        """Make the group, its arrays and its indices."""
+        attributes = {"format": _FORMAT, "format_version": _VERSION, "facts": self.to_json()}
+        group = _zarr().create_group(os.fspath(path), zarr_format=3, attributes=attributes)
+        for side in _SIDES:
+            group.create_array(
+                side,
+                **self._layout,
+                # Not smaller, but bytes that a disk has spoilt are an error.
+                compressors=_zarr("zarr.codecs").Crc32cCodec(),
+                fill_value=0,
+                dimension_names=("layer_pair", "sample", "column"),
+            )
+        indices = {
+            "layer_pair": np.arange(self.pairs),
+            "sample": np.arange(self.samples),
+            "column_node": self.column_nodes,
+        }
+        for name, values in indices.items():
+            group.create_array(name, data=values.astype(np.int64), compressors=None)
+
+    @property
+    def missing(self) -> list[int]:
+        """Units that are still to be written."""
+        return _missing_units(self.path, self)
+
+    def inputs(self, unit: int) -> str | None:
+        """Digest of the inputs that a finished unit was made of."""
+        return _read_note(self.path, unit)["inputs"]
+
+    def put(self, unit: int, a: np.ndarray, g: np.ndarray, inputs: str | None = None) -> None:
+        """Write the activations and gradients of a unit, each of shape (P, samples, C).
+
+        ``inputs`` may be a digest of what they were made of.
+        """
+        if unit not in range(self.units):
+            raise ValueError(f"unit must be in 0 .. {self.units - 1}; got {unit}")
+        top, bottom = self.rows_of(unit)
+        shape = (self.pairs, bottom - top, self.columns)
+        for name, values in (("a", a), ("g", g)):
+            if values.shape != shape:
+                raise ValueError(
+                    f"{name} of unit {unit} must be of shape {shape}; got {values.shape}"
+                )
+        try:
+            self._write(unit, {"a": a, "g": g}, inputs)
+        except OSError as error:
+            if not _io.is_full(error):
+                raise
+            kept = self.units - len(self.missing)
+            raise OSError(
+                errno.ENOSPC,
+                f"the disk is full: unit {unit} was not written; {kept} of {self.units} units are "
+                f"kept in {str(self.path)!r}: make room, and call again with the same arguments",
+            ) from error
+
+    def _write(self, unit: int, sides: Mapping[str, np.ndarray], inputs: str | None) -> None:
+        """Write both sides to the disk itself, and then a note with their digests."""
+        top, bottom = self.rows_of(unit)
+        group = _open_group(self.path, "r+")
+        for side, values in sides.items():
+            # Chunks of zeros are written too, so that each whole file has the same length.
+            group[side].with_config({"write_empty_chunks": True})[:, top:bottom] = values
+        note = {side: _digest(values, self.dtype) for side, values in sides.items()}
+        for side in _SIDES:
+            file = _unit_file(self.path, side, unit)
+            _io.flush(file)
+            _io.flush(file.parent)
+        _io.write_whole(_note_file(self.path, unit), json.dumps({**note, "inputs": inputs}))
+
+    def finish(self) -> ObservationStore:
+        """Open the store, which must be whole."""
+        return open_store(self.path)
+
+
+def _digest(values: np.ndarray, dtype: np.dtype[Any]) -> str:
+    return hashlib.sha256(
+        np.ascontiguousarray(values, dtype).reshape(-1).view(np.uint8)
+    ).hexdigest()
+
+
+def _zarr(module: str = "zarr") -> Any:
+    return _validation.imported(module, "what lies on disk in a .zarr needs zarr", "store")
+
+
+def _open_group(path: Path, mode: str) -> Any:
+    if not path.exists():
+        raise FileNotFoundError(
+            f"path must be a store of observations; there is none at {str(path)!r}: look at its "
+            "folder, or write one by capture_to_store"
+        )
+    try:
+        return _zarr().open_group(os.fspath(path), mode=mode, zarr_format=3)
+    except ImportError:
+        raise
+    except Exception as error:  # broken metadata has many kinds of errors
+        raise ValueError(
+            f"path must be a store of observations; {str(path)!r} is no zarr group of version 3 "
+            f"({type(error).__name__}): capture_to_store writes one"
+        ) from error
+
+
+def is_empty_store(path: Path) -> bool:
+    """Whether this is a store of observations that nothing was ever written to."""
+    try:
+        ours = _open_group(path, "r").attrs.get("format") == _FORMAT
+    except ValueError:
+        return False
+    return ours and not any((path / side / "c").exists() for side in _SIDES)
+
+
+def _read_metadata(path: Path) -> dict[str, Any]:
+    """Metadata of a store, held against its arrays before anything is counted by them."""
+    group = _open_group(path, "r")
+    attributes = dict(group.attrs)
+    if attributes.get("format") != _FORMAT:
+        raise ValueError(
+            f"path must be a store of observations; {str(path)!r} is a zarr of something else: "
+            "capture_to_store writes one"
+        )
+    version = attributes.get("format_version")
+    if type(version) is not int or version != _VERSION:
+        newer = type(version) is int and version > _VERSION
+        raise ValueError(
+            f"path must be a store of format version {_VERSION}; {str(path)!r} has version "
+            f"{version}: {'install a newer gsnn-edges to read it' if newer else 'capture it again'}"
+        )
+    try:
+        metadata: dict[str, Any] = attributes["facts"]
+        layout = StoreMetadata(**metadata)._layout
+        for side, (name, value) in product(_SIDES, layout.items()):
+            if (there := getattr(group[side], name)) != value:
+                raise ValueError(f"{name} of {side!r} must be {value}; got {there}")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"path must be a whole store of observations; {str(path)!r} says of itself what cannot "
+            f"be ({error}): capture it again"
+        ) from error
+    return metadata
+
+
+def _unit_file(path: Path, side: str, unit: int) -> Path:
+    return path / side / "c" / "0" / str(unit) / "0"
+
+
+def _note_file(path: Path, unit: int) -> Path:
+    """The file that is written when both sides of a unit are on the disk."""
+    return _unit_file(path, _SIDES[-1], unit).with_name("unit.json")
+
+
+def _read_note(path: Path, unit: int) -> dict[str, str | None]:
+    """Digests of a unit."""
+    file = _note_file(path, unit)
+    try:
+        note: dict[str, str | None] = json.loads(file.read_text(encoding="utf-8"))
+        return {name: note[name] for name in (*_SIDES, "inputs")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"path must be a whole store; {str(file)!r} is broken: remove that file, and call "
+            f"capture_to_store again to make unit {unit} anew"
+        ) from error
+
+
+def _missing_units(path: Path, metadata: StoreMetadata) -> list[int]:
+    """Units of which a file is missing; one that was cut short is an error."""
+    missing, expected = [], metadata._unit_bytes
+    for unit in range(metadata.units):
+        files = [_unit_file(path, side, unit) for side in _SIDES]
+        sizes = [file.stat().st_size if file.exists() else None for file in files]
+        for file, size in zip(files, sizes, strict=True):
+            if size not in (None, expected):
+                raise ValueError(
+                    f"path must be a whole store; {str(file)!r} has {size:,} bytes and must have "
+                    f"{expected:,}: remove that file, and call capture_to_store again to make unit "
+                    f"{unit} anew"
+                )
+        if None in sizes or not _note_file(path, unit).exists():
+            missing.append(unit)
+    return missing
