@@ -1,6 +1,5 @@
 """mrr equals a slow loop, to rounding of its mean, in every library."""
 
-import inspect
 import tracemalloc
 
 import numpy as np
@@ -106,14 +105,6 @@ def test_memory_follows_the_chunk_not_the_matrix():
     tracemalloc.stop()
     # Less than one mask of the matrix, at a byte for each pair.
     assert peak < nodes * nodes
-
-
-def test_signature_is_the_originals():
-    assert (
-        str(inspect.signature(mrr))
-        .replace("'", "")
-        .startswith("(A: Any, edge_index: Any, all_true_edges: Any, query_chunk_size: int = 2048)")
-    )
 
 
 A = np.arange(9.0).reshape(3, 3)
