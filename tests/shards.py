@@ -81,14 +81,11 @@ def blocks():
 
 
 def channels():
-    from gsnn_edges.channels import block_norms, leading, node_tables
-    from gsnn_edges.sharded import sharded_channels
+    from gsnn_edges import channel_correlation
 
     a, g = inputs()
-    tables = node_tables(a, g, *nodes(), None)
-    functions = {"project": leading, "norms": block_norms}
     return {
-        name: sharded_channels(a, g, tables, devices=count, **options, **functions)
+        name: channel_correlation(a, g, *nodes(), backend="jax", devices=count, **options)
         for name, (count, options) in CHANNELS.items()
     }
 
@@ -109,7 +106,7 @@ def placed():
             jax.device_put(a[:296], rows), jax.device_put(g[:296], rows)
         ),
         "sharded by columns": sharded_correlation(
-            jax.device_put(a, across), jax.device_put(g, jax.devices()[0]), mesh=mesh
+            jax.device_put(a, across), jax.device_put(g, jax.devices()[0]), devices=mesh
         ),
     }
 
@@ -159,12 +156,13 @@ def part(x, samples, columns):
 
 
 def task(count, **options):
+    from gsnn_edges.options import CorrelationOptions
     from gsnn_edges.sharded.arguments import checked_options
     from gsnn_edges.sharded.correlation import plain_task
 
     a, g = inputs()
-    settings = {"method": "spearman", "ties": "average", "precision": "float32", "row_chunk": 2}
-    return plain_task(a, g, count, None, checked_options(a, g, **settings | options))
+    settings = CorrelationOptions(**{"row_chunk": 2} | options)
+    return plain_task(a, g, count, checked_options(a, g, settings))
 
 
 def standardized():
@@ -290,7 +288,6 @@ def sizes(text):
 def errors():
     """What is said to wrong calls that need several devices."""
     import jax
-    from jax.sharding import Mesh
 
     from gsnn_edges.sharded import device_mesh
     from gsnn_edges.sharded.task import check_evenness
@@ -299,7 +296,6 @@ def errors():
         "uneven": lambda: check_evenness(50_001, 50_001, "float32", 8),
         "too many": lambda: device_mesh(9),
         "twice": lambda: device_mesh([jax.devices()[0]] * 2),
-        "both": lambda: device_mesh(2, Mesh(np.array(jax.devices()), ("all",))),
     }
     return {name: sentence(call) for name, call in calls.items()}
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from gsnn_edges.options import METHODS, PRECISIONS, check_pair, over_devices
+from gsnn_edges.options import METHODS, PRECISIONS, CorrelationOptions, check_pair
 
 X = np.zeros((4, 2), np.float32)
 
@@ -51,7 +51,8 @@ def test_a_pair_that_goes_together_has_any_number_of_columns():
     ],
 )
 def test_devices_are_shared_when_asked_for(x, backend, device, devices, expected):
-    assert over_devices(x, x, backend, device, devices) is expected
+    options = CorrelationOptions(backend=backend, device=device, devices=devices)
+    assert options.shared(x, x) is expected
 
 
 @pytest.mark.parametrize(
@@ -64,9 +65,4 @@ def test_devices_are_shared_when_asked_for(x, backend, device, devices, expected
 )
 def test_devices_of_others_than_jax(x, backend, device, message):
     with pytest.raises(ValueError, match=message):
-        over_devices(x, x, backend, device, 2)
-
-
-def test_an_array_that_is_none_is_named():
-    with pytest.raises(TypeError, match="g must be an array"):
-        over_devices(X, [1.0], None, None, None)
+        CorrelationOptions(backend=backend, device=device, devices=2).shared(x, x)

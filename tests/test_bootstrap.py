@@ -7,7 +7,9 @@ from columns import kinds, matrix
 from oracles import correlation
 
 from gsnn_edges import backends
-from gsnn_edges.resampling import picked, prepared, resampled_correlations
+from gsnn_edges.options import CorrelationOptions
+from gsnn_edges.resampling import _picked as picked
+from gsnn_edges.resampling import _sorted_once, resampled_correlations
 
 BACKENDS = ["numpy", "torch", "jax"]
 ROWS = 300
@@ -32,7 +34,7 @@ def observations():
 def test_each_draw_equals_scipy_on_its_rows(method, backend, path, rows, monkeypatch):
     monkeypatch.setenv("GSNN_EDGES_PATH", path)
     (a, g), counts = observations(), drawn(rows=rows)
-    found = resampled_correlations(a, g, counts, method=method, backend=backend)
+    found = resampled_correlations(a, g, counts, CorrelationOptions(method=method, backend=backend))
     for count, W in zip(counts, found, strict=True):
         pick = np.repeat(np.arange(ROWS), count)
         assert backends.of(W).name == backend
@@ -44,7 +46,11 @@ def test_each_draw_equals_scipy_on_its_rows(method, backend, path, rows, monkeyp
 def test_precision_float64_is_within_1e_9(backend):
     (a, g), counts = observations(), drawn(draws=1)
     options = {"precision": "float64", "backend": backend}
-    W = next(resampled_correlations(a.astype(float), g.astype(float), counts, **options))
+    W = next(
+        resampled_correlations(
+            a.astype(float), g.astype(float), counts, CorrelationOptions(**options)
+        )
+    )
     pick = np.repeat(np.arange(ROWS), counts[0])
     np.testing.assert_allclose(np.asarray(W), correlation(a[pick], g[pick]), rtol=0, atol=1e-9)
 
@@ -52,8 +58,8 @@ def test_precision_float64_is_within_1e_9(backend):
 @pytest.mark.parametrize("row_chunk", [1, 5, 1000])
 def test_row_chunk_does_not_change_the_answer(row_chunk):
     (a, g), counts = observations(), drawn(draws=1)
-    W = next(resampled_correlations(a, g, counts, row_chunk=row_chunk, backend="numpy"))
-    expected = next(resampled_correlations(a, g, counts, backend="numpy"))
+    W = next(resampled_correlations(a, g, counts, CorrelationOptions(row_chunk=row_chunk)))
+    expected = next(resampled_correlations(a, g, counts, CorrelationOptions()))
     np.testing.assert_allclose(W, expected, rtol=0, atol=1e-6)
 
 
@@ -61,12 +67,12 @@ def test_values_that_are_not_finite_are_an_error():
     a, g = observations()
     g[3, 2] = np.nan
     with pytest.raises(ValueError, match=r"g must be finite; got 1 NaN .* column 2"):
-        next(resampled_correlations(a, g, drawn(), backend="numpy"))
+        next(resampled_correlations(a, g, drawn(), CorrelationOptions()))
 
 
 def test_prepared_keys_order_as_the_values_do():
     a, _ = observations()
-    keys = prepared(a, backends.load("numpy"), "spearman")
+    keys = _sorted_once(a, backends.load("numpy"), "spearman").T
     assert keys.dtype == np.int32
     np.testing.assert_array_equal(
         scipy.stats.rankdata(keys, axis=1), scipy.stats.rankdata(a.T, axis=1)

@@ -6,7 +6,7 @@ from columns import kinds, matrix
 from oracles import correlation
 
 from gsnn_edges import backends, cross_correlation
-from gsnn_edges.channels import channel_correlation, filled_up, members
+from gsnn_edges.channels import channel_correlation, filled_up, node_members
 
 ROWS, NODES = 200, 8
 # Ragged and unsorted; node 5 has no channel on either side.
@@ -131,7 +131,7 @@ def test_precision_is_that_of_the_result(precision):
 
 
 def test_members_lists_the_columns_of_each_node():
-    table = members("a_nodes", [2, 0, 2, 2], np.zeros((3, 4)))
+    table = node_members("a_nodes", [2, 0, 2, 2], np.zeros((3, 4)))
     np.testing.assert_array_equal(table, [[1, -1, -1], [-1, -1, -1], [0, 2, 3]])
     np.testing.assert_array_equal(filled_up(table, 4)[3], [-1, -1, -1])
 

@@ -11,6 +11,7 @@ from gsnn_edges import correlation, cross_correlation
 from gsnn_edges.backends.generic_backend import BLOCK_ELEMENTS
 from gsnn_edges.backends.numpy_backend import NumpyBackend
 from gsnn_edges.chunks import RANKING_BYTES, Chunks, chunk_sizes, raise_explained
+from gsnn_edges.options import CorrelationOptions
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,8 @@ class Narrow(NumpyBackend):
 
 
 def correlate_on(ops, x, row_chunk=None):
-    sides = correlation.both_sides(x, x, ops, "spearman", "average", "float32")
-    return correlation.Kernel(ops, "float32").run(*sides, row_chunk)
+    options = CorrelationOptions(row_chunk=row_chunk)
+    return correlation.multiply(*correlation.operands(x, x, ops, "float32", options))
 
 
 @pytest.fixture

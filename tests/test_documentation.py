@@ -155,7 +155,7 @@ PUBLIC = [name for name in gsnn_edges.__all__ if callable(getattr(gsnn_edges, na
 LISTED = (
     "demo.GSNN", "demo.Problem", "demo.Topology", "demo.graph", "demo.simulate", "demo.train",
     "demo.tutorial", "scale.correlate_distributed", "scale.plan",
-    "sharded.sharded_channels", "sharded.sharded_correlation",
+    "sharded.sharded_correlation",
     "store.StoreWriter", *(f"plots.{name}" for name in gsnn_edges.plots.__all__),
     "EdgeEvidence.evaluate", "EdgeEvidence.load", "EdgeEvidence.save", "EdgeEvidence.top",
     "FunctionEdgeInferer.fit", "FunctionEdgeInferer.infer",

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from gsnn_edges.draws import drawn_counts
+from gsnn_edges.resampling import drawn_counts
 
 
 @pytest.mark.parametrize("size", [None, 1, 4, 50])

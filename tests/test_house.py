@@ -11,14 +11,14 @@ FOLDERS = {"": ROOT / "src/gsnn_edges", "backends.": ROOT / "backends"}
 
 # A file or folder directly below `gsnn_edges`, by layer, the lowest first.
 LAYERS = (
-    ("_typing", "_validation", "_io", "_progress", "draws", "running"),
+    ("_typing", "_validation", "_io", "_progress"),
     ("backends", "options"),
     ("ranks", "chunks"),
     ("sharded", "correlation"),
     ("channels", "partial", "resampling", "layer_pairs"),
     ("store",),
     ("activations", "evaluation"),
-    ("scale", "scoring", "significance", "evidence", "splits", "recovery", "choosing", "inference"),
+    ("scale", "scoring", "significance", "evidence", "splits", "choosing", "inference"),
     ("baselines", "training", "plots"),
     ("inferer",),
     ("demo", "bench", "cli"),

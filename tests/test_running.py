@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gsnn_edges import backends
-from gsnn_edges.running import Moments
+from gsnn_edges.resampling import Moments
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])

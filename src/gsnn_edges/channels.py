@@ -1,15 +1,19 @@
 """The channel score: how all channels of one node go with all channels of another."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gsnn_edges import _validation, backends
+from gsnn_edges import _validation
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
-from gsnn_edges.correlation import Columns, Kernel, checked_backend
-from gsnn_edges.options import check_pair, over_devices
+from gsnn_edges.correlation import (
+    Operand,
+    backend_and_dtype,
+    leading_components,
+    multiply,
+)
+from gsnn_edges.options import CorrelationOptions, check_pair
 
 
 def channel_correlation(
@@ -89,50 +93,68 @@ def channel_correlation(
     >>> channel_correlation(a, -a, [0, 0], [0, 0]).round(4)
     array([[1.5232]], dtype=float32)
     """
-    n_components = _validation.whole_number_or_none("n_components", n_components, least=1)
-    row_chunk = _validation.whole_number_or_none("row_chunk", row_chunk, least=1)
-    if over_devices(a, g, backend, device, devices):
-        from gsnn_edges.sharded import sharded_channels
+    options = CorrelationOptions(
+        method=method,
+        ties=ties,
+        row_chunk=row_chunk,
+        precision=precision,
+        backend=backend,
+        device=device,
+        devices=devices,
+    )
+    return correlate_channels(
+        a, g, a_nodes, g_nodes, options, nodes=nodes, n_components=n_components
+    )
 
-        check_pair(a, g)
-        return sharded_channels(
+
+def correlate_channels(
+    a: Array,
+    g: Array,
+    a_nodes: Any,
+    g_nodes: Any,
+    options: CorrelationOptions,
+    *,
+    nodes: int | None = None,
+    n_components: int | None = None,
+) -> Array:
+    """`channel_correlation` with options that are checked already."""
+    n_components = _validation.whole_number_or_none("n_components", n_components, least=1)
+    check_pair(a, g)
+    left, right = node_tables(a, g, a_nodes, g_nodes, nodes)
+    # Principal directions are those of centred rows, which a shift does not leave.
+    shift = n_components is None
+    if options.shared(a, g):
+        from gsnn_edges.sharded import correlate_channels_sharded
+
+        return correlate_channels_sharded(
             a,
             g,
-            node_tables(a, g, a_nodes, g_nodes, nodes),
-            devices=devices,
-            method=method,
-            ties=ties,
+            (left, right),
+            options,
             n_components=n_components,
-            row_chunk=row_chunk,
-            precision=precision,
-            project=leading,
+            project=leading_components,
             norms=block_norms,
         )
-    ops, precision = checked_backend(a, g, method, ties, precision, backend, device)
-    left, right = node_tables(a, g, a_nodes, g_nodes, nodes)
-    # Directions are those of centred rows, which a shift does not leave.
-    sides = ((a, left, False), (g, right, n_components is None))
-    sources, targets = (
-        NodeColumns(x, ops, method, ties, precision, shift, table, n_components)
-        for x, table, shift in sides
-    )
-    return ChannelKernel(ops, precision, may_leave=True).run(sources, targets, row_chunk)
+    ops, dtype = backend_and_dtype(a, g, options)
+    sources = Operand(a, ops, dtype, options, False, left, n_components)
+    targets = Operand(g, ops, dtype, options, shift, right, n_components)
+    return multiply(sources, targets, norms_of_nodes, may_leave=True)
 
 
 def node_tables(
     a: Array, g: Array, a_nodes: Any, g_nodes: Any, nodes: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the columns of each node on both sides, for the same number of nodes."""
+    """Columns of each node on both sides, (N, widest), for the same number N of nodes."""
     _validation.samples("the observations (rows) of a and g", a.shape[0])
-    left, right = members("a_nodes", a_nodes, a), members("g_nodes", g_nodes, g)
+    left, right = node_members("a_nodes", a_nodes, a), node_members("g_nodes", g_nodes, g)
     count = max(len(left), len(right))
     if nodes is not None:
         count = _validation.whole_number("nodes", nodes, least=count)
     return filled_up(left, count), filled_up(right, count)
 
 
-def members(name: str, nodes: Any, x: Array) -> np.ndarray:
-    """Give the columns of each node, (N, widest), filled up with -1."""
+def node_members(name: str, nodes: Any, x: Array) -> np.ndarray:
+    """Columns of each node, (N, widest), -1 where a node has fewer."""
     nodes = _validation.node_indices(name, nodes, x.shape[1])
     count = np.bincount(nodes)
     order = np.argsort(nodes, kind="stable")
@@ -147,67 +169,9 @@ def filled_up(table: np.ndarray, nodes: int) -> np.ndarray:
     return np.pad(table, ((0, nodes - len(table)), (0, 0)), constant_values=-1)
 
 
-@dataclass(frozen=True)
-class NodeColumns(Columns):
-    """Columns of which each node has several: ``members`` (N, widest) says which, -1 for none."""
-
-    members: np.ndarray
-    n_components: int | None
-
-    @property
-    def count(self) -> int:
-        """Number of nodes."""
-        return len(self.members)
-
-    @property
-    def width(self) -> int:
-        """Rows of a node."""
-        widest = int(self.members.shape[1])
-        return widest if self.n_components is None else min(widest, self.n_components)
-
-    def rows(self, low: int, high: int) -> Array:
-        """Standardized rows, or their leading directions, of the nodes ``low`` to ``high``."""
-        members = self.members[low:high].reshape(-1)
-        rows = self.standardized(rows_of(self.x, members))
-        if (members < 0).any():
-            there = self.ops.adopt((members >= 0)[:, None])
-            rows = self.ops.xp.where(there, rows, self.ops.xp.zeros_like(rows))
-        return rows if self.width == self.members.shape[1] else self.projected(rows)
-
-    def projected(self, rows: Array) -> Array:
-        """Leading directions of each node."""
-        return self.ops.call(leading, rows, width=self.members.shape[1], n_components=self.width)
-
-
-def rows_of(x: Array, members: np.ndarray) -> Array:
-    """Columns of an array by their numbers, as rows; a view where they lie side by side."""
-    first, owner = int(members[0]), backends.of(x)
-    if np.array_equal(members, np.arange(first, first + len(members))):
-        return owner.columns_as_rows(x, first, first + len(members))
-    return owner.xp.take(x, owner.adopt(np.maximum(members, 0)), axis=1).T
-
-
-def leading(rows: Array, *, ops: Backend, width: int, n_components: int) -> Array:
-    """Project the ``width`` rows of each node on their leading principal directions.
-
-    The norm of products with what comes back is that of products with the rows, but for what
-    lies in the other directions.
-    """
-    xp = ops.xp
-    nodes, length = rows.shape[0] // width, rows.shape[1]
-    each = xp.reshape(rows, (nodes, width, length))
-    gram = xp.matmul(each, xp.matrix_transpose(each))
-    # Of a symmetric matrix, by rising eigenvalues.
-    vectors = xp.linalg.eigh(gram).eigenvectors[:, :, width - n_components :]
-    return xp.reshape(xp.matmul(xp.matrix_transpose(vectors), each), (nodes * n_components, length))
-
-
-class ChannelKernel(Kernel):
-    """The chunk loop over nodes that have several rows each."""
-
-    def reduced(self, products: Array, sources: Columns, targets: Columns) -> Array:
-        """Give the norm of the block of each pair of nodes."""
-        return self.ops.call(block_norms, products, left=sources.width, right=targets.width)
+def norms_of_nodes(products: Array, sources: Operand, targets: Operand) -> Array:
+    """Frobenius norm of the block of products of each pair of nodes."""
+    return sources.ops.call(block_norms, products, left=sources.width, right=targets.width)
 
 
 def block_norms(products: Array, *, ops: Backend, left: int, right: int) -> Array:

@@ -1,9 +1,11 @@
 """The rectangular cross-correlation of two matrices, by chunks of columns."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from gsnn_edges import _validation, backends
 from gsnn_edges._progress import track
@@ -11,8 +13,8 @@ from gsnn_edges._typing import Array, Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
 from gsnn_edges.backends.generic_backend import windows
 from gsnn_edges.chunks import Chunks, chunk_sizes, halved, out_of_memory, raise_explained
-from gsnn_edges.options import METHODS, PRECISIONS, check_pair, load_backend, over_devices
-from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, TIES, on_ranker, standardize_rows
+from gsnn_edges.options import CorrelationOptions, check_pair, check_values
+from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, on_ranker, standardize_drawn, standardize_rows
 
 
 def cross_correlation(
@@ -101,53 +103,47 @@ def cross_correlation(
     array([[1.],
            [0.]], dtype=float32)
     """
-    row_chunk = _validation.whole_number_or_none("row_chunk", row_chunk, least=1)
-    if over_devices(a, g, backend, device, devices):
-        from gsnn_edges.sharded import sharded_correlation
-
-        return sharded_correlation(
-            a,
-            g,
-            devices=devices,
-            method=method,
-            ties=ties,
-            row_chunk=row_chunk,
-            precision=precision,
-        )
-    ops, precision = checked_backend(a, g, method, ties, precision, backend, device)
-    sides = both_sides(a, g, ops, method, ties, precision)
-    return Kernel(ops, precision, may_leave=True).run(*sides, row_chunk)
+    options = CorrelationOptions(
+        method=method,
+        ties=ties,
+        row_chunk=row_chunk,
+        precision=precision,
+        backend=backend,
+        device=device,
+        devices=devices,
+    )
+    return correlate(a, g, options)
 
 
-def checked_backend(
-    a: Array,
-    g: Array,
-    method: Method,
-    ties: Ties,
-    precision: Precision,
-    backend: str | None,
-    device: Device,
-) -> tuple[Backend, Precision]:
-    """Give the backend and the precision it takes, when all arguments keep their rules."""
-    _validation.choice("method", method, METHODS)
-    _validation.choice("ties", ties, TIES)
-    _validation.choice("precision", precision, PRECISIONS)
+def correlate(a: Array, g: Array, options: CorrelationOptions) -> Array:
+    """`cross_correlation` with options that are checked already."""
     check_pair(a, g)
-    ops = choose_backend(a, g, backend, device)
-    if precision == "float64" or a.shape[0] >= FLOAT32_OBSERVATIONS:
+    if options.shared(a, g):
+        from gsnn_edges.sharded import correlate_sharded
+
+        return correlate_sharded(a, g, options)
+    ops, dtype = backend_and_dtype(a, g, options)
+    return multiply(*operands(a, g, ops, dtype, options), may_leave=True)
+
+
+def backend_and_dtype(a: Array, g: Array, options: CorrelationOptions) -> tuple[Backend, str]:
+    """Return the backend that correlates, and the dtype of ranks, product and result.
+
+    Rejects values that have no rank or would lose digits on the way to the backend.
+    """
+    dtype: str = options.precision
+    ops = _choose_backend(a, g, options)
+    if dtype == "float64" or a.shape[0] >= FLOAT32_OBSERVATIONS:
         _validation.float64_there(ops.xp, "this correlation")
-        precision = "float64"
+        dtype = "float64"
     check_values("a", a, ops)
     check_values("g", g, ops)
-    return ops, precision
+    return ops, dtype
 
 
-def choose_backend(a: Array, g: Array, backend: str | None, device: Device) -> Backend:
-    """Give the backend by name, or else the one that both arrays are of."""
-    if backend is not None:
-        return load_backend(backend, device)
-    if device is not None:
-        raise ValueError(f"device={device!r} needs backend= beside it: name the library to use")
+def _choose_backend(a: Array, g: Array, options: CorrelationOptions) -> Backend:
+    if options.backend is not None:
+        return backends.load(options.backend, options.device)
     ops, other = backends.of(a), backends.of(g)
     if (ops.name, ops.xp) != (other.name, other.xp):
         raise TypeError(
@@ -162,146 +158,235 @@ def choose_backend(a: Array, g: Array, backend: str | None, device: Device) -> B
     return ops
 
 
-def check_values(name: str, x: Array, ops: Backend) -> None:
-    """Reject values that have no rank, or would lose digits on the way to the backend."""
-    owner = backends.of(x)
-    if _validation.dtype_name(x) in ("float64", "int64", "uint64"):
-        _validation.float64_there(ops.xp, f"{name} of dtype {x.dtype}")
-    if owner.concrete(x):
-        _validation.finite(name, x)
-
-
 @dataclass(frozen=True)
-class Columns:
-    """Columns of an array, which become standardized rows of a backend, some at a time.
+class Operand:
+    """One side of a correlation: columns that become standardized rows, some nodes at a time.
 
-    ``width`` rows make one of the ``count`` nodes; ``shift`` is that of `standardize_rows`.
+    Attributes
+    ----------
+    x : array of shape (M, columns)
+        Of any library and device. With ``draw`` it is what `resampling` prepares.
+    dtype : str
+        Of the rows.
+    shift : bool
+        As of `standardize_rows`.
+    members : int array of shape (N, widest), optional
+        The columns of each node, -1 for none. Without it each column is a node.
+    n_components : int, optional
+        Keep so many principal directions of the rows of a node.
+    layers : int
+        Standardize so many equal stretches of the observations one by one.
+    draw : two arrays of shape (n,), optional
+        Places of the observations that were drawn, and how often each was.
     """
 
     x: Array
     ops: Backend
-    method: Method
-    ties: Ties
-    precision: Precision
+    dtype: str
+    options: CorrelationOptions
     shift: bool
+    members: np.ndarray | None = None
+    n_components: int | None = None
+    layers: int = 1
+    draw: tuple[Array, Array] | None = None
 
     @property
     def count(self) -> int:
         """Number of nodes."""
-        return int(self.x.shape[1])
+        return int(self.x.shape[1]) if self.members is None else len(self.members)
 
     @property
     def observations(self) -> int:
         """Length of a row."""
-        return int(self.x.shape[0])
+        return int(self.x.shape[0] if self.draw is None else self.draw[0].shape[0])
 
     @property
     def width(self) -> int:
         """Rows of a node."""
-        return 1
+        if self.members is None:
+            return 1
+        widest = int(self.members.shape[1])
+        return widest if self.n_components is None else min(widest, self.n_components)
 
     def rows(self, low: int, high: int) -> Array:
         """Standardized rows of the nodes ``low`` to ``high``."""
-        return self.standardized(backends.of(self.x).columns_as_rows(self.x, low, high))
+        owner = backends.of(self.x)
+        if self.members is None:
+            return self._standardized(owner.columns_as_rows(self.x, low, high))
+        members = self.members[low:high].reshape(-1)
+        first = int(members[0])
+        if np.array_equal(members, np.arange(first, first + len(members))):
+            columns = owner.columns_as_rows(self.x, first, first + len(members))
+        else:
+            columns = owner.xp.take(self.x, owner.adopt(np.maximum(members, 0)), axis=1).T
+        rows = self._standardized(columns)
+        if (members < 0).any():
+            there = self.ops.adopt((members >= 0)[:, None])
+            rows = self.ops.xp.where(there, rows, self.ops.xp.zeros_like(rows))
+        return self._leading(rows, self.members.shape[1])
 
-    def standardized(self, columns: Array) -> Array:
-        """Standardized rows of some columns, which are moved if need be."""
-        options = {"method": self.method, "ties": self.ties, "shift": self.shift}
-        return on_ranker(standardize_rows, columns, self.ops, self.precision, **options)
+    def _standardized(self, columns: Array) -> Array:
+        method, ops = self.options.method, self.ops
+        if self.draw is not None:
+            pick, weights = self.draw
+            columns = ops.ranker().xp.take(columns, pick, axis=1)
+            options = {"method": method, "shift": self.shift, "length": self.x.shape[0]}
+            return on_ranker(standardize_drawn, columns, ops, self.dtype, weights, **options)
+
+        def standardized(part: Array) -> Array:
+            options = {"method": method, "ties": self.options.ties, "shift": self.shift}
+            return on_ranker(standardize_rows, part, ops, self.dtype, **options)
+
+        return self._layer_by_layer(standardized, columns, columns.shape[0])
+
+    def _leading(self, rows: Array, widest: int) -> Array:
+        kept = self.width
+        if kept == widest:
+            return rows
+
+        def projected(part: Array) -> Array:
+            return self.ops.call(leading_components, part, width=widest, n_components=kept)
+
+        return self._layer_by_layer(projected, rows, rows.shape[0] // widest * kept)
+
+    def _layer_by_layer(self, fn: Callable[[Array], Array], rows: Array, count: int) -> Array:
+        """``count`` rows that ``fn`` makes of the stretch of each layer, side by side."""
+        if self.layers == 1:
+            return fn(rows)
+        out = self.ops.empty((count, rows.shape[1]), getattr(self.ops.xp, self.dtype))
+        for start, stop in layer_bounds(rows.shape[1], self.layers):
+            out = self.ops.write(out, fn(rows[:, start:stop]), 0, start)
+        return out
 
 
-def both_sides(
-    a: Array, g: Array, ops: Backend, method: Method, ties: Ties, precision: Precision
-) -> tuple[Columns, Columns]:
-    """Give sources and targets; targets are shifted, which keeps the digits of their products."""
-    return (
-        Columns(a, ops, method, ties, precision, False),
-        Columns(g, ops, method, ties, precision, True),
+def operands(
+    a: Array, g: Array, ops: Backend, dtype: str, options: CorrelationOptions
+) -> tuple[Operand, Operand]:
+    """Return sources and targets; targets are shifted, which keeps the digits of products."""
+    return Operand(a, ops, dtype, options, False), Operand(g, ops, dtype, options, True)
+
+
+def layer_bounds(length: int, layers: int) -> list[tuple[int, int]]:
+    """First and last observation of each layer, half-open.
+
+    >>> layer_bounds(6, 2)
+    [(0, 3), (3, 6)]
+    """
+    size = length // layers
+    return [(start, start + size) for start in range(0, length, size)]
+
+
+def leading_components(rows: Array, *, ops: Backend, width: int, n_components: int) -> Array:
+    """Project the ``width`` rows of each node on their leading principal directions.
+
+    The norm of a block of products stays what it is, but for what lies in other directions.
+    """
+    xp = ops.xp
+    nodes, length = rows.shape[0] // width, rows.shape[1]
+    each = xp.reshape(rows, (nodes, width, length))
+    gram = xp.matmul(each, xp.matrix_transpose(each))
+    # Of a symmetric matrix, by rising eigenvalues.
+    vectors = xp.linalg.eigh(gram).eigenvectors[:, :, width - n_components :]
+    return xp.reshape(xp.matmul(xp.matrix_transpose(vectors), each), (nodes * n_components, length))
+
+
+Reduce: TypeAlias = Callable[[Array, Operand, Operand], Array]
+
+
+def clip_to_one(products: Array, sources: Operand, targets: Operand) -> Array:
+    """Clip correlations to [-1, 1], which the rounding of a product may leave."""
+    return sources.ops.xp.clip(products, -1, 1)
+
+
+def multiply(
+    sources: Operand,
+    targets: Operand,
+    reduce: Reduce = clip_to_one,
+    *,
+    may_leave: bool = False,
+) -> Array:
+    """Return one number for each pair of nodes, of the products of their rows: the chunk loop.
+
+    Memory follows the chunks of sources, which are halved once if they do not fit. ``may_leave``
+    says that a result too large for the device may come back on the host.
+    """
+    ops = sources.ops
+    chunks = chunks_of(sources, targets, may_leave=may_leave)
+    try:
+        return _fill(sources, targets, reduce, chunks)
+    except Exception as error:
+        smaller = halved(chunks)
+        if smaller is None or not out_of_memory(error):
+            raise_explained(error, chunks, ops)
+    # Out here: an error holds on to what filled the memory.
+    warnings.warn(
+        f"row_chunk={chunks.sources} did not fit in the memory of {ops.name} "
+        f"{ops.device or 'cpu'}: going on with row_chunk={smaller.sources}, which is "
+        "worth giving from the start",
+        stacklevel=4,
+    )
+    try:
+        return _fill(sources, targets, reduce, smaller)
+    except Exception as error:
+        raise_explained(error, smaller, ops)
+
+
+def chunks_of(sources: Operand, targets: Operand, *, may_leave: bool = False) -> Chunks:
+    """Choose how much is on the device at a time."""
+    return chunk_sizes(
+        sources.ops,
+        (sources.observations, sources.count, targets.count),
+        4 if sources.dtype == "float32" else 8,
+        sources.options.row_chunk,
+        (sources.width, targets.width),
+        may_leave=may_leave,
     )
 
 
-@dataclass(frozen=True)
-class Kernel:
-    """The chunk loop: products of the rows of sources with those of targets.
+def _fill(sources: Operand, targets: Operand, reduce: Reduce, chunks: Chunks) -> Array:
+    """Write the result, some targets at a time; as a rule all of them."""
+    ops = sources.ops
+    home = ops.host() if chunks.leaves else ops
+    out = home.empty((sources.count, targets.count), getattr(home.xp, sources.dtype))
+    for top, left, block, rows in row_pairs(sources, targets, chunks):
+        products = ops.matmul(block, rows)
+        del block, rows  # before the next ones are made
+        products = reduce(products, sources, targets)
+        products = backends.move(products, home) if chunks.leaves else products
+        out = home.write(out, products, top, left)
+        del products
+    return out
 
-    ``may_leave`` says that a result too large for the device may come back on the host.
+
+def row_pairs(
+    sources: Operand, targets: Operand, chunks: Chunks
+) -> Iterator[tuple[int, int, Array, Array]]:
+    """Rows of sources and of targets that meet, after the first source and the first target.
+
+    Targets stay while sources come and go. Each is let go before the next ones are made, if the
+    caller does not keep them.
     """
-
-    ops: Backend
-    precision: Precision
-    may_leave: bool = False
-
-    def run(self, sources: Columns, targets: Columns, row_chunk: int | None) -> Array:
-        """Correlate all nodes; memory follows the chunks, which are halved once if need be."""
-        chunks = self.chunks(sources, targets, row_chunk)
-        try:
-            return self.fill(sources, targets, chunks)
-        except Exception as error:
-            smaller = halved(chunks)
-            if smaller is None or not out_of_memory(error):
-                raise_explained(error, chunks, self.ops)
-        # Out here: an error holds on to what filled the memory.
-        warnings.warn(
-            f"row_chunk={chunks.sources} did not fit in the memory of {self.ops.name} "
-            f"{self.ops.device or 'cpu'}: going on with row_chunk={smaller.sources}, which is "
-            "worth giving from the start",
-            stacklevel=3,
-        )
-        try:
-            return self.fill(sources, targets, smaller)
-        except Exception as error:
-            raise_explained(error, smaller, self.ops)
-
-    def chunks(self, sources: Columns, targets: Columns, row_chunk: int | None) -> Chunks:
-        """Choose how much is on the device at a time."""
-        return chunk_sizes(
-            self.ops,
-            (sources.observations, sources.count, targets.count),
-            4 if self.precision == "float32" else 8,
-            row_chunk,
-            (sources.width, targets.width),
-            may_leave=self.may_leave,
-        )
-
-    def fill(self, sources: Columns, targets: Columns, chunks: Chunks) -> Array:
-        """Write the result, some targets at a time; as a rule all of them."""
-        shape = (sources.count, targets.count)
-        home = self.ops.host() if chunks.leaves else self.ops
-        out = home.empty(shape, getattr(home.xp, self.precision))
-        for left, right in windows(targets.count, chunks.targets):
-            for top, block in self.column_blocks(left, right, sources, targets, chunks.sources):
-                out = home.write(out, backends.move(block, home), top, left)
-                del block  # before the next is made
-        return out
-
-    # The standardized targets belong to a call of the next method, a chunk of sources to a step of
-    # its loop: one is gone before the next is made.
-
-    def column_blocks(
-        self, left: int, right: int, sources: Columns, targets: Columns, row_chunk: int
-    ) -> Iterator[tuple[int, Array]]:
-        """Give the blocks of some targets, which stay while sources come and go."""
-        rows = self.resident(targets, left, right, row_chunk)
-        spans = [*windows(sources.count, row_chunk)]
-        tracked = track(spans, len(spans), "correlating", verbose=None)
-        for low, high in tracked:
-            products = self.ops.matmul(sources.rows(low, high), rows)
-            yield low, self.reduced(products, sources, targets)
-            del products
-
-    def resident(self, targets: Columns, left: int, right: int, row_chunk: int) -> Array:
-        """Standardized rows of some targets; what is copied to a device is so in chunks."""
-        # NumPy ranks in place, and XLA decides by itself what becomes of parts of traced arrays.
-        if self.ops.ranker().device is None or right - left <= row_chunk:
-            return targets.rows(left, right)
-        shape = (right - left) * targets.width, targets.observations
-        rows = self.ops.empty(shape, getattr(self.ops.xp, self.precision))
-        for low, high in windows(right - left, row_chunk):
-            block = targets.rows(left + low, left + high)
-            rows = self.ops.write(rows, block, low * targets.width, 0)
+    for left, right in windows(targets.count, chunks.targets):
+        rows = _resident(targets, left, right, chunks.sources)
+        spans: Iterable[tuple[int, int]] = [*windows(sources.count, chunks.sources)]
+        if len(spans) > 1:
+            spans = track(spans, len(spans), "correlating", verbose=None)
+        for top, bottom in spans:
+            block = sources.rows(top, bottom)
+            yield top, left, block, rows
             del block
-        return rows
+        del rows
 
-    def reduced(self, products: Array, sources: Columns, targets: Columns) -> Array:
-        """Give one number for each pair of nodes; the rounding of a product may leave [-1, 1]."""
-        return self.ops.xp.clip(products, -1, 1)
+
+def _resident(targets: Operand, left: int, right: int, row_chunk: int) -> Array:
+    """Standardized rows of some targets; what is copied to a device is so in chunks."""
+    # NumPy ranks in place, and XLA decides by itself what becomes of parts of traced arrays.
+    if targets.ops.ranker().device is None or right - left <= row_chunk:
+        return targets.rows(left, right)
+    shape = (right - left) * targets.width, targets.observations
+    rows = targets.ops.empty(shape, getattr(targets.ops.xp, targets.dtype))
+    for low, high in windows(right - left, row_chunk):
+        block = targets.rows(left + low, left + high)
+        rows = targets.ops.write(rows, block, low * targets.width, 0)
+        del block
+    return rows

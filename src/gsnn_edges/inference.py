@@ -19,7 +19,7 @@ from gsnn_edges.activations.resampling import draw_counts, rows_are_independent
 from gsnn_edges.choosing import Standing, standing
 from gsnn_edges.layer_pairs import LayerChoice
 from gsnn_edges.options import METHODS
-from gsnn_edges.running import Moments
+from gsnn_edges.resampling import Moments
 from gsnn_edges.scoring import SCORE_CHOICES, ScoreChoice, Scorer, to_host
 
 FEW_SAMPLES = 10

@@ -18,8 +18,7 @@ from gsnn_edges.baselines import untrained_scores
 from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.inference import Found, Inference, Options
 from gsnn_edges.layer_pairs import LayerChoice, checked_layers
-from gsnn_edges.options import PRECISIONS, load_backend
-from gsnn_edges.ranks import TIES
+from gsnn_edges.options import BACKENDS, PRECISIONS, TIES
 from gsnn_edges.scoring import SCORES, ScoreChoice, Scorer, backend_of, mean
 
 # What an EdgeEvidence says of how it was made: settings of the inferer, and options of the call.
@@ -124,7 +123,8 @@ class FunctionEdgeInferer:
         _validation.choice("ties", ties, TIES)
         _validation.choice("precision", precision, PRECISIONS)
         _validation.edge_index("edge_index", edge_index)
-        load_backend(backend, backend_device)
+        _validation.choice("backend", backend, BACKENDS)
+        backends.load(backend, backend_device)
         self.model = model
         self.crit = crit
         self.edge_index = edge_index

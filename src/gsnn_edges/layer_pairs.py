@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple, TypeAlias
 from gsnn_edges import _validation
 from gsnn_edges._typing import Array, Device, Method, Precision, Score, Ties
 from gsnn_edges.backends import Backend
-from gsnn_edges.correlation import Columns, Kernel, both_sides, checked_backend
-from gsnn_edges.options import check_pair
+from gsnn_edges.correlation import Operand, backend_and_dtype, multiply, operands
+from gsnn_edges.options import CorrelationOptions, check_pair
 
 LayerChoice: TypeAlias = Literal["pooled", "mean", "last"] | int | None
 
@@ -139,13 +139,16 @@ def layer_parts(
     >>> [f"{part[0, 0]:.2f}" for part in layer_parts(a, g, samples=3)]
     ['0.54', '-0.23', '0.77']
     """
+    options = CorrelationOptions(
+        method=method, ties=ties, precision=precision, backend=backend, device=device
+    )
     pairs = checked_pairs(a, g, samples)
-    ops, precision = checked_backend(a, g, method, ties, precision, backend, device)
-    pooled = Kernel(ops, precision).run(*both_sides(a, g, ops, method, ties, precision), None)
+    ops, dtype = backend_and_dtype(a, g, options)
+    pooled = multiply(*operands(a, g, ops, dtype, options))
     sums = []
     for x in (a, g):
-        columns = Columns(x, ops, method, ties, precision, False)
-        sums.append(layer_sums(columns.rows(0, columns.count), ops=ops, layers=pairs))
+        rows = Operand(x, ops, dtype, options, False).rows(0, x.shape[1])
+        sums.append(layer_sums(rows, ops=ops, layers=pairs))
     between = ops.matmul(*sums) / samples
     return LayerParts(pooled, pooled - between, between)
 

@@ -8,7 +8,12 @@ import numpy as np
 from gsnn_edges import _validation
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
-from gsnn_edges.correlation import Kernel, both_sides, check_values, checked_backend
+from gsnn_edges.correlation import (
+    backend_and_dtype,
+    multiply,
+    operands,
+)
+from gsnn_edges.options import CorrelationOptions, check_pair, check_values
 
 # Eigenvalues, as shares of the largest, and shares of a variance, below which there is nothing
 # but rounding of the correlations.
@@ -102,21 +107,28 @@ def partial_correlation(
             f"give either conditions or parents; got {'neither' if parents is None else 'both'}: "
             "conditions are columns held fixed for all pairs, parents those of each target"
         )
-    row_chunk = _validation.whole_number_or_none("row_chunk", row_chunk, least=1)
-    ops, precision = checked_backend(a, g, method, ties, precision, backend, device)
+    options = CorrelationOptions(
+        method=method,
+        ties=ties,
+        row_chunk=row_chunk,
+        precision=precision,
+        backend=backend,
+        device=device,
+    )
+    check_pair(a, g)
+    ops, dtype = backend_and_dtype(a, g, options)
 
     def correlate(x: Array, y: Array) -> Array:
-        sides = both_sides(x, y, ops, method, ties, precision)
-        return Kernel(ops, precision).run(*sides, row_chunk)
+        return multiply(*operands(x, y, ops, dtype, options))
 
     if parents is None:
         check_conditions(conditions, a, ops)
         gram, left, right = (correlate(conditions, x) for x in (conditions, a, g))
-        return given_columns(gram, left, right, correlate(a, g), ops, precision)
+        return given_columns(gram, left, right, correlate(a, g), ops, dtype)
     edges = _validation.edge_index("parents", parents, (a.shape[1], g.shape[1]))
     held, degree = parents_of_targets(edges, g.shape[1])
     check_observations(a.shape[0], int(degree.max(initial=0)))
-    return given_parents(correlate(a, a), correlate(a, g), held, degree, ops, precision)
+    return given_parents(correlate(a, a), correlate(a, g), held, degree, ops, dtype)
 
 
 def check_conditions(conditions: Array, a: Array, ops: Backend) -> None:
@@ -142,7 +154,7 @@ def check_observations(observations: int, held: int) -> None:
 
 
 def given_columns(
-    gram: Array, left: Array, right: Array, whole: Array, ops: Backend, precision: Precision
+    gram: Array, left: Array, right: Array, whole: Array, ops: Backend, dtype: str
 ) -> Array:
     """Give partial correlations of all pairs, the same K columns held fixed.
 
@@ -152,7 +164,7 @@ def given_columns(
         return whole
     wide = solving_dtype(ops)
     parts = (ops.xp.astype(x, wide) for x in (gram, left, right, whole))
-    found = ops.call(partial_of_all, *parts, least=LEAST_SHARE[precision])
+    found = ops.call(partial_of_all, *parts, least=LEAST_SHARE[dtype])
     return ops.xp.astype(found, whole.dtype)
 
 
@@ -168,7 +180,7 @@ def given_parents(
     held: np.ndarray,
     degree: np.ndarray,
     ops: Backend,
-    precision: Precision,
+    dtype: str,
 ) -> Array:
     """Give partial correlations of all pairs, the parents of each target held fixed.
 
@@ -182,7 +194,7 @@ def given_parents(
     for targets, parents in batches(held, degree, whole.shape[0]):
         block = xp.take(by_target, ops.adopt(targets), axis=0)
         if parents.shape[1]:
-            block = given_own_parents(gram, block, parents, ops, LEAST_SHARE[precision])
+            block = given_own_parents(gram, block, parents, ops, LEAST_SHARE[dtype])
         rows = ops.write(rows, xp.astype(block, whole.dtype), top, 0)
         top += len(targets)
         done.append(targets)

@@ -9,10 +9,10 @@ from typing import Any
 from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array, Method, Ties
 from gsnn_edges.backends import Backend
+from gsnn_edges.options import TIES
 
 # From here on, ranks of whole and half numbers no longer fit the 24 bits of float32.
 FLOAT32_OBSERVATIONS = 1 << 23
-TIES = ("average", "ordinal")
 # Terms summed one after another: the error of a float32 sum grows with their number.
 _SUM_LENGTH = 64
 
@@ -75,6 +75,14 @@ def rank_dtype(xp: Any, dtype: Any, observations: int) -> str:
     if observations < FLOAT32_OBSERVATIONS and dtype != xp.float64:
         return "float32"
     _validation.float64_there(xp, f"{observations} observations")
+    return "float64"
+
+
+def correlation_dtype(xp: Any, precision: str, observations: int) -> str:
+    """Dtype of the ranks, products and result of a correlation."""
+    if precision == "float32" and observations < FLOAT32_OBSERVATIONS:
+        return precision
+    _validation.float64_there(xp, "this correlation")
     return "float64"
 
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from gsnn_edges import backends
 from gsnn_edges._typing import Array, Device, Method, Precision, Score, Ties
-from gsnn_edges.channels import channel_correlation
-from gsnn_edges.correlation import cross_correlation
+from gsnn_edges.channels import correlate_channels
+from gsnn_edges.correlation import correlate
 from gsnn_edges.layer_pairs import chosen_pairs
+from gsnn_edges.options import CorrelationOptions
 from gsnn_edges.resampling import resampled_correlations
 
 ScoreChoice: TypeAlias = Literal["magnitude", "channels", "auto"]
@@ -59,9 +60,7 @@ class Scorer:
             resampled_correlations(
                 *part,
                 np.tile(counts, len(part[0]) // counts.shape[1]),
-                method=self.method,
-                row_chunk=self.row_chunk,
-                **self.where,
+                self.options,
             )
             for part in self.parts(a, g)
         ]
@@ -81,17 +80,16 @@ class Scorer:
 
     def correlate(self, a: Array, g: Array) -> Array:
         """One matrix, on the backend."""
-        options: dict[str, Any] = {
-            "method": self.method,
-            "ties": self.ties,
-            "row_chunk": self.row_chunk,
-            **self.where,
-        }
         if self.score == "magnitude":
-            return cross_correlation(a, g, **options)
-        own = self.columns
-        return channel_correlation(
-            a, g, own, own, nodes=self.nodes, n_components=self.n_components, **options
+            return correlate(a, g, self.options)
+        own, kept = self.columns, self.n_components
+        return correlate_channels(a, g, own, own, self.options, nodes=self.nodes, n_components=kept)
+
+    @property
+    def options(self) -> CorrelationOptions:
+        """How to correlate."""
+        return CorrelationOptions(
+            method=self.method, ties=self.ties, row_chunk=self.row_chunk, **self.where
         )
 
 

@@ -5,6 +5,7 @@ import oracles
 import shards
 from numpy.testing import assert_allclose
 
+from gsnn_edges.options import CorrelationOptions
 from gsnn_edges.sharded.arguments import checked_options
 from gsnn_edges.sharded.correlation import plain_task
 from gsnn_edges.sharded.task import check_evenness, local_rows
@@ -30,8 +31,8 @@ def test_mean_of_layers(eight):
 
 def test_targets_in_batches_keep_their_places():
     a, g = shards.inputs()
-    options = checked_options(a, g, "spearman", "average", "float32", None)
-    resident = plain_task(a, g, 1, None, options).resident(5)
+    options = checked_options(a, g, CorrelationOptions())
+    resident = plain_task(a, g, 1, options).resident(5)
     found = np.zeros((20, 13), np.float32)
     for first, rows in local_rows(resident.block(0, 20)):
         found[first : first + len(rows)] = rows

@@ -6,7 +6,8 @@ from oracles import correlation
 
 from gsnn_edges import backends
 from gsnn_edges.channels import channel_correlation
-from gsnn_edges.draws import drawn_counts
+from gsnn_edges.options import CorrelationOptions
+from gsnn_edges.resampling import drawn_counts
 from gsnn_edges.significance.resamples import average, resamples_of
 
 LAYERS, SAMPLES = 2, 20
@@ -25,7 +26,9 @@ def test_draws_equal_those_of_repeated_rows(library, channels):
     a, g = observations()
     sides = [library.array(x) for x in (a, g)]
     nodes = {"a_nodes": OWN, "g_nodes": OWN} if channels else None
-    resamples = resamples_of(*sides, SAMPLES, "pooled", backends.of(sides[0]), nodes, {})
+    resamples = resamples_of(
+        *sides, SAMPLES, "pooled", backends.of(sides[0]), nodes, CorrelationOptions()
+    )
     counts = drawn_counts(SAMPLES, 3, np.random.default_rng(1))
 
     def score(a, g):

@@ -5,7 +5,9 @@ import pytest
 import scipy.stats
 
 from gsnn_edges import backends
-from gsnn_edges.significance.sides import checked_tables, one_side, score_of, taken
+from gsnn_edges.correlation import Operand
+from gsnn_edges.options import CorrelationOptions
+from gsnn_edges.significance.sides import checked_tables, score_of, taken
 
 LAYERS, SAMPLES, NODES = 3, 20, 3
 OWN = np.array([0, 1, 1, 2, 2, 2])
@@ -28,9 +30,9 @@ def made(library, table=None, n_components=None, apart=LAYERS):
     if library.jit:
         pytest.skip("columns become rows outside of what is compiled")
     x = library.array(observations())
-    options = {"n_components": n_components, "apart": apart}
-    usual = (x, table, backends.of(x), "spearman", "float32")
-    return [one_side(*usual, shift=shift, **options) for shift in (False, n_components is None)]
+    usual = (x, backends.of(x), "float32", CorrelationOptions())
+    shifts = (False, n_components is None)
+    return [Operand(*usual, shift, table, n_components, apart) for shift in shifts]
 
 
 def test_each_layer_is_ranked_by_itself(library):
@@ -60,11 +62,12 @@ def test_directions_are_those_of_each_layer(library):
                 )
 
 
-@pytest.mark.parametrize("apart", [None, LAYERS])
+@pytest.mark.parametrize("apart", [1, LAYERS])
 @pytest.mark.parametrize("table", [None, TABLE], ids=["columns", "nodes"])
 def test_sides_count_nodes(table, apart):
     x = observations()
-    side = one_side(x, table, backends.of(x), "spearman", "float32", shift=True, apart=apart)
+    usual = (x, backends.of(x), "float32", CorrelationOptions())
+    side = Operand(*usual, True, table, layers=apart)
     assert side.count == (len(OWN) if table is None else NODES)
     assert side.rows(0, 1).shape == (side.width, len(x))
 

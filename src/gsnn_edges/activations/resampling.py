@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from gsnn_edges.activations.batches import as_pair, cut, rows_in, take
 from gsnn_edges.activations.model_layout import modules_of
 from gsnn_edges.activations.modes import Mode
-from gsnn_edges.draws import drawn_counts
+from gsnn_edges.resampling import drawn_counts
 
 Capture = Callable[..., tuple[Tensor, Tensor]]
 

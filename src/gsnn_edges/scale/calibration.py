@@ -13,7 +13,8 @@ import numpy as np
 
 from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Device, Precision
-from gsnn_edges.correlation import Columns, both_sides
+from gsnn_edges.correlation import Operand, operands
+from gsnn_edges.options import CorrelationOptions
 
 # Values of a trial. Fewer would fit in caches that real inputs do not fit in.
 TRIAL_VALUES = 1 << 22
@@ -133,7 +134,7 @@ def calibrate(
         2, min(TRIAL_VALUES // length, 4 * _validation.whole_number("nodes", nodes, least=1))
     )
     x = np.random.default_rng(seed).standard_normal((length, rows), dtype=np.float32)
-    sources, targets = both_sides(x, x, ops, "spearman", "average", precision)
+    sources, targets = operands(x, x, ops, precision, CorrelationOptions())
 
     def rank() -> None:
         for side in (sources, targets):
@@ -149,10 +150,10 @@ def calibrate(
     )
 
 
-def product_rate(columns: Columns, length: int, rows: int) -> float:
+def product_rate(columns: Operand, length: int, rows: int) -> float:
     """Measure products of rows as the kernel makes them, flop/s."""
     ops = columns.ops
-    dtype = getattr(ops.xp, columns.precision)
+    dtype = getattr(ops.xp, columns.dtype)
     one = ops.xp.asarray(1.0, dtype=dtype, device=ops.device)
     operand = ops.empty((rows, length), dtype) * 0 + one
 

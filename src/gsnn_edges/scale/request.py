@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from gsnn_edges import _validation
+from gsnn_edges import _validation, backends
 from gsnn_edges._io import format_bytes, parse_bytes
 from gsnn_edges._typing import Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
 from gsnn_edges.channels import node_tables
 from gsnn_edges.layer_pairs import LayerChoice
-from gsnn_edges.options import load_backend
+from gsnn_edges.options import BACKENDS
 from gsnn_edges.ranks import FLOAT32_OBSERVATIONS
 from gsnn_edges.scale.outputs import Output, checked_output
 from gsnn_edges.scale.settings import checked_settings, spans_of
@@ -185,7 +185,8 @@ def checked_ops(
     store: Any, spans: Sequence[Span], precision: Precision, backend: str, device: Device
 ) -> tuple[Backend, Precision]:
     """Give the backend, and the dtype of ranks and result."""
-    ops = load_backend(backend, device)
+    _validation.choice("backend", backend, BACKENDS)
+    ops = backends.load(backend, device)
     length = (spans[0][1] - spans[0][0]) * store.samples
     if precision == "float64" or length >= FLOAT32_OBSERVATIONS:
         _validation.float64_there(ops.xp, "this correlation")

@@ -4,8 +4,7 @@ from typing import Any
 
 from gsnn_edges import _validation
 from gsnn_edges.layer_pairs import checked_layers
-from gsnn_edges.options import METHODS, PRECISIONS
-from gsnn_edges.ranks import TIES
+from gsnn_edges.options import METHODS, PRECISIONS, TIES
 from gsnn_edges.scale.above import checked_threshold
 from gsnn_edges.scale.top import checked_top
 

@@ -1,14 +1,14 @@
 """Sources and targets of a store: columns that become standardized rows, some nodes at a time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gsnn_edges._typing import Method, Precision, Ties
 from gsnn_edges.backends import Backend
-from gsnn_edges.channels import NodeColumns
-from gsnn_edges.correlation import Columns
+from gsnn_edges.correlation import Operand
+from gsnn_edges.options import CorrelationOptions
 
 Span = tuple[int, int]
 
@@ -59,10 +59,10 @@ class Side:
         Each column is standardized over all samples of these pairs together.
         """
         x, members = self.read(pairs, self.members[low:high])
-        facts = (x, self.ops, self.method, self.ties, self.precision, self.shift)
-        columns = (
-            NodeColumns(*facts, members, self.n_components) if self.channels else Columns(*facts)
-        )
+        options = CorrelationOptions(method=self.method, ties=self.ties)
+        columns = Operand(x, self.ops, self.precision, options, self.shift)
+        if self.channels:
+            columns = replace(columns, members=members, n_components=self.n_components)
         return self.ops.to_numpy(columns.rows(0, high - low))
 
     def read(self, pairs: Span, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,8 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
-from gsnn_edges.channels import block_norms, filled_up, leading, members
+from gsnn_edges.channels import block_norms, filled_up, node_members
+from gsnn_edges.correlation import leading_components
 from gsnn_edges.ranks import FLOAT32_OBSERVATIONS
 from gsnn_edges.scale.agreement import check_alike, gathered, versions
 from gsnn_edges.scale.job import Job
@@ -212,10 +213,10 @@ def make_task(job: Job, store: Any, dtype: str) -> Task:
     """Give both sides of the store, and what is computed of them."""
     pairs = job.pair_range(store.pairs)
     if store.score == "channels":
-        own = members("column_nodes", store.column_nodes, np.empty((0, store.columns)))
+        own = node_members("column_nodes", store.column_nodes, np.empty((0, store.columns)))
         table = filled_up(own, store.nodes)
         n_components = job.settings["n_components"]
-        sides, norms = channel_sides((table, table), n_components, leading), block_norms
+        sides, norms = channel_sides((table, table), n_components, leading_components), block_norms
     else:
         table = one_each(store.nodes)
         sides, norms = plain_sides(), None

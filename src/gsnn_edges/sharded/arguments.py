@@ -8,8 +8,8 @@ import numpy as np
 
 from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array, Method, Precision, Ties
-from gsnn_edges.options import METHODS, PRECISIONS, check_pair
-from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, TIES
+from gsnn_edges.options import CorrelationOptions, check_pair
+from gsnn_edges.ranks import FLOAT32_OBSERVATIONS
 from gsnn_edges.sharded.placement import HostObservations, JaxObservations, Observations, cut
 
 
@@ -22,18 +22,13 @@ class Options(NamedTuple):
     row_chunk: int | None = None
 
 
-def checked_options(
-    a: Array, g: Array, method: Method, ties: Ties, precision: Precision, row_chunk: int | None
-) -> Options:
-    """Give the options, when all arguments keep their rules."""
-    _validation.choice("method", method, METHODS)
-    _validation.choice("ties", ties, TIES)
-    _validation.choice("precision", precision, PRECISIONS)
-    row_chunk = _validation.whole_number_or_none("row_chunk", row_chunk, least=1)
+def checked_options(a: Array, g: Array, options: CorrelationOptions) -> Options:
+    """Give the options, when the arrays keep their rules."""
+    method, ties, precision = options.method, options.ties, options.precision
     check_pair(a, g)
     for name, x in (("a", a), ("g", g)):
         check_values(name, x)
-    return Options(method, ties, rank_dtype(a.shape[0], precision), row_chunk)
+    return Options(method, ties, rank_dtype(a.shape[0], precision), options.row_chunk)
 
 
 def rank_dtype(count: int, precision: Precision) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from gsnn_edges._typing import Array, Method, Precision, Ties
 from gsnn_edges.chunks import ROUNDS, sources_at_once
+from gsnn_edges.options import CorrelationOptions
 from gsnn_edges.sharded.arguments import Options, checked_options, observations
 from gsnn_edges.sharded.devices import device_mesh
 from gsnn_edges.sharded.placement import Observations, one_each
@@ -20,7 +21,6 @@ def sharded_correlation(
     g: Array,
     *,
     devices: Any = None,
-    mesh: Any = None,
     method: Method = "spearman",
     ties: Ties = "average",
     row_chunk: int | None = None,
@@ -35,8 +35,6 @@ def sharded_correlation(
         of which each device gets its own rows from the host.
     devices : int, sequence of jax devices, or jax.sharding.Mesh, optional
         Which devices share the work; by default those that the inputs are sharded over, else all.
-    mesh : jax.sharding.Mesh, optional
-        In place of ``devices``: all devices of it, whatever its axes.
     method, ties, precision
         As of `cross_correlation`.
     row_chunk : int, optional
@@ -74,8 +72,15 @@ def sharded_correlation(
     >>> sharded_correlation(a, a, devices=1).round(3).tolist()
     [[1.0, 0.0], [0.0, 0.0]]
     """
-    options = checked_options(a, g, method, ties, precision, row_chunk)
-    return plain_task(a, g, devices, mesh, options).whole()
+    options = CorrelationOptions(
+        method=method, ties=ties, row_chunk=row_chunk, precision=precision, devices=devices
+    )
+    return correlate_sharded(a, g, options)
+
+
+def correlate_sharded(a: Array, g: Array, options: CorrelationOptions) -> jax.Array:
+    """`sharded_correlation` with options that are checked already."""
+    return plain_task(a, g, options.devices, checked_options(a, g, options)).whole()
 
 
 def sharded_blocks(
@@ -83,7 +88,6 @@ def sharded_blocks(
     g: Array,
     *,
     devices: Any = None,
-    mesh: Any = None,
     method: Method = "spearman",
     ties: Ties = "average",
     row_chunk: int | None = None,
@@ -93,7 +97,7 @@ def sharded_blocks(
 
     Parameters
     ----------
-    a, g, devices, mesh, method, ties, precision
+    a, g, devices, method, ties, precision
         As of `sharded_correlation`.
     row_chunk : int, optional
         Sources at a time, over all devices; rounded up to a multiple of the devices. By default
@@ -122,25 +126,24 @@ def sharded_blocks(
     >>> [(top, block.shape) for top, block in sharded_blocks(a, a, devices=1, row_chunk=2)]
     [(0, (2, 5)), (2, (2, 5)), (3, (2, 5))]
     """
-    options = checked_options(a, g, method, ties, precision, row_chunk)
-    return blocks(plain_task(a, g, devices, mesh, options._replace(row_chunk=None)), row_chunk)
+    options = CorrelationOptions(
+        method=method, ties=ties, row_chunk=row_chunk, precision=precision, devices=devices
+    )
+    checked = checked_options(a, g, options)._replace(row_chunk=None)
+    return blocks(plain_task(a, g, devices, checked), options.row_chunk)
 
 
-def sharded_channels(
+def correlate_channels_sharded(
     a: Array,
     g: Array,
     members: tuple[np.ndarray, np.ndarray],
+    options: CorrelationOptions,
     *,
-    devices: Any = None,
-    method: Method = "spearman",
-    ties: Ties = "average",
-    n_components: int | None = None,
-    row_chunk: int | None = None,
-    precision: Precision = "float32",
+    n_components: int | None,
     project: Callable[..., Any],
     norms: Callable[..., Any],
 ) -> jax.Array:
-    """Give the channel score over many devices: see `channel_correlation`, which calls this.
+    """`correlate_channels` over many devices.
 
     Parameters
     ----------
@@ -149,26 +152,16 @@ def sharded_channels(
         together on one device.
     project, norms : callables
         How rows of a node are reduced to ``n_components``, and blocks of products to numbers.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from gsnn_edges import channel_correlation
-    >>> a, g = np.random.default_rng(0).standard_normal((2, 30, 4), np.float32)
-    >>> nodes = [0, 0, 1, 1]
-    >>> channel_correlation(a, g, nodes, nodes, backend="jax", devices=1).shape
-    (2, 2)
     """
-    options = checked_options(a, g, method, ties, precision, row_chunk)
     sides = channel_sides(members, n_components, project)
     pair = observations(a, members[0]), observations(g, members[1])
-    score = make_score(pair, sides, options, norms=norms)
-    return Task(*pair, device_mesh(devices, None, (a, g)), score).whole()
+    score = make_score(pair, sides, checked_options(a, g, options), norms=norms)
+    return Task(*pair, device_mesh(options.devices, (a, g)), score).whole()
 
 
-def plain_task(a: Array, g: Array, devices: Any, mesh: Any, options: Options) -> Task:
+def plain_task(a: Array, g: Array, devices: Any, options: Options) -> Task:
     """Give the task of columns that are nodes."""
-    found = device_mesh(devices, mesh, (a, g))
+    found = device_mesh(devices, (a, g))
     pair = observations(a, one_each(a.shape[1])), observations(g, one_each(g.shape[1]))
     return Task(*pair, found, make_score(pair, plain_sides(), options))
 

@@ -13,17 +13,15 @@ from gsnn_edges._typing import Array
 AXIS = "shards"
 
 
-def device_mesh(devices: Any = None, mesh: Any = None, arrays: Sequence[Array] = ()) -> Mesh:
+def device_mesh(devices: Any = None, arrays: Sequence[Array] = ()) -> Mesh:
     """Give a mesh of one axis over the devices that are asked for.
 
     Parameters
     ----------
     devices : int, sequence of jax devices, or jax.sharding.Mesh, optional
-        So many of ``jax.devices()``, or these, in this order.
-    mesh : jax.sharding.Mesh, optional
-        All its devices, whatever its axes; in place of ``devices``.
+        So many of ``jax.devices()``, or these, in this order, or all of a mesh, whatever its axes.
     arrays : sequence of arrays
-        Where neither is given: the devices of the first JAX array that lies on several, else all
+        Without ``devices``: the devices of the first JAX array that lies on several, else all
         that JAX has.
 
     Raises
@@ -31,22 +29,14 @@ def device_mesh(devices: Any = None, mesh: Any = None, arrays: Sequence[Array] =
     TypeError
         For what is neither a number, nor devices, nor a mesh of JAX.
     ValueError
-        For both, for devices that are named twice, or for more than there are.
+        For devices that are named twice, or for more than there are.
 
     Examples
     --------
     >>> device_mesh(1).size
     1
     """
-    if devices is not None and mesh is not None:
-        raise ValueError("devices= and mesh= say the same thing: give one of them")
-    if mesh is not None and not isinstance(mesh, Mesh):
-        raise TypeError(
-            f"mesh must be a jax.sharding.Mesh; got {type(mesh).__module__}."
-            f"{type(mesh).__name__}: make one with jax.make_mesh, or give devices="
-        )
-    wanted = mesh if devices is None else devices
-    return Mesh(np.array(chosen(wanted, arrays)), (AXIS,))
+    return Mesh(np.array(chosen(devices, arrays)), (AXIS,))
 
 
 def chosen(wanted: Any, arrays: Sequence[Array]) -> list[Any]:

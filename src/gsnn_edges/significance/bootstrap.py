@@ -9,10 +9,10 @@ from gsnn_edges import _validation
 from gsnn_edges._progress import track
 from gsnn_edges._typing import Array, Device, Method, Precision
 from gsnn_edges.backends import Backend
-from gsnn_edges.correlation import checked_backend
-from gsnn_edges.draws import drawn_counts
+from gsnn_edges.correlation import backend_and_dtype
 from gsnn_edges.layer_pairs import LayerChoice
-from gsnn_edges.running import Moments
+from gsnn_edges.options import CorrelationOptions
+from gsnn_edges.resampling import Moments, drawn_counts
 from gsnn_edges.significance.analytic import atanh
 from gsnn_edges.significance.distributions import normal_quantile
 from gsnn_edges.significance.resamples import resamples_of
@@ -140,16 +140,17 @@ def bootstrap_interval(
     >>> bool(found.low < 0.69 < found.high)  # 6 / pi * asin(sqrt(0.5) / 2)
     True
     """
+    options = CorrelationOptions(
+        method=method, row_chunk=row_chunk, precision=precision, backend=backend, device=device
+    )
     score = score_of(a_nodes, g_nodes)
     x, y, pairs, choice, _ = taken(a, g, samples, layers, score)
     n_components = _validation.whole_number_or_none("n_components", n_components, least=1)
     tables = checked_tables(x, y, a_nodes, g_nodes, nodes, n_components)
-    ops, precision = checked_backend(x, y, method, "average", precision, backend, device)
+    ops, _ = backend_and_dtype(x, y, options)
     n_resamples = _validation.whole_number("n_resamples", n_resamples, least=2)
     confidence = _validation.level("confidence", confidence)
     seed = _validation.whole_number_or_none("seed", seed, least=0)
-    row_chunk = _validation.whole_number_or_none("row_chunk", row_chunk, least=1)
-    options: dict[str, Any] = {"method": method, "row_chunk": row_chunk, "precision": precision}
     own = {"a_nodes": a_nodes, "g_nodes": g_nodes, "nodes": nodes, "n_components": n_components}
     resamples = resamples_of(a, g, samples, choice, ops, own if tables else None, options)
     W = resamples.observed()

@@ -8,12 +8,12 @@ from operator import add
 import numpy as np
 
 from gsnn_edges._progress import track
-from gsnn_edges._typing import Array, Precision
+from gsnn_edges._typing import Array
 from gsnn_edges.backends import Backend
 from gsnn_edges.backends.generic_backend import windows
-from gsnn_edges.channels import ChannelKernel
-from gsnn_edges.chunks import Chunks, chunk_sizes, raise_explained
-from gsnn_edges.correlation import Columns
+from gsnn_edges.channels import norms_of_nodes
+from gsnn_edges.chunks import Chunks, raise_explained
+from gsnn_edges.correlation import Operand, chunks_of
 from gsnn_edges.layer_pairs import layer_sums
 from gsnn_edges.significance.layers import ROUNDING, each_layer, permuted, within_layers
 
@@ -30,8 +30,6 @@ class Counting:
 
     Attributes
     ----------
-    kernel
-        Reduces blocks of several rows a node; None where each row is a node.
     orders : ndarray of shape (permutations, samples)
         Of the samples of targets.
     apart : bool
@@ -40,11 +38,8 @@ class Counting:
         As of `PermutationTest`.
     """
 
-    ops: Backend
-    precision: Precision
-    sources: Columns
-    targets: Columns
-    kernel: ChannelKernel | None
+    sources: Operand
+    targets: Operand
     orders: np.ndarray
     layers: int
     apart: bool
@@ -52,19 +47,21 @@ class Counting:
     candidates: np.ndarray | None
 
     def __post_init__(self) -> None:
+        self.ops = self.sources.ops
+        self.channels = self.sources.members is not None
         shape = self.sources.count, self.targets.count
-        dtype = getattr(self.ops.xp, self.precision)
+        dtype = getattr(self.ops.xp, self.sources.dtype)
         self.statistic = self.ops.empty(shape, dtype)
         self.null_mean = None
-        if self.kernel is None:
+        if not self.channels:
             # Of a layer that is ranked by itself no part is left to the differences of layers.
             self.null_mean = self.ops.xp.zeros(shape, dtype=dtype, device=self.ops.device)
         self.exceedances = self.ops.empty(shape, self.ops.xp.int32)
         self.maxima = np.full(len(self.orders), -np.inf)
 
-    def run(self, row_chunk: int | None, verbose: bool) -> None:
+    def run(self, verbose: bool) -> None:
         """Fill the tables."""
-        chunks, tile = self.sizes(row_chunk)
+        chunks, tile = self.sizes()
         total = len(self.orders) * sum(
             len(list(windows(right - left, tile))) * len(list(self.source_windows(chunks)))
             for left, right in windows(self.targets.count, chunks.targets)
@@ -75,18 +72,16 @@ class Counting:
         except Exception as error:
             raise_explained(error, chunks, self.ops)
 
-    def sizes(self, row_chunk: int | None) -> tuple[Chunks, int]:
+    def sizes(self) -> tuple[Chunks, int]:
         """Choose how many sources and targets are on the device, and targets at a time."""
         widths = self.sources.width, self.targets.width
-        shape = self.sources.observations, self.sources.count, self.targets.count
-        itemsize = 4 if self.precision == "float32" else 8
-        chunks = chunk_sizes(self.ops, shape, itemsize, row_chunk, widths)
+        chunks = chunks_of(self.sources, self.targets)
         if self.ops.ranker().name != "numpy":
             return chunks, chunks.targets
         sources, tile = (
             max(1, rows // max(1, width)) for rows, width in zip(HOST_ROWS, widths, strict=True)
         )
-        if row_chunk is None:
+        if self.sources.options.row_chunk is None:
             chunks = replace(chunks, sources=min(chunks.sources, sources))
         return chunks, tile
 
@@ -112,7 +107,7 @@ class Counting:
         block = self.prepared(block, rows, top, left)
         observed = self.score(block, rows)
         self.write_statistic(observed, top, left)
-        least = self.deviation(observed) - ROUNDING[self.precision]
+        least = self.deviation(observed) - ROUNDING[self.sources.dtype]
         competing = self.competing(top, left, observed.shape)
         least_of_all = ops.xp.full_like(observed[:1, :1], -float("inf"))
         count = ops.xp.zeros(observed.shape, dtype=ops.xp.int32, device=ops.device)
@@ -132,7 +127,7 @@ class Counting:
         """Give sources whose `score` is compared."""
         if self.apart:
             return block / self.layers  # so that a sum over layers is their mean
-        return block if self.kernel else self.without_null_mean(block, rows, top, left)
+        return block if self.channels else self.without_null_mean(block, rows, top, left)
 
     def without_null_mean(self, block: Array, rows: Array, top: int, left: int) -> Array:
         """Give sources whose products are deviations from the null mean, which is written.
@@ -161,13 +156,11 @@ class Counting:
 
     def score(self, block: Array, rows: Array) -> Array:
         """Give one number for each pair of nodes; norms are taken layer by layer, if apart."""
-        if self.kernel is None:
+        if not self.channels:
             return self.ops.matmul(block, rows)
         both = (each_layer(x, self.layers if self.apart else 1) for x in (block, rows))
         products = (self.ops.matmul(*pair) for pair in zip(*both, strict=True))
-        return reduce(
-            add, (self.kernel.reduced(part, self.sources, self.targets) for part in products)
-        )
+        return reduce(add, (norms_of_nodes(part, self.sources, self.targets) for part in products))
 
     def deviation(self, values: Array) -> Array:
         """Give what is compared."""

@@ -8,10 +8,11 @@ from gsnn_edges._typing import Array, Device, Method, Precision
 from gsnn_edges.backends import Backend
 from gsnn_edges.backends.generic_backend import windows
 from gsnn_edges.chunks import chunk_sizes
-from gsnn_edges.correlation import Columns, checked_backend
+from gsnn_edges.correlation import Operand, backend_and_dtype
 from gsnn_edges.layer_pairs import LayerChoice, layer_sums
+from gsnn_edges.options import CorrelationOptions
 from gsnn_edges.significance.layers import ROUNDING, layer_products, within_layers
-from gsnn_edges.significance.sides import one_side, taken
+from gsnn_edges.significance.sides import taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +92,10 @@ def null_moments(
     >>> null_moments(x, x, 3).variance.round(6)  # as of 3 observations: 1 / (3 - 1)
     array([[0.5]], dtype=float32)
     """
+    options = CorrelationOptions(method=method, precision=precision, backend=backend, device=device)
     a, g, pairs, _, apart = taken(a, g, samples, layers, "magnitude")
-    ops, precision = checked_backend(a, g, method, "average", precision, backend, device)
-    usual: Any = {"shift": False, "apart": apart}
-    sides = (one_side(x, None, ops, method, precision, **usual) for x in (a, g))
+    ops, dtype = backend_and_dtype(a, g, options)
+    sides = (Operand(x, ops, dtype, options, False, layers=apart or 1) for x in (a, g))
     (a_sums, a_products), (g_sums, g_products) = (summaries(x, apart or pairs) for x in sides)
     mean = ops.matmul(a_sums, g_sums) / samples
     variance = ops.matmul(a_products, g_products) / (samples - 1)
@@ -102,7 +103,7 @@ def null_moments(
         # Of layers that are ranked by themselves; W is the mean over them.
         mean, variance = ops.xp.zeros_like(mean), variance / apart**2
     # What rounding leaves of a column that does not vary within layers.
-    varies = variance > ROUNDING[precision] ** 2
+    varies = variance > ROUNDING[dtype] ** 2
     zero = ops.xp.zeros_like(variance)
     return NullMoments(mean, ops.xp.where(varies, variance, zero), samples)
 
@@ -154,20 +155,19 @@ def effective_sample_size(
     >>> effective_sample_size(np.tile(x, (4, 1)), np.tile(x, (4, 1)), 50).round(2)
     array([[50.]], dtype=float32)
     """
-    options = {"precision": precision, "backend": backend, "device": device}
-    return null_moments(
-        a, g, samples, layers=layers, method=method, **options
-    ).effective_sample_size
+    options: Any = {"precision": precision, "backend": backend, "device": device}
+    moments = null_moments(a, g, samples, layers=layers, method=method, **options)
+    return moments.effective_sample_size
 
 
-def summaries(columns: Columns, layers: int) -> tuple[Array, Array]:
+def summaries(columns: Operand, layers: int) -> tuple[Array, Array]:
     """Give `layer_sums` and the `layer_products` within layers, of all columns."""
     ops: Backend = columns.ops
-    dtype = getattr(ops.xp, columns.precision)
+    dtype = getattr(ops.xp, columns.dtype)
     sums = ops.empty((columns.count, layers), dtype)
     products = ops.empty((columns.count, layers * layers), dtype)
     shape = (columns.observations, columns.count, layers * layers)
-    chunks = chunk_sizes(ops, shape, 4 if columns.precision == "float32" else 8, None)
+    chunks = chunk_sizes(ops, shape, 4 if columns.dtype == "float32" else 8, None)
     for low, high in windows(columns.count, chunks.sources):
         rows = columns.rows(low, high)
         sums = ops.write(sums, ops.call(layer_sums, rows, layers=layers), low, 0)

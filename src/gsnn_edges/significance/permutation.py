@@ -7,13 +7,13 @@ import numpy as np
 
 from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array, Device, Method, Precision, Score
-from gsnn_edges.channels import ChannelKernel
-from gsnn_edges.correlation import checked_backend
+from gsnn_edges.correlation import Operand, backend_and_dtype
 from gsnn_edges.layer_pairs import LayerChoice
+from gsnn_edges.options import CorrelationOptions
 from gsnn_edges.significance.adjustment import candidate_mask
 from gsnn_edges.significance.counting import Counting
 from gsnn_edges.significance.layers import ROUNDING
-from gsnn_edges.significance.sides import checked_tables, one_side, score_of, taken
+from gsnn_edges.significance.sides import checked_tables, score_of, taken
 
 ALTERNATIVES = ("two-sided", "greater")
 
@@ -201,35 +201,34 @@ def permutation_test(
     >>> np.argwhere(found.p <= 0.01).tolist()
     [[0, 1]]
     """
+    options = CorrelationOptions(
+        method=method, row_chunk=row_chunk, precision=precision, backend=backend, device=device
+    )
     score = score_of(a_nodes, g_nodes)
     a, g, pairs, choice, apart = taken(a, g, samples, layers, score)
     n_components = _validation.whole_number_or_none("n_components", n_components, least=1)
     table = checked_tables(a, g, a_nodes, g_nodes, nodes, n_components)
     check_alternative(alternative, score)
-    ops, precision = checked_backend(a, g, method, "average", precision, backend, device)
+    ops, dtype = backend_and_dtype(a, g, options)
     n_resamples = _validation.whole_number("n_resamples", n_resamples, least=1)
     seed = _validation.whole_number_or_none("seed", seed, least=0)
-    row_chunk = _validation.whole_number_or_none("row_chunk", row_chunk, least=1)
     # Shifted targets keep the digits of their products; directions are those of centred rows.
     left, right = table or (None, None)
-    own: dict[str, Any] = {"n_components": n_components, "apart": apart}
-    sources = one_side(a, left, ops, method, precision, shift=False, **own)
-    targets = one_side(g, right, ops, method, precision, shift=n_components is None, **own)
+    shift, layers_apart = n_components is None, apart or 1
+    sources = Operand(a, ops, dtype, options, False, left, n_components, layers_apart)
+    targets = Operand(g, ops, dtype, options, shift, right, n_components, layers_apart)
     if candidates is not None:
         candidates = candidate_mask(candidates, (sources.count, targets.count))
     counting = Counting(
-        ops=ops,
-        precision=precision,
         sources=sources,
         targets=targets,
-        kernel=None if table is None else ChannelKernel(ops, precision),
         orders=drawn_orders(samples, n_resamples, seed),
         layers=pairs if apart is None else apart,
         apart=apart is not None,
         two_sided=alternative == "two-sided",
         candidates=candidates,
     )
-    counting.run(row_chunk, verbose)
+    counting.run(verbose)
     return PermutationTest(
         statistic=counting.statistic,
         null_mean=counting.null_mean,

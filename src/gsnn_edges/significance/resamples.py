@@ -11,9 +11,10 @@ import numpy as np
 from gsnn_edges import backends
 from gsnn_edges._typing import Array
 from gsnn_edges.backends import Backend
-from gsnn_edges.channels import channel_correlation
-from gsnn_edges.correlation import cross_correlation
+from gsnn_edges.channels import correlate_channels
+from gsnn_edges.correlation import correlate
 from gsnn_edges.layer_pairs import chosen_pairs
+from gsnn_edges.options import CorrelationOptions
 from gsnn_edges.resampling import resampled_correlations
 
 
@@ -28,15 +29,14 @@ class Resamples:
     samples : int
     nodes : dict or None
         Arguments of `channel_correlation` beside the usual ones; None where columns are nodes.
-    options : dict
-        Those of both scores: method, row_chunk and precision.
+    options : CorrelationOptions
     """
 
     ops: Backend
     parts: list[tuple[Array, Array]]
     samples: int
     nodes: dict[str, Any] | None
-    options: dict[str, Any]
+    options: CorrelationOptions
 
     def observed(self) -> Array:
         """W of the samples as they are."""
@@ -45,8 +45,8 @@ class Resamples:
     def score(self, a: Array, g: Array) -> Array:
         """One matrix."""
         if self.nodes is None:
-            return cross_correlation(a, g, **self.options)
-        return channel_correlation(a, g, **self.nodes, **self.options)
+            return correlate(a, g, self.options)
+        return correlate_channels(a, g, **self.nodes, options=self.options)
 
     def drawn(self, counts: np.ndarray) -> Iterator[Array]:
         """W of each draw; ``counts`` (draws, samples) says how often each sample stands in it."""
@@ -57,13 +57,8 @@ class Resamples:
 
     def by_counts(self, a: Array, g: Array, counts: np.ndarray) -> Iterator[Array]:
         """Correlations of columns, which need no sort of a draw."""
-        ops = self.ops
-        device = None if ops.name == "generic" else ops.device
         tiled = np.tile(counts, a.shape[0] // self.samples)
-        for W in resampled_correlations(
-            a, g, tiled, backend=ops.name, device=device, **self.options
-        ):
-            yield backends.move(W, ops)
+        return resampled_correlations(a, g, tiled, self.options)
 
     def rows(self, count: np.ndarray) -> Iterator[tuple[Array, Array]]:
         """Observations of one draw, part by part."""
@@ -81,7 +76,7 @@ def resamples_of(
     choice: str | int,
     ops: Backend,
     nodes: dict[str, Any] | None,
-    options: dict[str, Any],
+    options: CorrelationOptions,
 ) -> Resamples:
     """Move both sides to the backend, and cut them as the chosen layer pairs need it."""
     a, g = (backends.move(x, ops) for x in (a, g))

@@ -1,16 +1,12 @@
 """Sources and targets of a test: standardized rows of all layers, ranked together or apart."""
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gsnn_edges._typing import Array, Method, Precision, Score
-from gsnn_edges.backends import Backend
-from gsnn_edges.channels import NodeColumns, node_tables
-from gsnn_edges.correlation import Columns
+from gsnn_edges._typing import Array, Score
+from gsnn_edges.channels import node_tables
 from gsnn_edges.layer_pairs import LayerChoice, checked_layers, checked_pairs, chosen_pairs
-from gsnn_edges.significance.layers import each_layer, in_each_layer
 
 
 class Taken(NamedTuple):
@@ -35,60 +31,6 @@ def taken(a: Array, g: Array, samples: int, layers: LayerChoice, score: Score) -
         return Taken(a, g, pairs, choice, pairs if choice == "mean" else None)
     ((a, g),) = chosen_pairs(a, g, samples, choice)
     return Taken(a, g, pairs, choice, 1)
-
-
-@dataclass(frozen=True)
-class LayerColumns(Columns):
-    """Columns whose layers are standardized one by one, and stand side by side in a row."""
-
-    layers: int
-
-    def standardized(self, columns: Array) -> Array:
-        """Standardized rows, each layer of them by itself."""
-        rows = self.ops.empty(columns.shape, getattr(self.ops.xp, self.precision))
-        start = 0
-        for part in each_layer(columns, self.layers):
-            rows = self.ops.write(rows, super().standardized(part), 0, start)
-            start += part.shape[1]
-        return rows
-
-
-@dataclass(frozen=True)
-class LayerNodeColumns(LayerColumns, NodeColumns):
-    """The same of nodes with several columns, whose directions are those of each layer."""
-
-    def projected(self, rows: Array) -> Array:
-        """Leading directions of each node, layer by layer."""
-        return in_each_layer(super().projected, rows, self.ops, self.layers)
-
-
-def one_side(
-    x: Array,
-    table: np.ndarray | None,
-    ops: Backend,
-    method: Method,
-    precision: Precision,
-    *,
-    shift: bool,
-    n_components: int | None = None,
-    apart: int | None = None,
-) -> Columns:
-    """Give the columns of a side: those that are nodes, or, with a table, those of each node.
-
-    ``shift`` is that of `standardize_rows`, and ``apart`` as in `Taken`.
-    """
-    usual: dict[str, Any] = {
-        "x": x,
-        "ops": ops,
-        "method": method,
-        "ties": "average",
-        "precision": precision,
-        "shift": shift,
-    }
-    if table is None:
-        return Columns(**usual) if apart is None else LayerColumns(**usual, layers=apart)
-    usual |= {"members": table, "n_components": n_components}
-    return NodeColumns(**usual) if apart is None else LayerNodeColumns(**usual, layers=apart)
 
 
 def score_of(a_nodes: Any, g_nodes: Any) -> Score:
