@@ -39,7 +39,7 @@ pytestmark = pytest.mark.filterwarnings(
 NORMS, AGGS = ("l1", "l2", "none"), ("sum", "mean", "max")
 EDGES = [[0, 0, 1, 5, 5, 3, 3], [1, 3, 0, 1, 5, 0, 0]]  # one of them twice
 EVEN = [[0, 0, 1, 2, 2, 3]] * 3
-BACKENDS = ["torch", "numpy", "jax", "generic"]
+BACKENDS = ["torch", "numpy", "jax"]
 METHODS = ["spearman", "pearson"]
 BOTH = pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 
@@ -123,7 +123,7 @@ def test_backends_agree(method, backend, path, monkeypatch):
     assert W.flags.writeable
 
 
-@pytest.mark.parametrize("backend", ["torch", "numpy", "generic"])
+@pytest.mark.parametrize("backend", ["torch", "numpy"])
 @pytest.mark.parametrize("ties", ["average", "ordinal"])
 @pytest.mark.parametrize(("precision", "atol"), [("float32", 1e-6), ("float64", 1e-9)])
 def test_precision_and_ties_are_those_of_scipy(backend, ties, precision, atol):
@@ -253,7 +253,7 @@ def test_blocks_groups_and_names_reach_the_capture():
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("backend", ["torch", "numpy", "generic"])
+@pytest.mark.parametrize("backend", ["torch", "numpy"])
 def test_a_gpu_gives_what_the_cpu_gives(backend):
     model, (x, y) = TinyGSNN(norm="batch").double().eval(), many(torch.float64)
     expected = inferer(model).fit(x, y)

@@ -76,7 +76,7 @@ class FunctionEdgeInferer:
         ``|v|``, ``v**2`` or the signed ``v`` of each channel of activations and gradients.
     agg : {"sum", "mean", "max"}
         How the channels of a node become one number.
-    backend : {"torch", "jax", "numpy", "generic"}
+    backend : {"torch", "jax", "numpy"}
         Where the correlation runs.
     backend_device : optional
         A device of that backend, or its name. By default ``device`` for torch, JAX's default
