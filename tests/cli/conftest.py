@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from safetensors.torch import save_file
 from tables import write_edges
 
+from gsnn_edges import plots
 from gsnn_edges.cli.main import main
 from gsnn_edges.demo import GSNN, tutorial
 
@@ -51,7 +52,8 @@ def files(tmp_path_factory, problem, network, names):
     x, y = problem.x_test[:ROWS], problem.y_test[:ROWS]
     np.save(folder / "x.npy", x)
     np.savez(folder / "data.npz", x=x, y=y)
-    np.savetxt(folder / "y.csv", y, delimiter=",", fmt="%.9g")
+    outputs = ",".join(problem.node_names_dict["output"])
+    np.savetxt(folder / "y.csv", y, "%.9g", delimiter=",", header=outputs, comments="")
     write_edges(folder / "held_out.csv", problem.test_edges, names)
     write_edges(folder / "known.csv", problem.known_edges, names)
     (folder / "names.txt").write_text("\n".join(names))
@@ -95,3 +97,16 @@ def refused(run, folder):
         return lines[-1]
 
     return call
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The axes that are saved, while they are saved all the same."""
+    seen, save = [], plots.save
+
+    def keep(ax, path):
+        seen.append(ax)
+        return save(ax, path)
+
+    monkeypatch.setattr(plots, "save", keep)
+    return seen

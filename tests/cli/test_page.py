@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from tables import write_edges
@@ -45,9 +46,11 @@ def named_files(empty, problem, names):
     network = GSNN(problem.edge_index_dict, problem.node_names_dict, seed=1)
     for weights in ("state.pt", "trained.pt"):
         torch.save(network.state_dict(), empty / weights)
-    for side, values in {"x": problem.x_test[:60], "y": problem.y_test[:60]}.items():
+    for side, kind in {"x": "input", "y": "output"}.items():
+        values = getattr(problem, f"{side}_test")[:60]
         np.save(empty / f"{side}.npy", values)
-        np.savetxt(empty / f"{side}.csv", values, delimiter=",")
+        frame = pd.DataFrame(values, columns=problem.node_names_dict[kind])
+        frame.to_csv(empty / f"{side}.csv", index=False)
     np.save(empty / "known.npy", problem.known_edges)
     write_edges(empty / "known.csv", problem.known_edges, names)
     write_edges(empty / "held_out.csv", problem.test_edges, names)
@@ -96,5 +99,5 @@ def test_the_three_stages_of_other_pages_run(page, named_files, run):
         shown = run(*call)
         assert shown.exit_code == 0, shown.output
         assert shown.stderr == ""
-    assert "18 rankings (tail), 50 nodes, 37 known edges" in shown.stdout
+    assert "18 rankings, direction tail, " in shown.stdout
     assert (named_files / "ranked.csv").read_text().count("\n") == 19

@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 
 from gsnn_edges.scale import worker
 from gsnn_edges.scale.multihost_journal import Output
-from gsnn_edges.sharded.placement import one_each
+from gsnn_edges.sharded import one_column_each
 from gsnn_edges.store import open_store
 
 
@@ -34,7 +34,7 @@ def test_rounds_that_are_not_finished_begin_anew(output):
 
 def test_a_side_reads_layer_pairs_apart(make_store):
     path, a, _ = make_store(pairs=3)
-    side = worker.side_of(open_store(path), "a", one_each(37), (1, 3))
+    side = worker.side_of(open_store(path), "a", one_column_each(37), (1, 3))
     assert_array_equal(side.read((2, 9), (5, 8)), a[1:3, 2:9, 5:8])
     assert side.pairs == 2
 
@@ -49,13 +49,13 @@ def test_a_side_reads_layer_pairs_apart(make_store):
 )
 def test_devices_read_units_that_no_other_reads(make_store, unit, devices, expected):
     path, _, _ = make_store(pairs=1, samples=103, columns=3, unit=unit)
-    side = worker.side_of(open_store(path), "a", one_each(3), (0, 1))
+    side = worker.side_of(open_store(path), "a", one_column_each(3), (0, 1))
     each, read = side.each(devices), set()
     counting = replace(side, read=lambda samples, columns: read.add(samples) or side.read(
         samples, columns
     ))  # fmt: skip
     for device in range(devices):
-        counting.filled(np.arange(3), (device * each, (device + 1) * each))
+        counting._filled(np.arange(3), (device * each, (device + 1) * each))
     assert read == expected
 
 

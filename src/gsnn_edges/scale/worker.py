@@ -22,16 +22,21 @@ from jax.sharding import Mesh
 
 from gsnn_edges.channels import block_norms, filled_up, node_members
 from gsnn_edges.correlation import leading_components
+from gsnn_edges.options import CorrelationOptions
 from gsnn_edges.ranks import FLOAT32_OBSERVATIONS
 from gsnn_edges.scale.agreement import check_alike, gathered, versions
 from gsnn_edges.scale.job import Job
 from gsnn_edges.scale.machines import local_devices
 from gsnn_edges.scale.multihost_journal import Output
-from gsnn_edges.sharded.arguments import Options
-from gsnn_edges.sharded.correlation import channel_sides, make_score, plain_sides, rows_at_a_time
-from gsnn_edges.sharded.devices import AXIS
-from gsnn_edges.sharded.placement import HostObservations, Range, one_each
-from gsnn_edges.sharded.task import Task, local_rows
+from gsnn_edges.sharded import (
+    HostObservations,
+    ShardedTask,
+    Span,
+    device_mesh,
+    local_rows,
+    one_column_each,
+    sharded_task,
+)
 from gsnn_edges.store import ObservationStore, open_store
 
 # Seconds that a disk over a network may take to show a new file to another machine.
@@ -150,7 +155,7 @@ def make(job: Job, store: Any, dtype: str) -> None:
     leader = jax.process_index() == 0
     task = make_task(job, store, dtype)
     if leader:
-        output.begin(rows_at_a_time(task, job.row_chunk), resume=job.resume)
+        output.begin(task.rows_at_a_time(job.row_chunk), resume=job.resume)
     with computing():
         runs = gathered({"run": output.run() if leader else None})
     check_shared(output, runs[0]["run"])
@@ -190,17 +195,17 @@ def rounds(output: Output, devices: int) -> np.ndarray:
     return tops
 
 
-def write_rounds(task: Task, output: Output, tops: list[int]) -> None:
+def write_rounds(task: ShardedTask, output: Output, tops: list[int]) -> None:
     """Make the rows of W round by round; each process writes those that it holds."""
     say("progress", done=0, total=len(tops))
     if not tops:
         return
     rows = output.chunk_rows()
     with computing():
-        resident = task.resident(rows)
+        rows_of = task.resident(rows)
     for done, top in enumerate(tops):
         with computing():
-            block = resident.block(top, top + rows * task.mesh.size).block_until_ready()
+            block = rows_of(top, top + rows * task.mesh.size).block_until_ready()
         for offset, part in local_rows(block):
             low, high = top + offset, min(top + offset + rows, task.sources)
             if low < high:
@@ -209,35 +214,32 @@ def write_rounds(task: Task, output: Output, tops: list[int]) -> None:
         say("progress", done=done + 1, total=len(tops))
 
 
-def make_task(job: Job, store: Any, dtype: str) -> Task:
+def make_task(job: Job, store: Any, dtype: str) -> ShardedTask:
     """Give both sides of the store, and what is computed of them."""
     pairs = job.pair_range(store.pairs)
+    channels: dict[str, Any] = {}
+    table = one_column_each(store.nodes)
     if store.score == "channels":
-        own = node_members("column_nodes", store.column_nodes, np.empty((0, store.columns)))
-        table = filled_up(own, store.nodes)
+        no_values = np.empty((0, store.columns))
+        table = filled_up(node_members("column_nodes", store.column_nodes, no_values), store.nodes)
         n_components = job.settings["n_components"]
-        sides, norms = channel_sides((table, table), n_components, leading_components), block_norms
-    else:
-        table = one_each(store.nodes)
-        sides, norms = plain_sides(), None
-    a, g = (side_of(store, side, table, pairs) for side in ("a", "g"))
-    options = Options(job.settings["method"], job.settings["ties"], dtype)
-    score = make_score((a, g), sides, options, pooled=job.pooled, norms=norms)
-    return Task(a, g, process_mesh(), score)
+        channels = {"n_components": n_components, "project": leading_components}
+        channels["norms"] = block_norms
+    sides = (side_of(store, side, table, pairs) for side in ("a", "g"))
+    options = CorrelationOptions(method=job.settings["method"], ties=job.settings["ties"])
+    return sharded_task(*sides, process_mesh(), options, dtype, pooled=job.pooled, **channels)
 
 
 def process_mesh() -> Mesh:
-    """Give a mesh in which the devices of a process stand side by side."""
+    """All devices of all processes, those of process 0 first."""
     devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
-    return Mesh(np.array(devices), (AXIS,))
+    return device_mesh(devices)
 
 
-def side_of(
-    store: ObservationStore, side: str, table: np.ndarray, pairs: Range
-) -> HostObservations:
+def side_of(store: ObservationStore, side: str, table: np.ndarray, pairs: Span) -> HostObservations:
     """Give one side of the store, of which each process reads its own samples."""
 
-    def read(samples: Range, columns: Range) -> np.ndarray:
+    def read(samples: Span, columns: Span) -> np.ndarray:
         found = store.read(side, columns, pairs, samples)
         return found.reshape(pairs[1] - pairs[0], samples[1] - samples[0], -1)
 
