@@ -13,8 +13,8 @@ from gsnn_edges._typing import Array, Score
 from gsnn_edges.channels import correlate_channels
 from gsnn_edges.correlation import correlate
 from gsnn_edges.evaluation.candidates import Pool
-from gsnn_edges.evaluation.metrics import expected_reciprocal_rank, ranks_of
-from gsnn_edges.evaluation.ranking import count_competitors
+from gsnn_edges.evaluation.metrics import expected_reciprocal_rank
+from gsnn_edges.evaluation.ranking import rank_queries
 from gsnn_edges.layer_pairs import chosen_pairs, mean
 from gsnn_edges.options import CorrelationOptions
 from gsnn_edges.resampling import resampled_correlations
@@ -189,9 +189,8 @@ def edges_between_nodes(edges: np.ndarray) -> np.ndarray:
 def reciprocal_ranks(matrix: Array, edges: np.ndarray) -> tuple[Floats, Floats]:
     """Filtered reciprocal rank of each edge, and its expectation under chance."""
     pool = Pool(int(matrix.shape[0]), exclude_self=True)
-    counts = count_competitors(matrix, edges, edges, _ROWS, pool=pool)
-    ranks = ranks_of(counts.above, counts.level).realistic
-    return 1 / ranks, expected_reciprocal_rank(counts.candidates)
+    queries = rank_queries(matrix, edges, edges, _ROWS, pool=pool)
+    return 1 / queries.ranks.realistic, expected_reciprocal_rank(queries.candidates)
 
 
 def _in_standard_errors(differences: Floats, sources: np.ndarray) -> float:
