@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from gsnn_edges import _validation
 from gsnn_edges._typing import Array
 from gsnn_edges.evaluation.candidates import Pool
-from gsnn_edges.evaluation.metrics import expected_reciprocal_rank, ranks_of
-from gsnn_edges.evaluation.ranking import count_competitors
+from gsnn_edges.evaluation.metrics import expected_reciprocal_rank
+from gsnn_edges.evaluation.ranking import rank_queries
 
 Floats = NDArray[np.float64]
 
@@ -115,9 +115,8 @@ def between_nodes(edges: np.ndarray) -> np.ndarray:
 def reciprocal_ranks(matrix: Array, edges: np.ndarray) -> tuple[Floats, Floats]:
     """Give the filtered reciprocal rank of each edge, and what chance gives on average."""
     pool = Pool(int(matrix.shape[0]), exclude_self=True)
-    counts = count_competitors(matrix, edges, edges, ROWS, pool=pool)
-    ranks = ranks_of(counts.above, counts.level).realistic
-    return 1 / ranks, expected_reciprocal_rank(counts.candidates)
+    queries = rank_queries(matrix, edges, edges, ROWS, pool=pool)
+    return 1 / queries.ranks.realistic, expected_reciprocal_rank(queries.candidates)
 
 
 def in_standard_errors(differences: Floats, sources: np.ndarray) -> float:
