@@ -11,7 +11,7 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from gsnn_edges import _validation
 from gsnn_edges._typing import Agg, Norm
-from gsnn_edges.activations.model_layout import TAPPED, Layers
+from gsnn_edges.activations.model_layout import TAPPED, ModelLayout
 
 NORMS = {"l1": torch.abs, "l2": torch.square, "none": lambda v: v}
 AGGS = ("sum", "mean", "max")
@@ -105,7 +105,7 @@ class Recorder:
 
     Parameters
     ----------
-    layers
+    layout
         The blocks whose calls are recorded.
     reducers
         One for each block.
@@ -124,9 +124,9 @@ class Recorder:
     """
 
     def __init__(
-        self, layers: Layers, reducers: Sequence[Reducer], use_prenorm: bool, a: Tensor
+        self, layout: ModelLayout, reducers: Sequence[Reducer], use_prenorm: bool, a: Tensor
     ) -> None:
-        self.layers, self.reducers, self.use_prenorm, self.a = layers, reducers, use_prenorm, a
+        self.layout, self.reducers, self.use_prenorm, self.a = layout, reducers, use_prenorm, a
         self.edges: list[GradientEdge] = []
         self.dtypes: set[torch.dtype] = set()
         self._called: list[nn.Module] = []
@@ -140,9 +140,9 @@ class Recorder:
         Records of a pass are let go at its end: they hold its graph, which parts of a batch would
         add up.
         """
-        blocks: list[Any] = list({id(block): block for block in self.layers.blocks}.values())
+        blocks: list[Any] = list({id(block): block for block in self.layout.blocks}.values())
         hooks = [block.register_forward_hook(self._record) for block in blocks]
-        records = [] if self.layers.by_output else blocks
+        records = [] if self.layout.by_output else blocks
         hooks += [hook for block in records for hook in self._tap(block)]
         try:
             _clear(records)  # what an earlier pass may have left
@@ -156,7 +156,7 @@ class Recorder:
 
     def check_calls(self) -> None:
         """Reject calls of other blocks, or in another order, than are listed."""
-        blocks, names = self.layers.blocks, self.layers.names
+        blocks, names = self.layout.blocks, self.layout.names
         if [id(block) for block in self._called] == [id(block) for block in blocks]:
             return
         by_block = {id(b): name for b, name in zip(reversed(blocks), reversed(names), strict=True)}
@@ -186,11 +186,11 @@ class Recorder:
         values, edge = self._activation(block, output)
         layer = len(self._called)
         self._called.append(block)
-        if layer >= len(self.reducers) or block is not self.layers.blocks[layer]:
+        if layer >= len(self.reducers) or block is not self.layout.blocks[layer]:
             return  # `check_calls` says so when all calls are known
         shape, wanted = tuple(values.shape), (self.a.shape[1], len(self.reducers[layer].groups))
         if shape not in {wanted, (*wanted, 1)}:
-            rule = "groups and the output of a block must agree: " if self.layers.by_output else ""
+            rule = "groups and the output of a block must agree: " if self.layout.by_output else ""
             raise ValueError(
                 f"{rule}block {layer} must record activations of shape {wanted}: samples, "
                 f"channels; got {shape}"
@@ -203,7 +203,7 @@ class Recorder:
     def _activation(self, block: nn.Module, output: Any) -> tuple[Tensor, GradientEdge]:
         """The output of a block, what it has just recorded, or what passed its linear map."""
         kind = type(block).__name__
-        if self.layers.by_output:
+        if self.layout.by_output:
             what, value = f"the output of {kind}", output
             if not isinstance(value, Tensor):
                 raise TypeError(

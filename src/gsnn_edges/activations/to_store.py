@@ -26,7 +26,7 @@ from gsnn_edges.activations.batches import (
     select_arguments,
 )
 from gsnn_edges.activations.hooks import AGGS, NORMS
-from gsnn_edges.activations.model_layout import Mode, find_layers
+from gsnn_edges.activations.model_layout import Mode, find_layout
 from gsnn_edges.activations.passes import Criterion, Passes, Reduction
 from gsnn_edges.activations.preserve_state import generators_unchanged, gpus_of
 from gsnn_edges.store import ObservationStore, StoreWriter
@@ -153,13 +153,13 @@ def capture_to_store(
     samples = _validation.whole_number_or_none("samples", samples, least=1)
     seed = _validation.whole_number_or_none("seed", seed, least=0)
     resume, verbose = _validation.flag("resume", resume), _validation.flag("verbose", verbose)
-    layers = find_layers(model, blocks, groups, node_names)
+    layout = find_layout(model, blocks, groups, node_names)
     if score == "channels":
-        layers.check_same_channels()
+        layout.check_same_channels()
     kept = score == "channels"
     settings = {"use_prenorm": use_prenorm, "device": device}
     settings |= {"loss_reduction": loss_reduction, "mode": mode}
-    passes = Passes(model, crit, layers, None if kept else norm, agg, **settings)
+    passes = Passes(model, crit, layout, None if kept else norm, agg, **settings)
     repeatable = _validation.flag("repeatable", repeatable)
     data = batched_data(x, y, batch_size, samples, repeatable)
     recording = _Recording(passes, data, seed, checked_kwargs(forward_kwargs))
@@ -189,30 +189,30 @@ class _Recording:
         first = next(self.data.batches(), None)
         if first is None:
             raise ValueError("x must be a DataLoader with at least one batch; got an empty one")
-        passes, layers, batch_size = self.passes, self.passes.layers, self.data.batch_size
+        passes, layout, batch_size = self.passes, self.passes.layout, self.data.batch_size
         columns = passes.reducers[0].width
-        channels = layers.groups[0].cpu().numpy()
+        channels = layout.groups[0].cpu().numpy()
         # As the passes see it: a csv gives float64 to a model of float32.
         x = for_model(first[0], torch.device("cpu"), passes.model)
         dtype = str(passes.precision(x)).removeprefix("torch.")
         most = max(_MOST_BATCHES * batch_size, _MOST_SAMPLES)
-        fitting = min(usual_unit(layers.pairs, columns, dtype), most)
+        fitting = min(usual_unit(layout.pairs, columns, dtype), most)
         return {
-            "pairs": layers.pairs,
+            "pairs": layout.pairs,
             "samples": self.data.samples,
             "columns": columns,
             "score": score,
-            "nodes": layers.nodes,
-            "column_nodes": channels if score == "channels" else np.arange(layers.nodes),
+            "nodes": layout.nodes,
+            "column_nodes": channels if score == "channels" else np.arange(layout.nodes),
             "unit": max(1, fitting // batch_size) * batch_size,
-            "node_names": layers.node_names,
+            "node_names": layout.node_names,
             "dtype": dtype,
             "provenance": self._provenance(first) | settings | {"device": str(settings["device"])},
         }
 
     def _provenance(self, first: tuple[Batch, Batch]) -> dict[str, Any]:
         """How the observations are made, so that no other way goes on with them."""
-        model, crit, layers = self.passes.model, self.passes.crit, self.passes.layers
+        model, crit, layout = self.passes.model, self.passes.crit, self.passes.layout
         names = {id(module): name for name, module in model.named_modules()}
         named = isinstance(crit, nn.Module)
         return {
@@ -222,8 +222,8 @@ class _Recording:
             "sha256 of the modules": _Digest(repr(model)).hexdigest(),
             "sha256 of the parameters": _Digest(model.state_dict()).hexdigest(),
             "sha256 of the first batch": _Digest(*first).hexdigest(),
-            "blocks": [names.get(id(block), "") for block in layers.blocks],
-            "sha256 of groups": _Digest(layers.groups).hexdigest(),
+            "blocks": [names.get(id(block), "") for block in layout.blocks],
+            "sha256 of groups": _Digest(layout.groups).hexdigest(),
             "sha256 of forward_kwargs": _Digest(self.forward_kwargs).hexdigest(),
             "sha256 of crit": _Digest(crit).hexdigest(),
             "crit": repr(crit) if named else getattr(crit, "__qualname__", "a callable"),
