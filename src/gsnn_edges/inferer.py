@@ -347,6 +347,13 @@ class FunctionEdgeInferer:
         >>> evidence.settings["score"], len(evidence.top(3))
         ('channels', 3)
         """
+        known = inspect.signature(self.fit).parameters
+        unknown = [name for name in options if name not in known]
+        if unknown:
+            raise TypeError(
+                f"infer has no option {_validation.listing(unknown)}; it has those of fit: "
+                f"{', '.join(known)}"
+            )
         options |= {"score": score, "layers": layers, "n_components": n_components}
         call = inspect.signature(self.fit).bind(x, y, method, **options)
         call.apply_defaults()
@@ -573,8 +580,9 @@ class _Run:
         """Columns of observations as nodes, whichever they are."""
         if self.passes.norm is not None:
             return columns
-        groups = self.scorer.columns.to(columns.device)
-        return Reducer(groups, self.scorer.nodes, self.inferer.norm, self.inferer.agg)(columns)
+        scorer, inferer = self.scorer, self.inferer
+        device = columns.device
+        return Reducer(scorer.columns, scorer.nodes, inferer.norm, inferer.agg, device)(columns)
 
     def _mean_activations(self, a: Any, count: np.ndarray | None) -> np.ndarray:
         """Mean activation of each node; ``count`` says how often each sample was drawn."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
@@ -26,31 +27,32 @@ class Reducer:
     Parameters
     ----------
     groups
-        LongTensor (C,): the node of each channel.
+        LongTensor (C,) on the host: the node of each channel.
     nodes
         Number of nodes N; one without a channel gets 0.
     norm, agg
         What is done to each channel, and to the channels of a node. Without a norm the channels
         stay as they are.
+    device
+        Where the channels lie.
     """
 
     groups: Tensor
     nodes: int
     norm: Norm | None = None
     agg: Agg = "sum"
-    # Channels of a node where all have as many, side by side; else 0. Known before any pass: on a
-    # device, the answer would hold up each layer of it.
+    device: torch.device | None = None
+    # Columns that come out.
+    width: int = field(init=False)
+    # Channels of a node where all have as many, side by side; else 0.
     each: int = field(init=False)
 
     def __post_init__(self) -> None:
-        width, rest = divmod(len(self.groups), self.nodes)
-        nodes = torch.arange(self.nodes, device=self.groups.device).repeat_interleave(width)
-        self.each = width if not rest and torch.equal(nodes, self.groups) else 0
-
-    @property
-    def width(self) -> int:
-        """Columns that come out."""
-        return len(self.groups) if self.norm is None else self.nodes
+        self.width = len(self.groups) if self.norm is None else self.nodes
+        each, rest = divmod(len(self.groups), self.nodes)
+        even = np.array_equal(np.arange(self.nodes).repeat(each), self.groups)
+        self.each = each if even and not rest else 0
+        self.groups = self.groups.to(self.device)
 
     def __call__(self, values: Tensor) -> Tensor:
         """(B, C) or (B, C, 1) channels to (B, width) columns, float32 at least.
@@ -86,7 +88,7 @@ class Reducer:
         if bool(columns.sum().isfinite()):
             return
         if self.norm is None:
-            columns = replace(self, norm="l1", agg="max")(columns)
+            columns = Reducer(self.groups.cpu(), self.nodes, "l1", "max", self.device)(columns)
         meaning = "node"
         if node_names is not None:
             where = (~columns.isfinite()).any(0).nonzero()[:, 0].tolist()
@@ -145,14 +147,15 @@ class Recorder:
         records = [] if self.layout.by_output else blocks
         hooks += [hook for block in records for hook in self._tap(block)]
         try:
-            _clear(records)  # what an earlier pass may have left
             for block in records:
+                _clear(block)  # what an earlier pass may have left
                 block._store_activations = True
             yield
         finally:
             for hook in hooks:
                 hook.remove()
-            _clear(records)
+            for block in records:
+                _clear(block)
 
     def check_calls(self) -> None:
         """Reject calls of other blocks, or in another order, than are listed."""
@@ -232,8 +235,7 @@ class Recorder:
         return value.detach(), get_gradient_edge(value)
 
 
-def _clear(blocks: Sequence[Any]) -> None:
-    """Empty the records of blocks; the guard puts the caller's back."""
-    for block in blocks:
-        for name in _RECORDS.values():
-            setattr(block, name, None)
+def _clear(block: Any) -> None:
+    """Empty the records of a block; the guard puts the caller's back."""
+    for name in _RECORDS.values():
+        setattr(block, name, None)

@@ -199,22 +199,25 @@ def capture_channels(
     x: Any,
     y: Any = None,
     *,
-    blocks: Sequence[nn.Module | str] | None = None,
-    groups: Any = None,
-    node_names: Sequence[str] | None = None,
+    use_prenorm: bool = True,
+    device: Device = "cpu",
     batch_size: int | None = None,
     seed: int | None = None,
     forward_kwargs: Mapping[str, Any] | None = None,
-    **options: Any,
+    blocks: Sequence[nn.Module | str] | None = None,
+    groups: Any = None,
+    loss_reduction: Reduction | None = None,
+    mode: Mode = None,
+    node_names: Sequence[str] | None = None,
 ) -> ChannelObservations:
     """Record all channels of the function nodes, with their signs, and the credit they get.
 
     Parameters
     ----------
-    model, crit, x, y, blocks, groups, node_names, batch_size, seed, forward_kwargs
+    model, crit, x, y, use_prenorm, device, batch_size, seed, forward_kwargs, loss_reduction, mode
+        As of `capture`.
+    blocks, groups, node_names
         As of `capture`. All blocks have the same channels of the same nodes.
-    **options
-        ``use_prenorm``, ``device``, ``loss_reduction`` and ``mode`` of `capture`.
 
     Returns
     -------
@@ -247,7 +250,7 @@ def capture_channels(
     """
     layout = find_layout(model, blocks, groups, node_names)
     layout.check_same_channels()
-    passes = Passes(model, crit, layout, None, "sum", **options)
+    passes = Passes(model, crit, layout, None, "sum", use_prenorm, device, loss_reduction, mode)
     a, g = passes.observe(x, y, batch_size, seed, forward_kwargs)
     return ChannelObservations(a, g, layout.groups[0], len(a) // layout.pairs, layout.pairs)
 
@@ -284,13 +287,10 @@ class Passes:
         if self.loss_reduction is not None:
             _validation.choice("loss_reduction", self.loss_reduction, _REDUCTIONS)
         self.device = _checked_device(self.model, self.device)
-        # One for all blocks of the same groups: a device is asked about each of them.
-        keys = [group.numpy().tobytes() for group in self.layout.groups]
-        by_group = {
-            key: Reducer(group.to(self.device), self.layout.nodes, self.norm, self.agg)
-            for key, group in dict(zip(keys, self.layout.groups, strict=True)).items()
-        }
-        self.reducers = [by_group[key] for key in keys]
+        self.reducers = [
+            Reducer(group, self.layout.nodes, self.norm, self.agg, self.device)
+            for group in self.layout.groups
+        ]
         self._network = unwrapped(self.model)
         self._modules = modules_of(self._network, *self.layout.blocks)
         warn_of_mode(self.model, self._modules, self.mode)
