@@ -9,12 +9,12 @@ import pytest
 import zarr
 from numpy.testing import assert_allclose, assert_array_equal
 
+from gsnn_edges.options import CorrelationOptions
 from gsnn_edges.scale import correlate_distributed
 from gsnn_edges.scale import multihost as correlation
 from gsnn_edges.scoring import Scorer
 from gsnn_edges.store import open_matrix
 
-HERE = {"backend": "numpy", "device": None, "precision": "float32"}
 # Of a loaded machine; what is asked of the survivors stands apart.
 PATIENCE = 120
 
@@ -36,19 +36,8 @@ def test_two_processes_of_a_cluster_give_the_channel_score_of_one(make_store, cr
     out = tmp_path / "W.zarr"
     runs = crew(2, slurm=True, store=store, out=out, row_chunk=4)
     assert [ended(run) for run in runs] == [(0, "")] * 2
-    scorer = Scorer(
-        score="channels",
-        layers="mean",
-        n_components=None,
-        method="spearman",
-        ties="average",
-        row_chunk=None,
-        pairs=2,
-        nodes=12,
-        columns=columns,
-        where=HERE,
-    )
-    expected = scorer.matrix(a.reshape(-1, 37), g.reshape(-1, 37))
+    scorer = Scorer("channels", "mean", 2, 12, columns, CorrelationOptions(backend="numpy"))
+    (expected,) = scorer.matrices(a.reshape(-1, 37), g.reshape(-1, 37))
     assert_allclose(open_matrix(out).to_numpy(), expected, atol=2e-6, rtol=0)
     assert not out.with_name("W.zarr.journal").exists()
 

@@ -66,11 +66,11 @@ def test_channels(channels, observations, tmp_path, regime, layers, n_components
     assert_allclose(found.to_numpy(), np.mean(expected, axis=0), atol=2 * BOUND)
 
 
-@pytest.mark.parametrize("backend", ["numpy", "torch", "jax", "generic"])
+@pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
 @pytest.mark.parametrize("method", ["spearman", "pearson"])
 @pytest.mark.parametrize("ties", ["average", "ordinal"])
 def test_options(magnitudes, observations, tmp_path, regime, backend, method, ties):
-    pytest.importorskip({"generic": "numpy"}.get(backend, backend))
+    pytest.importorskip(backend)
     options = {"method": method, "ties": ties, "backend": backend}
     found = correlate_store(magnitudes, tmp_path / "W.npy", **options)
     expected = oracles.correlation(*parts_of("pooled", *observations)[0], method, ties)
@@ -144,12 +144,12 @@ print(1024 * (kilobytes("VmHWM") - before))
 # Twenty targets of each source, or about as many pairs as the bound may hold.
 KEPT = {"matrix": ("W.zarr", {}), "top": ("t.npz", {"top": 20}), "threshold": ("t.npz", {})}
 THRESHOLDS = {"magnitude": 0.0125, "channels": 0.0205}
-BOUNDS = {"numpy": 20, "torch": 24, "generic": 20, "jax": 200}
+BOUNDS = {"numpy": 20, "torch": 24, "jax": 200}
 QUICK = {
     ("numpy", "magnitude", "matrix"),
     ("numpy", "channels", "threshold"),
     ("torch", "channels", "top"),
-    ("generic", "magnitude", "threshold"),
+    ("torch", "magnitude", "threshold"),
 }
 CASES = [
     pytest.param(*case, marks=() if case in QUICK else pytest.mark.slow)
@@ -189,7 +189,7 @@ def write_large(path, score, total, columns=1200):
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 @pytest.mark.parametrize(("backend", "score", "kept"), CASES)
 def test_memory_stays_under_a_tenth_of_the_inputs(tmp_path, large, backend, score, kept):
-    require({"generic": "numpy"}.get(backend, backend))
+    require(backend)
     bound = BOUNDS[backend] * 10**6
     path, (out, options) = large(score, 10 * bound), KEPT[kept]
     if kept == "threshold":

@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from gsnn_edges import backends
+from gsnn_edges.ranks import standardize_rows
 from gsnn_edges.scale.request import checked_request
-from gsnn_edges.standardization import standardize_rows
 
 OPTIONS = {
     "method": "spearman",

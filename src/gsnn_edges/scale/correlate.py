@@ -99,10 +99,9 @@ def correlate_store(
 
     Memory: a column of M observations takes up to 72 M bytes while it is ranked, and the columns
     of a chunk of one unit are read together, so that ``max_memory`` must hold that; JAX compiles in
-    150 MB. The generic backend ranks all columns of a block at once. What a GPU's driver takes on
-    the host does not count. With ``top`` the result counts twice, 12 bytes for each score (16 in
-    float64); with ``threshold`` 72 bytes for each pair that is kept, beside 8 MB and an eighth of
-    the bound.
+    150 MB. What a GPU's driver takes on the host does not count. With ``top`` the result counts
+    twice, 12 bytes for each score (16 in float64); with ``threshold`` 72 bytes for each pair that
+    is kept, beside 8 MB and an eighth of the bound.
 
     Everything unfinished lies in ``out`` + ".unfinished": ``out`` is there when it is whole, and
     not before. A journal in that folder notes the blocks of columns and the tiles that are done;

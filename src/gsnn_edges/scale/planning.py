@@ -7,6 +7,7 @@ from gsnn_edges import _validation, backends
 from gsnn_edges._io import format_bytes, parse_bytes
 from gsnn_edges._typing import Device, Precision
 from gsnn_edges.chunks import ROUNDS, chunk_sizes
+from gsnn_edges.options import BACKENDS
 from gsnn_edges.scale.calibration import Calibration, calibrate
 from gsnn_edges.scale.sharing import Shared
 
@@ -311,6 +312,7 @@ def plan(
     least = {"observations": 2}
     sizes = {k: _validation.whole_number(k, v, least=least.get(k, 1)) for k, v in whole.items()}
     _validation.choice("precision", precision, tuple(ITEMS))
+    _validation.choice("backend", backend, BACKENDS)
     ops = backends.load(backend, device)
     limit = ops.free_bytes() if memory is None else parse_bytes("memory", memory)
     load = Load(item=ITEMS[precision], **sizes)

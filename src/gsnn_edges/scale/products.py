@@ -8,10 +8,10 @@ import numpy as np
 
 from gsnn_edges._typing import Array
 from gsnn_edges.backends import Backend
-from gsnn_edges.backends.summation import sum_of_sums
+from gsnn_edges.backends.generic_backend import sum_of_sums
 from gsnn_edges.channels import block_norms
+from gsnn_edges.layer_pairs import mean, to_host
 from gsnn_edges.scale.rows import HeldRows, RowFile
-from gsnn_edges.scoring import mean, to_host
 
 Rows = HeldRows | RowFile
 

@@ -14,6 +14,7 @@ from gsnn_edges._typing import Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
 from gsnn_edges.channels import node_tables
 from gsnn_edges.layer_pairs import LayerChoice
+from gsnn_edges.options import BACKENDS
 from gsnn_edges.ranks import FLOAT32_OBSERVATIONS
 from gsnn_edges.scale.outputs import Output, checked_output
 from gsnn_edges.scale.settings import checked_settings, spans_of
@@ -184,6 +185,7 @@ def checked_ops(
     store: Any, spans: Sequence[Span], precision: Precision, backend: str, device: Device
 ) -> tuple[Backend, Precision]:
     """Give the backend, and the dtype of ranks and result."""
+    _validation.choice("backend", backend, BACKENDS)
     ops = backends.load(backend, device)
     length = (spans[0][1] - spans[0][0]) * store.samples
     if precision == "float64" or length >= FLOAT32_OBSERVATIONS:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from gsnn_edges._io import format_bytes
 from gsnn_edges.backends import Backend
-from gsnn_edges.backends.numpy_backend import BLOCK_ELEMENTS
-from gsnn_edges.backends.threads import allowed_threads
+from gsnn_edges.backends.numpy_backend import BLOCK_ELEMENTS, allowed_threads
 
 # Beside the arrays that are counted: threads and buffers of the libraries; and, as a share of the
 # bound, what the allocator keeps back.
