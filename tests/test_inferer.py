@@ -290,7 +290,7 @@ def test_each_known_edge_penalises_its_column_and_raises_its_row(form, factor):
 
 
 @pytest.mark.parametrize("score", ["magnitude", "channels"])
-@pytest.mark.parametrize(("norm", "backend"), zip(NORMS, BACKENDS, strict=True))
+@pytest.mark.parametrize(("norm", "backend"), [*zip(NORMS, BACKENDS, strict=True)])
 def test_scaling_multiplies_rows_by_the_mean_activation_of_their_node(norm, backend, score):
     made, (x, y) = even(norm=norm, backend=backend), many()
     means = np.asarray(slow_capture(made.model, MSE, x, y, norm=norm)[0]).mean(0)
