@@ -49,7 +49,7 @@ from gsnn_edges.cli.console import Screen, Stage
 @click.option("--row-chunk", type=options.POSITIVE, help="Sources at a time, of all of them.")
 @click.option(
     "--start-timeout",
-    type=float,
+    type=options.POSITIVE,
     default=300,
     show_default=True,
     help="Seconds in which all of them must have joined.",
@@ -309,12 +309,12 @@ def from_store(path: str, out: str, asked: Mapping[str, Any]) -> Job:
     check_settings(store.score, store.pairs, asked)
 
     def together(screen: Screen) -> None:
+        from gsnn_edges.cli.child import run_in_child
         from gsnn_edges.scale import correlate_distributed
 
-        crew = {name: asked[name] for name in (*TOGETHER, *CREW)}
-        correlate_distributed(
-            store, out, **crew, **methodical, resume=asked["resume"], verbose=screen.progress
-        )
+        crew = {name: asked[name] for name in (*TOGETHER, *CREW)} | methodical
+        crew |= {"resume": asked["resume"], "verbose": screen.progress}
+        run_in_child(correlate_distributed, store=path, out=out, **crew)
 
     def alone(screen: Screen) -> int | None:
         return streamed(screen, store, out, asked, methodical)
