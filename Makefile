@@ -1,7 +1,7 @@
 # Everything runs in .venv, which the first target that needs it sets up.
 
 BIN := .venv/bin
-# Passed on by `demo`, `bench` and `calibration`: make demo ARGS="--graph dream4-1"
+# Passed on by `demo` and `bench`: make demo ARGS="--graph dream4-1"
 ARGS ?=
 # Test processes.
 JOBS ?= 2
@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo bench test test-slow test-gpu reliability calibration docs lint wheel clean
+.PHONY: help demo bench test test-slow test-gpu docs lint wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,8 +17,9 @@ help:  ## list the targets
 demo: .venv/demo.stamp  ## simulate, train, find edges and score them: a table, two pictures
 	$(BIN)/gsnn-edges demo $(ARGS)
 
-bench: .venv/test.stamp  ## time the kernel beside the naive pattern
-	$(BIN)/gsnn-edges bench $(ARGS)
+bench: .venv/test.stamp  ## time all of it beside bare products, naive code and peers: a table, JSON
+	mkdir -p build
+	$(PYTEST) -c tests/benchmarks/pytest.ini tests/benchmarks --benchmark-json build/bench.json $(ARGS)
 
 # Test processes with two threads each would wait for one another.
 test: export OMP_NUM_THREADS = 1
@@ -31,12 +32,6 @@ test-slow: .venv/test.stamp  ## run the tests that take minutes
 
 test-gpu: .venv/test.stamp  ## run the tests that need a CUDA device
 	$(PYTEST) -m gpu
-
-reliability: .venv/test.stamp  ## measure what docs/reliability.md says, and write it
-	OMP_NUM_THREADS=1 $(BIN)/python tests/reliability.py
-
-calibration: .venv/test.stamp  ## measure what docs/calibration.md says, and write it
-	OMP_NUM_THREADS=1 $(BIN)/python tests/calibration.py $(ARGS)
 
 # Threads of the notebooks and of the tests would wait for one another; -E runs every notebook anew.
 docs: export OMP_NUM_THREADS = 1

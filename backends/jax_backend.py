@@ -51,10 +51,11 @@ class JaxBackend(GenericBackend):
         return NumpyBackend() if on_host and not device_path_forced() else self
 
     def concrete(self, x: Array) -> bool:
-        return not isinstance(x, jax.core.Tracer)
+        # Nor can a process look at what other processes hold.
+        return not isinstance(x, jax.core.Tracer) and x.is_fully_addressable
 
     def is_sharded(self, x: Array) -> bool:
-        return self.concrete(x) and len(x.sharding.device_set) > 1
+        return not isinstance(x, jax.core.Tracer) and len(x.sharding.device_set) > 1
 
     def views(self) -> bool:
         return self.device is None  # traced, XLA decides what becomes of parts

@@ -39,3 +39,30 @@ def reciprocal_ranks(scores, edges, true_edges):
         level = sum(rival == own for rival in rivals)
         found.append(1 / (1 + above + level / 2))
     return np.array(found)
+
+
+def hub(parents, rows, extra=5, seed=0):
+    """A target of many parents, one of which is constant, and two alike; sources beside them."""
+    rng = np.random.default_rng(seed)
+    a = rng.standard_normal((rows, parents + extra)) + rng.standard_normal((rows, 1))
+    a[:, 1], a[:, 2] = 4.0, 3 * a[:, 0]
+    a[:, 3] = np.maximum(a[:, 3], 0)
+    g = a[:, :parents].mean(axis=1, keepdims=True) + 0.2 * rng.standard_normal((rows, 1))
+    edges = np.stack([np.arange(parents), np.zeros(parents, int)])
+    return a.astype(np.float32), g.astype(np.float32), edges
+
+
+def regressed(a, g, edges, sources):
+    """Partial correlations of some sources with target 0, by two regressions each."""
+    a, g = (scipy.stats.rankdata(x, axis=0) for x in (a, g))
+    return np.array(
+        [by_residuals(a[:, i], g[:, 0], a[:, np.setdiff1d(edges[0], i)]) for i in sources]
+    )
+
+
+def by_residuals(x, y, held):
+    design = np.column_stack([np.ones(len(x)), held])
+    x, y = (z - design @ np.linalg.lstsq(design, z, rcond=1e-9)[0] for z in (x, y))
+    if min(np.linalg.norm(x), np.linalg.norm(y)) < 1e-8 * len(x):
+        return 0.0
+    return scipy.stats.pearsonr(x, y).statistic

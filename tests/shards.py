@@ -39,8 +39,6 @@ PLAIN = {
     "ordinal": (2, {"ties": "ordinal"}),
 }
 BLOCKS = {"blocks of 5": (3, {"row_chunk": 5}), "a whole block": (5, {})}
-# Devices, nodes and observations: ranked at once, and in blocks.
-PLANNED = ((4, 1600, 4000), (2, 800, 32_000))
 CHANNELS = {"channels": (8, {"row_chunk": 1}), "n_components": (3, {"n_components": 2})}
 
 
@@ -133,21 +131,19 @@ def asked():
 
 def layered():
     """Three layer pairs of 43 samples: pooled, and averaged."""
-    from gsnn_edges.sharded import device_mesh
-    from gsnn_edges.sharded.arguments import Options
-    from gsnn_edges.sharded.correlation import make_score, plain_sides
-    from gsnn_edges.sharded.placement import HostObservations, one_each
-    from gsnn_edges.sharded.task import Task
+    from gsnn_edges.options import CorrelationOptions
+    from gsnn_edges.sharded import HostObservations, device_mesh, one_column_each, sharded_task
 
     found = {}
-    a, g = (x[:129].reshape(3, 43, -1) for x in inputs())
+    sides = [x[:129].reshape(3, 43, -1) for x in inputs()]
+    pair = [
+        HostObservations(partial(part, x), one_column_each(x.shape[2]), 3, 43, x.dtype)
+        for x in sides
+    ]
+    options = CorrelationOptions(ties="ordinal")
     for name, pooled in {"pooled": True, "mean": False}.items():
-        pair = [
-            HostObservations(partial(part, x), one_each(x.shape[2]), 3, 43, x.dtype) for x in (a, g)
-        ]
-        options = Options("spearman", "ordinal", "float32")
-        score = make_score(pair, plain_sides(), options, pooled=pooled)
-        found[name] = Task(*pair, device_mesh(4), score).whole()
+        task = sharded_task(*pair, device_mesh(4), options, "float32", pooled=pooled)
+        found[name] = task.whole()
     return found
 
 
@@ -156,25 +152,31 @@ def part(x, samples, columns):
 
 
 def task(count, **options):
+    from gsnn_edges import sharded
     from gsnn_edges.options import CorrelationOptions
-    from gsnn_edges.sharded.arguments import checked_options
-    from gsnn_edges.sharded.correlation import plain_task
 
-    a, g = inputs()
-    settings = CorrelationOptions(**{"row_chunk": 2} | options)
-    return plain_task(a, g, count, checked_options(a, g, settings))
+    return sharded._pair_task(*inputs(), CorrelationOptions(devices=count, row_chunk=2, **options))
 
 
 def standardized():
     """Rows of targets as the devices keep them, in blocks of a few rows where a sort is large."""
-    from gsnn_edges.sharded import program
+    from gsnn_edges import sharded
 
-    found = {"rows": task(4).resident(99).rows[0]}
-    usual = program.BLOCK_ELEMENTS
-    program.BLOCK_ELEMENTS = 2 * OBSERVATIONS + 1
-    found["rows in blocks"] = task(2).resident(99).rows[0]
-    program.BLOCK_ELEMENTS = usual
+    found = {"rows": kept_rows(task(4))}
+    usual = sharded.BLOCK_ELEMENTS
+    sharded.BLOCK_ELEMENTS = 2 * OBSERVATIONS + 1
+    found["rows in blocks"] = kept_rows(task(2))
+    sharded.BLOCK_ELEMENTS = usual
     return found
+
+
+def kept_rows(chosen):
+    from gsnn_edges import sharded
+
+    nodes = chosen.each(chosen.targets) * chosen.mesh.size
+    columns = chosen.g.placed(0, nodes, chosen.mesh)
+    room = np.zeros((1, nodes, OBSERVATIONS), np.float32)
+    return sharded._add_targets(room, columns, 0, mesh=chosen.mesh, program=chosen.program)[0]
 
 
 def shards_of(matrix):
@@ -186,89 +188,39 @@ def programs():
     import jax
     import jax.numpy as jnp
 
-    from gsnn_edges.sharded.program import (
-        MATRIX,
-        ROWS,
-        add_targets,
-        correlate,
-        correlate_chunk,
-        ranked,
-        ring,
-        spread,
-    )
+    from gsnn_edges import sharded
 
     chosen = task(4)
-    mesh, score = chosen.mesh, chosen.score
-    a, g = (side.placed(0, 16, mesh) for side in (chosen.a, chosen.g))
+    mesh, program = chosen.mesh, chosen.program
     rows = jax.ShapeDtypeStruct((1, 16, OBSERVATIONS), jnp.float32)
 
     def rank_only(columns):
-        return ranked(columns, score, score.targets)
+        return sharded._ranked(columns, program, program.targets)
 
     def ring_only(sources, targets):
-        return ring(sources, targets, score)
+        return sharded._ring(sources, targets, program)
 
-    resident = chosen.resident(2)
-    chunk = chosen.a.placed(0, 8, mesh)
-    settings = {"mesh": mesh, "score": score}
+    specs = {"ranking": (rank_only, sharded._ROWS, sharded._ROWS)}
+    specs["ring"] = (ring_only, (sharded._ROWS, sharded._ROWS), sharded._MATRIX)
+    ranking, ring = (
+        jax.jit(sharded._on_each_device(fn, mesh, inputs, outputs))
+        for fn, inputs, outputs in specs.values()
+    )
+    settings = {"mesh": mesh, "program": program}
+    chunk, some = (side.placed(0, 8, mesh) for side in (chosen.a, chosen.g))
     texts = {
-        "chunk": correlate_chunk.lower(
-            chunk, resident.rows, targets=13, batches=resident.batches, **settings
-        ),
-        "targets": add_targets.lower(
-            jax.numpy.zeros_like(resident.rows), chosen.g.placed(0, 8, mesh), 0, **settings
-        ),
-        "whole": correlate.lower(a, g, mesh=mesh, score=score, targets=13),
-        "ranking": jax.jit(spread(rank_only, mesh, ROWS, ROWS)).lower(rows),
-        "ring": jax.jit(spread(ring_only, mesh, (ROWS, ROWS), MATRIX)).lower(rows, rows),
+        "chunk": sharded._correlate_chunk.lower(chunk, rows, targets=13, batches=2, **settings),
+        "targets": sharded._add_targets.lower(rows, some, 0, **settings),
+        "ranking": ranking.lower(rows),
+        "ring": ring.lower(rows, rows),
     }
     texts = {name: lowered.compile().as_text() for name, lowered in texts.items()}
     return {
-        "planned": planned(),
         "largest of": {name: max(sizes(text)) for name, text in texts.items()},
         "collectives": {name: collectives(text) for name, text in texts.items()},
         "passed": [size for line in passes(texts["ring"]) for size in sizes(line)],
         "largest": max(sizes(texts["ring"])),
     }
-
-
-def planned():
-    """Bytes of a device that XLA names for each program, beside what is planned."""
-    import jax
-    from jax.sharding import NamedSharding
-
-    from gsnn_edges.scale.sharing import Shared
-    from gsnn_edges.sharded.arguments import Options
-    from gsnn_edges.sharded.correlation import make_score, plain_sides
-    from gsnn_edges.sharded.devices import device_mesh
-    from gsnn_edges.sharded.placement import SPREAD, HostObservations, one_each
-    from gsnn_edges.sharded.program import ROWS, correlate, correlate_chunk
-
-    found = {}
-    for devices, nodes, count in PLANNED:
-        mesh, own = device_mesh(devices), nodes // devices
-        side = HostObservations(None, one_each(nodes), 1, count, np.float32)
-        score = make_score((side, side), plain_sides(), Options("spearman", "average", "float32"))
-        settings = {"mesh": mesh, "score": score, "targets": nodes}
-
-        def array(shape, spread, mesh=mesh):
-            return jax.ShapeDtypeStruct(shape, np.float32, sharding=NamedSharding(mesh, spread))
-
-        x = array((1, count, nodes), SPREAD)
-        chunk, rows = array((1, count, nodes // 8), SPREAD), array((1, nodes, count), ROWS)
-        programs = {
-            "whole": correlate.lower(x, x, **settings),
-            "blocks": correlate_chunk.lower(chunk, rows, batches=8, **settings),
-        }
-        shared = Shared(own, nodes, 1, count, count, 4)
-        if count > 10_000:
-            del programs["blocks"]  # they are ranked in blocks in the same way
-        for name, program in programs.items():
-            own_bytes = program.compile().memory_analysis()
-            names = ("argument", "temp", "output")
-            total = sum(getattr(own_bytes, f"{kind}_size_in_bytes") for kind in names)
-            found[f"{name} {devices} {nodes} {count}"] = total, sum(getattr(shared, name)())
-    return found
 
 
 def collectives(text):
@@ -289,8 +241,7 @@ def errors():
     """What is said to wrong calls that need several devices."""
     import jax
 
-    from gsnn_edges.sharded import device_mesh
-    from gsnn_edges.sharded.task import check_evenness
+    from gsnn_edges.sharded import check_evenness, device_mesh
 
     calls = {
         "uneven": lambda: check_evenness(50_001, 50_001, "float32", 8),

@@ -7,6 +7,7 @@ import numpy as np
 import oracles
 import pytest
 import scipy.stats
+from benchmarks.measuring import peak_resident, reset_peak
 from columns import kinds, matrix
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,6 @@ from hypothesis.extra import numpy as hnp
 from libraries import DTYPES_64, LIBRARIES, require
 
 from gsnn_edges import backends, correlation, cross_correlation
-from gsnn_edges.bench.measure import peak_resident, reset_peak
 
 # Law 3: continuous columns and one large tied value, columns of few distinct values, float64.
 FEW_TIES, MANY_TIES, DOUBLE = 1e-6, 4e-6, 1e-9

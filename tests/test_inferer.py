@@ -1,6 +1,5 @@
-"""FunctionEdgeInferer equals a slow capture and SciPy, and calls as the original does."""
+"""FunctionEdgeInferer equals a slow capture and SciPy."""
 
-import inspect
 from functools import partial
 
 import jax
@@ -53,52 +52,6 @@ def inferer(model=None, edges=EDGES, **options):
 
 def many(dtype=torch.float32):
     return data(rows=40, dtype=dtype)
-
-
-# The signatures of the original
-
-
-def parameters(function):
-    return list(inspect.signature(function).parameters.values())
-
-
-ORIGINAL = {
-    FunctionEdgeInferer: {
-        "model": inspect.Parameter.empty,
-        "crit": inspect.Parameter.empty,
-        "edge_index": inspect.Parameter.empty,
-        "use_prenorm": True,
-        "device": "cpu",
-        "norm": "l1",
-        "agg": "sum",
-    },
-    FunctionEdgeInferer(TinyGSNN(), MSE, EDGES).fit: {
-        "x": inspect.Parameter.empty,
-        "y": None,  # left out with a DataLoader
-        "method": "spearman",
-        "penalty_factor": 0.0,
-        "scale_by_act_mean": False,
-        "estimate": False,
-        "estimate_iters": 10,
-        "estimate_n_samples": 2500,
-        "row_chunk": None,
-        "verbose": False,
-    },
-}
-
-
-@pytest.mark.parametrize("function", ORIGINAL, ids=["constructor", "fit"])
-def test_names_order_and_defaults_are_those_of_the_original(function):
-    ours = parameters(function)[: len(ORIGINAL[function])]
-    assert [(p.name, p.default) for p in ours] == list(ORIGINAL[function].items())
-    assert {p.kind for p in ours} == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
-
-
-@pytest.mark.parametrize("function", ORIGINAL, ids=["constructor", "fit"])
-def test_what_is_new_is_keyword_only_and_optional(function):
-    new = parameters(function)[len(ORIGINAL[function]) :]
-    assert {p.kind for p in new} == {inspect.Parameter.KEYWORD_ONLY}
-    assert [p.name for p in new if p.default is inspect.Parameter.empty] == []
 
 
 def test_every_argument_of_the_constructor_is_an_attribute():

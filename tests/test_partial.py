@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import scipy.stats
-from calibration import by_residuals, hub, regressed
+from oracles import by_residuals, hub, regressed
 
 from gsnn_edges import backends, cross_correlation
 from gsnn_edges.partial import by_inverse, given_parents, parents_of_targets, partial_correlation

@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from gsnn_edges.inferer import FunctionEdgeInferer
     from gsnn_edges.partial import partial_correlation
     from gsnn_edges.ranks import rankdata
-    from gsnn_edges.recovery import recover_edges
     from gsnn_edges.scale import correlate_store
     from gsnn_edges.significance import bootstrap_interval, permutation_test
-    from gsnn_edges.splits import split_edges
+    from gsnn_edges.splits import recover_edges, split_edges
     from gsnn_edges.store import open_store
 
 _MODULES = ("backends", "demo", "plots", "significance")
@@ -40,7 +39,7 @@ _HOMES = {
     "partial_correlation": "partial",
     "permutation_test": "significance",
     "rankdata": "ranks",
-    "recover_edges": "recovery",
+    "recover_edges": "splits",
     "split_edges": "splits",
 }
 

@@ -182,6 +182,7 @@ def write_arrays(
         Ready for JSON.
     arrays : mapping of str to array
     """
+    _reject_folder("path", path)
     own = {"format": f"gsnn-edges {kind}", "format_version": _VERSION, "gsnn-edges": __version__}
     header = np.array(json.dumps({**attributes, **own}, sort_keys=True, allow_nan=False))
     with whole(path) as unfinished, unfinished.open("wb") as file:
@@ -207,6 +208,7 @@ def read_arrays(
     ValueError
         For a file that is broken, of another kind, or of a newer version.
     """
+    _reject_folder(name, path)
     if not path.exists():
         raise FileNotFoundError(
             f"{name} must be a file of gsnn-edges {kind}; there is none at {str(path)!r}: look at "
@@ -237,3 +239,8 @@ def read_arrays(
             f"{version}: install a newer gsnn-edges to read it"
         )
     return attributes, arrays
+
+
+def _reject_folder(name: str, path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(f"{name} must be a file; {str(path)!r} is a folder: add a name")

@@ -5,7 +5,8 @@ Every message names the argument, the rule, what came, and the way out.
 
 import math
 import operator
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -125,6 +126,17 @@ def ndim(name: str, x: Array, dimensions: int, meaning: str) -> None:
         )
 
 
+def square(name: str, x: Array) -> int:
+    """Reject what is no square matrix of real numbers; its number of nodes."""
+    array(name, x)
+    ndim(name, x, 2, "(sources, targets)")
+    if x.shape[0] != x.shape[1]:
+        raise ValueError(
+            f"{name} must be square, a row and a column for each node; got shape {tuple(x.shape)}"
+        )
+    return int(x.shape[0])
+
+
 def finite(name: str, x: Array, *, axis_meaning: str = "column") -> None:
     """Reject NaN and infinity, saying how many there are and in which columns."""
     xp = compat.array_namespace(x)
@@ -210,6 +222,31 @@ def way_to_edges(edges: np.ndarray) -> str:
     if edges.ndim == 2 and edges.shape[0] == edges.shape[1]:
         return ": if it is an adjacency matrix, numpy.nonzero gives its edges"
     return ""
+
+
+def node_names(names: Any, count: int, *, name: str = "node_names") -> list[str] | None:
+    """Names of ``count`` nodes as a list of different strings; None stays None."""
+    if names is None:
+        return None
+    if isinstance(names, str | Mapping) or not isinstance(names, Iterable):
+        raise TypeError(
+            f"{name} must be a sequence of strings; got {shown(names)}: list the names of the "
+            "nodes in their order"
+        )
+    listed = list(names)
+    for one in listed:
+        if not isinstance(one, str):
+            raise TypeError(f"{name} must be strings; got {shown(one)}: map it to str first")
+    if len(listed) != count:
+        raise ValueError(
+            f"{name} must name each of the {count} nodes, in their order; got {len(listed)} names"
+        )
+    twice = [repr(one) for one, times in Counter(listed).items() if times > 1]
+    if twice:
+        raise ValueError(
+            f"{name} must be different; got {listing(twice)} more than once: number them"
+        )
+    return [str(one) for one in listed]
 
 
 def node_indices(name: str, value: Any, columns: int) -> np.ndarray:

@@ -124,17 +124,11 @@ def correlate_channels(
     # Principal directions are those of centred rows, which a shift does not leave.
     shift = n_components is None
     if options.shared(a, g):
-        from gsnn_edges.sharded import correlate_channels_sharded
+        from gsnn_edges.sharded import correlate_sharded
 
-        return correlate_channels_sharded(
-            a,
-            g,
-            (left, right),
-            options,
-            n_components=n_components,
-            project=leading_components,
-            norms=block_norms,
-        )
+        functions = {"project": leading_components, "norms": block_norms}
+        tables = (left, right)
+        return correlate_sharded(a, g, options, tables, n_components=n_components, **functions)
     ops, dtype = backend_and_dtype(a, g, options)
     sources = Operand(a, ops, dtype, options, False, left, n_components)
     targets = Operand(g, ops, dtype, options, shift, right, n_components)

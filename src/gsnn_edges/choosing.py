@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from gsnn_edges import _validation
 from gsnn_edges._typing import Array
-from gsnn_edges.evaluation import chance
 from gsnn_edges.evaluation.candidates import Pool
-from gsnn_edges.evaluation.ranking import count
-from gsnn_edges.evaluation.ties import realistic_rank
+from gsnn_edges.evaluation.metrics import expected_reciprocal_rank, ranks_of
+from gsnn_edges.evaluation.ranking import count_competitors
 
 Floats = NDArray[np.float64]
 
@@ -116,9 +115,9 @@ def between_nodes(edges: np.ndarray) -> np.ndarray:
 def reciprocal_ranks(matrix: Array, edges: np.ndarray) -> tuple[Floats, Floats]:
     """Give the filtered reciprocal rank of each edge, and what chance gives on average."""
     pool = Pool(int(matrix.shape[0]), exclude_self=True)
-    found = count(matrix, edges, edges, ROWS, pool=pool)
-    ranks = realistic_rank(found.above, found.level)
-    return 1 / ranks, chance.expected_reciprocal(found.candidates)
+    counts = count_competitors(matrix, edges, edges, ROWS, pool=pool)
+    ranks = ranks_of(counts.above, counts.level).realistic
+    return 1 / ranks, expected_reciprocal_rank(counts.candidates)
 
 
 def in_standard_errors(differences: Floats, sources: np.ndarray) -> float:

@@ -7,14 +7,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gsnn_edges import _validation, backends
+from gsnn_edges import backends
 from gsnn_edges._progress import track
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
 from gsnn_edges.backends.windows import windows
 from gsnn_edges.chunks import Chunks, chunk_sizes, halved, out_of_memory, raise_explained
 from gsnn_edges.options import CorrelationOptions, check_pair, check_values
-from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, on_ranker
+from gsnn_edges.ranks import correlation_dtype, on_ranker
 from gsnn_edges.standardization import standardize_drawn, standardize_rows
 
 
@@ -132,11 +132,8 @@ def backend_and_dtype(a: Array, g: Array, options: CorrelationOptions) -> tuple[
 
     Rejects values that have no rank or would lose digits on the way to the backend.
     """
-    dtype: str = options.precision
     ops = _choose_backend(a, g, options)
-    if dtype == "float64" or a.shape[0] >= FLOAT32_OBSERVATIONS:
-        _validation.float64_there(ops.xp, "this correlation")
-        dtype = "float64"
+    dtype = correlation_dtype(ops.xp, options.precision, a.shape[0])
     check_values("a", a, ops)
     check_values("g", g, ops)
     return ops, dtype

@@ -295,14 +295,14 @@ class FunctionEdgeInferer:
             As of `fit`.
         score : {"auto", "channels", "magnitude"}
             The channel score, which finds more edges on most graphs, or that of `fit`, or the one
-            of the two that the known edges choose, see `fit`: on the graphs of docs/study.md its
+            of the two that the known edges choose, see `fit`: on the graphs of docs/results.md its
             MRR is at most 0.03 below that of the better one.
         layers, n_components
             As of `fit`.
         untrained : int
             Average the channel score with that of so many models of the same architecture, never
             trained, see `untrained_scores`: what a network has fitted shows less in its
-            gradients, and theirs still hold it. One is enough (docs/study.md). Where "auto" takes
+            gradients, and theirs still hold it. One is enough (docs/results.md). Where "auto" takes
             magnitudes, these stay as they are. Neither with ``estimate`` nor with
             ``score="magnitude"``.
         on_host : bool

@@ -72,6 +72,14 @@ def rank_dtype(xp: Any, dtype: Any, observations: int) -> str:
     return "float64"
 
 
+def correlation_dtype(xp: Any, precision: str, observations: int) -> str:
+    """Name the dtype of the ranks, products and result of a correlation."""
+    if precision == "float32" and observations < FLOAT32_OBSERVATIONS:
+        return precision
+    _validation.float64_there(xp, "this correlation")
+    return "float64"
+
+
 def on_ranker(
     fn: Any, rows: Array, ops: backends.Backend, dtype: str, *shared: Array, **options: Any
 ) -> Array:

@@ -9,7 +9,7 @@ from gsnn_edges._typing import Array
 from gsnn_edges.backends import Backend
 from gsnn_edges.correlation import Operand, backend_and_dtype, multiply
 from gsnn_edges.options import CorrelationOptions
-from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, key_rows, rank_dtype
+from gsnn_edges.ranks import correlation_dtype, key_rows, rank_dtype
 
 
 def drawn_counts(
@@ -65,9 +65,8 @@ def resampled_correlations(
     -----
     Peak memory: that of `cross_correlation`, and once more the bytes of ``a`` and ``g``.
     """
-    ops, dtype = backend_and_dtype(a, g, options)
-    if counts.sum(axis=1).max() >= FLOAT32_OBSERVATIONS:
-        dtype = "float64"
+    ops, _ = backend_and_dtype(a, g, options)
+    dtype = correlation_dtype(ops.xp, options.precision, int(counts.sum(axis=1).max()))
     engine = ops.ranker()
     a, g = (_sorted_once(x, engine, options.method) for x in (a, g))
     width = np.count_nonzero(counts, axis=1).max()

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from safetensors.torch import save_file
 from tables import write_edges
 
+from gsnn_edges import plots
 from gsnn_edges.cli.main import main
 from gsnn_edges.demo import GSNN, tutorial
 
@@ -95,3 +96,16 @@ def refused(run, folder):
         return lines[-1]
 
     return call
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The axes that are saved, while they are saved all the same."""
+    seen, save = [], plots.save
+
+    def keep(ax, path):
+        seen.append(ax)
+        return save(ax, path)
+
+    monkeypatch.setattr(plots, "save", keep)
+    return seen

@@ -7,9 +7,8 @@ import pytest
 from numpy.testing import assert_array_equal
 from torch.nn import MSELoss
 
-from gsnn_edges.activations import capture, capture_channels
-from gsnn_edges.cli.tables import read_node_names, read_observations
-from gsnn_edges.store import open_store
+from gsnn_edges import capture, capture_channels, open_store
+from gsnn_edges.cli.tables import read_nodes, read_observations
 
 DATA = ("--x", "data.npz:x", "--y", "data.npz:y")
 CALL = ("capture", "--model", "tiny:model", "--weights", "state.safetensors", *DATA)
@@ -33,52 +32,52 @@ def test_observations_are_those_of_capture(out, score, captured, run, names):
     shown = run(*CALL, "--out", out, "--score", score)
     assert shown.exit_code == 0, shown.output
     a, g = captured(score)
-    if out.endswith(".zarr"):
-        found = open_store(out)
-        sides = [found.read(side, slice(None)) for side in "ag"]
-    else:
-        seen = found = read_observations(out)
-        sides = [side.reshape(-1, side.shape[2]) for side in (seen.a, seen.g)]
+    seen = open_store(out) if out.endswith(".zarr") else read_observations(out)
+    sides = [seen.read(side) for side in "ag"] if out.endswith(".zarr") else [seen.a, seen.g]
     for side, wanted in zip(sides, (a, g), strict=True):
-        assert_array_equal(side, wanted)
-    assert (found.score, found.nodes) == (score, 50)
-    assert_array_equal(found.column_nodes, np.repeat(np.arange(50), a.shape[1] // 50))
-    assert read_node_names(out) == names
+        assert_array_equal(np.reshape(side, wanted.shape), wanted)
+    assert (seen.score, seen.nodes, seen.pairs, seen.samples) == (score, 50, 2, 40)
+    assert_array_equal(seen.column_nodes, np.repeat(np.arange(50), a.shape[1] // 50))
+    assert read_nodes(out)[0] == names
 
 
 @pytest.mark.parametrize(
-    ("options", "asked"),
+    ("options", "wanted"),
     [
         (["--norm", "l2", "--agg", "max"], {"norm": "l2", "agg": "max"}),
         (["--postnorm", "--batch-size", "7"], {"use_prenorm": False, "batch_size": 7}),
     ],
 )
 @pytest.mark.parametrize("out", ["seen.npz", "seen.zarr"])
-def test_options_are_those_of_capture(options, asked, out, captured, run):
+def test_options_are_those_of_capture(options, wanted, out, captured, run):
     assert run(*CALL, *options, "--out", out, "-q").exit_code == 0
-    a, _ = captured("magnitude", **asked)
-    if out.endswith(".npz"):
-        assert_array_equal(read_observations(out).a.reshape(a.shape), a)
-    else:
-        assert_array_equal(open_store(out).read("a", slice(None)), a)
+    a, _ = captured("magnitude", **wanted)
+    kept = open_store(out).read("a") if out.endswith(".zarr") else read_observations(out).a
+    assert_array_equal(np.reshape(kept, a.shape), a)
+
+
+def test_as_is_leaves_the_mode_of_the_model(run, folder):
+    (folder / "training.py").write_text(
+        "from tiny import model as made\ndef model():\n    return made().train()\n"
+    )
+    call = ("capture", "--model", "training:model", *CALL[3:], "-q")
+    shown = run(*call, "--mode", "as-is", "--out", "train.npz")
+    assert "dropout or batch statistics are at work" in shown.stderr
+    assert run(*call, "--out", "eval.npz").stderr == ""
+    train, evaluated = (read_observations(f"{mode}.npz").a for mode in ("train", "eval"))
+    assert (train != evaluated).any()
 
 
 @pytest.mark.usefixtures("folder")
-def test_known_edges_are_kept_with_the_observations(run, problem):
-    assert run(*CALL, "--known", "known.csv", "--out", "seen.zarr", "-q").exit_code == 0
-    assert_array_equal(open_store("seen.zarr").edge_index, problem.known_edges)
-
-
-@pytest.mark.usefixtures("folder")
-def test_known_edges_of_the_model_are_kept_and_evaluate_takes_them(run, problem):
-    assert run(*CALL, "--out", "seen.zarr", "-q").exit_code == 0
+@pytest.mark.parametrize("known", [("--known", "known.csv"), ()])
+def test_known_edges_are_kept_with_the_observations(known, run, problem):
+    assert run(*CALL, *known, "--out", "seen.zarr", "-q").exit_code == 0
     assert_array_equal(open_store("seen.zarr").edge_index, problem.known_edges)
     ranked = ("evaluate", "W.npy", "--names", "seen.zarr", "--edges", "held_out.csv", "--json")
     shown = run(*ranked)
     assert (json.loads(shown.stdout)["known"], shown.stderr) == (37, "")
 
 
-@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("out", ["seen.npz", "seen.zarr"])
 def test_json_and_dry_run_say_the_same(out, run, folder):
     before = json.loads(run(*CALL, "--out", out, "--dry-run", "--json").stdout)
@@ -90,21 +89,25 @@ def test_json_and_dry_run_say_the_same(out, run, folder):
 
 
 @pytest.mark.usefixtures("folder")
-def test_the_same_call_again_finds_the_store_finished(run):
+def test_a_store_is_finished_by_the_same_call_and_kept_from_another(run, refused):
     for _ in range(2):
         assert run(*CALL, "--out", "seen.zarr", "-q").exit_code == 0
+    other = [one for one in CALL if one not in ("--weights", "state.safetensors")]
+    refused(*other, "--untrained-model", "--out", "seen.zarr")
+    assert open_store("seen.zarr").samples == 40
 
 
 BAD = {
     "ending": (("--out", "seen.csv"), "--out must end in .zarr, .npz"),
     "folder": (("--out", "nowhere/seen.npz"), "make 'nowhere' first"),
     "no out": ((), "Missing option '--out'"),
+    "an input": (("--out", "data.npz"), "must be a file of its own; 'data.npz' is also --x"),
     "score": (("--out", "seen.npz", "--score", "rank"), "is not one of"),
     "device": (("--out", "seen.npz", "--device", "warp"), "warp"),
     "groups": (("--out", "seen.npz", "--groups", "W.npy"), "groups must come with blocks"),
     "names": (
         ("--out", "seen.npz", "--names", "few.txt"),
-        "--names must hold a name for each of 50 nodes; got 2",
+        "names must hold a name for each of 50 nodes; got 2",
     ),
     "known": (("--out", "seen.zarr", "--known", "few.txt"), "--known must end in"),
     "known in npz": (("--out", "seen.npz", "--known", "known.csv"), "--known needs a .zarr"),
@@ -116,10 +119,3 @@ def test_mistakes_are_one_line_and_leave_no_file(case, folder, refused):
     (folder / "few.txt").write_text("f1\nf2\n")
     options, phrase = BAD[case]
     assert phrase in refused(*CALL, *options)
-
-
-def test_a_store_of_another_model_is_kept(run, folder, refused):
-    assert run(*CALL, "--out", "seen.zarr", "-q").exit_code == 0
-    other = [one for one in CALL if one not in ("--weights", "state.safetensors")]
-    refused(*other, "--out", "seen.zarr")
-    assert open_store(folder / "seen.zarr").samples == 40

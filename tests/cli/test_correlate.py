@@ -19,15 +19,6 @@ from gsnn_edges.store import open_matrix
 DATA = ("--x", "data.npz:x", "--y", "data.npz:y")
 CAPTURE = ("capture", "--model", "tiny:model", "--weights", "state.safetensors", *DATA, "-q")
 ACCURACY = 2e-6  # twice the bound of one backend for continuous columns
-NO_TORCH = """
-from importlib.machinery import PathFinder
-find = PathFinder.find_spec
-PathFinder.find_spec = lambda name, *rest: (
-    None if name.partition(".")[0] == "torch" else find(name, *rest)
-)
-from gsnn_edges.cli.main import main
-main()
-"""
 
 
 @pytest.fixture(params=["npz", "zarr"])
@@ -85,31 +76,21 @@ def test_channels_are_correlated_by_their_norms(kind, run, fitted):
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_top_are_the_best_targets_of_each_source(ending, seen, run, fitted, names):
-    out = f"top.{ending}"
-    shown = run("correlate", seen, "--out", out, "--top", 3)
-    assert shown.stdout == f"150 pairs, score magnitude: {out}\n"
-    found = (pd.read_csv if ending == "csv" else pd.read_parquet)(out)
-    W = fitted()
-    np.fill_diagonal(W, -np.inf)
-    wanted = pd.DataFrame(W, names, names).stack().groupby(level=0).nlargest(3).droplevel(0)
-    found_pairs = found.set_index(["source", "target"])["score"]
-    assert_allclose(found_pairs.loc[wanted.index], wanted, atol=ACCURACY)
-    assert len(found) == len(wanted)
-    assert list(found["rank"]) == list(range(1, 151))
-    assert found["score"].is_monotonic_decreasing
-
-
-def test_threshold_gives_the_pairs_that_are_far_from_0(seen, run, fitted, names):
-    assert run("correlate", seen, "--out", "far.csv", "--threshold", 0.4, "-q").exit_code == 0
-    found = pd.read_csv("far.csv")
-    W = fitted()
-    np.fill_diagonal(W, 0)
-    sources, targets = np.nonzero(abs(W) >= 0.4)
-    wanted = {(names[s], names[t]): W[s, t] for s, t in zip(sources, targets, strict=True)}
-    pairs = zip(found["source"], found["target"], strict=True)
-    assert_allclose([wanted.pop(pair) for pair in pairs], found["score"], atol=ACCURACY)
-    assert wanted == {}
+@pytest.mark.parametrize("few", [("--top", 3), ("--threshold", 0.4)], ids=lambda few: few[0])
+def test_pairs_are_the_strongest_by_names(few, ending, seen, run, fitted, names):
+    out = f"pairs.{ending}"
+    shown = run("correlate", seen, "--out", out, *few)
+    table = (pd.read_csv if ending == "csv" else pd.read_parquet)(out)
+    W = pd.DataFrame(fitted(), names, names).stack()
+    W = W[W.index.get_level_values(0) != W.index.get_level_values(1)]
+    best = W.groupby(level=0).nlargest(3).droplevel(0)
+    wanted = best if few[0] == "--top" else W[abs(W) >= 0.4]
+    assert shown.stdout == f"{len(wanted)} pairs, score magnitude: {out}\n"
+    pairs = table.set_index(["source", "target"])["score"]
+    assert_allclose(pairs.loc[wanted.index], wanted, atol=ACCURACY)
+    assert len(table) == len(wanted)
+    assert list(table["rank"]) == list(range(1, len(table) + 1))
+    assert table["score"].is_monotonic_decreasing
 
 
 @pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
@@ -142,33 +123,19 @@ def test_dry_run_says_what_it_takes(seen, run, folder):
     assert not (folder / "new.npy").exists()
 
 
-def test_without_torch_the_second_and_the_third_stage_run(seen, folder, run):
-    def call(*arguments):
-        done = subprocess.run(
-            [sys.executable, "-c", NO_TORCH, *arguments], capture_output=True, text=True
-        )
-        return done.returncode, done.stdout, done.stderr
-
-    code, shown, said = call("infer", "--model", "tiny:model", "--weights", "state.pt", *DATA)
-    assert (code, shown) == (1, "")
-    assert said == (
-        "Error: models need torch, which is not installed: pip install 'gsnn-edges[torch]'\n"
-    )
-    assert call("correlate", seen, "--out", "new.npy", "-q") == (0, "", "")
-    rank = ("evaluate", "new.npy", "--edges", "held_out.csv", "--known", "known.csv")
-    code, shown, said = call(*rank, "--names", seen, "--json")
-    assert (code, said) == (0, "")
-    assert json.loads(shown) == json.loads(run(*rank, "--names", "names.txt", "--json").stdout)
-
-
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("score", ["magnitude", "channels"])
-def test_devices_of_a_machine_share_the_work(score, run, fitted):
+def test_devices_of_a_machine_share_the_work(score, run, fitted, names):
     assert run(*CAPTURE, "--score", score, "--out", "c.npz").exit_code == 0
-    call = ("correlate", "c.npz", "--out", "new.npy", "--backend", "jax", "--devices", 1, "-v")
+    call = ("correlate", "c.npz", "--out", "new.npz", "--backend", "jax", "--devices", 1, "-v")
     shown = run(*call)
     assert shown.exit_code == 0, shown.output
-    assert_allclose(read("new.npy"), fitted(score=score), atol=1e-5)
+    assert "working memory" in shown.stderr
+    evidence = EdgeEvidence.load("new.npz")
+    assert_allclose(evidence.W, fitted(score=score), atol=1e-5)
+    assert evidence.node_names == names
+    assert evidence.counts == {"samples": 40, "layer_pairs": 2, "observations": 80}
+    assert evidence.settings["score"] == score
 
 
 @pytest.mark.usefixtures("folder")
@@ -183,12 +150,10 @@ def test_processes_share_a_store(run, fitted):
 STOPPED = """
 import os, signal, sys, tempfile
 from gsnn_edges.cli.main import main
-from gsnn_edges.scale import above
-from gsnn_edges.scale import top
 from gsnn_edges.scale import out_of_core as work
-from gsnn_edges.scale.sizes import Sizes
+from gsnn_edges.scale import outputs
 
-work.sizes_for = lambda *_: Sizes(20, 13, False)
+work._choose_sizes = lambda *_: work._Sizes(20, 13, False)
 left = int(os.environ["LEFT"])
 
 def stopping(put):
@@ -200,7 +165,7 @@ def stopping(put):
         return put(*arguments)
     return call
 
-for sink in (above.AboveSink, top.TopSink):
+for sink in (outputs.TopPieces, outputs.PairPieces):
     sink.put = stopping(sink.put)
 main()
 """
@@ -227,8 +192,8 @@ def test_what_is_kept_of_w_goes_on_after_a_kill(how, few, run, folder, monkeypat
     code, line = end(7)
     assert code == (-signal.SIGKILL if how == "SIGKILL" else 143)
     assert line.startswith(said)
-    assert {one.name for one in folder.iterdir()} - there == {"new.csv.npz.unfinished"}
-    tiles = (folder / "new.csv.npz.unfinished" / "done.txt").read_text().count("tile")
+    assert {one.name for one in folder.iterdir()} - there == {".new.csv.pairs.npz.unfinished"}
+    tiles = (folder / ".new.csv.pairs.npz.unfinished" / "done.txt").read_text().count("tile")
     assert tiles == 6
     assert end(17 - tiles) == (0, "")  # sixteen tiles, of which six are there
     assert {one.name for one in folder.iterdir()} - there == {"new.csv"}
@@ -246,15 +211,21 @@ def test_what_is_kept_of_w_goes_on_after_a_kill(how, few, run, folder, monkeypat
 
 BAD = {
     "top and threshold": (("--out", "t.csv", "--top", 1, "--threshold", 1), "not both"),
-    "table of all": (("--out", "t.csv"), "say which by --top or --threshold"),
+    "threshold": (("--out", "t.csv", "--threshold", "nan"), "at least 0, and finite; got nan"),
+    "negative": (("--out", "t.csv", "--threshold", -1), "at least 0, and finite; got -1.0"),
+    "table of all": (("--out", "t.csv"), "--out without --top or --threshold"),
     "top in matrix": (("--out", "W9.npy", "--top", 1), "must end in .csv, .parquet"),
-    "ending": (("--out", "W.txt"), "--out must end in"),
+    "ending": (("--out", "W.txt"), "must end in .npy, "),
     "folder": (("--out", "nowhere/W.npy"), "make 'nowhere' first"),
-    "crew": (("--out", "W9.npy", "--process", 0), "go together; got --process"),
+    "half a job": (("--out", "W9.npy", "--process", 0), "several processes read observations in"),
+    "job": (("--out", "W9.npy", "--distributed", "--process", 0), "who is who; got --process too"),
     "nobody": (("--out", "W9.npy", "--row-chunk", 9), "--row-chunk is of several processes"),
     "layers": (("--out", "W9.npy", "--layers", 7), "layer pair in 0 .. 1; got 7"),
+    "layer": (("--out", "W9.npy", "--layers", "all"), "layers must be one of 'pooled', 'mean'"),
     "n_components": (("--out", "W9.npy", "--n-components", 1), "channels"),
     "device": (("--out", "W9.npy", "--backend", "jax", "--device", "warp"), "warp"),
+    "devices": (("--out", "W9.npy", "--devices", 2), "--devices needs --backend jax"),
+    "memory": (("--out", "W9.npy", "--max-memory", "much"), "--max-memory must be bytes, or a"),
 }
 
 
@@ -264,12 +235,17 @@ def test_mistakes_are_one_line_and_leave_no_file(case, seen, refused):
     assert phrase in refused("correlate", seen, *options)
 
 
+def test_an_output_inside_the_observations_is_refused(run, refused):
+    assert run(*CAPTURE, "--out", "c.zarr").exit_code == 0
+    said = refused("correlate", "c.zarr", "--out", "c.zarr/W.npy")
+    assert "is also observations 'c.zarr', which would be overwritten" in said
+
+
 @pytest.mark.parametrize(
     "option",
     [
         ("--precision", "float64"),
-        ("--backend", "torch"),
-        ("--max-memory", "2GB"),
+        ("--max-memory", "1GB"),
         ("--scratch", "."),
         ("--device", "cpu"),
     ],
@@ -283,7 +259,7 @@ def test_what_several_processes_do_not_heed_is_refused(option, run, refused):
 @pytest.mark.parametrize(
     ("name", "phrase"),
     [
-        ("data.npz", "must be what capture wrote; 'data.npz' holds 'x', 'y'"),
+        ("data.npz", "must be a whole file of gsnn-edges observations; 'data.npz'"),
         ("folder.zarr", "store"),
         ("nowhere.zarr", "observations must be a file that is there"),
         ("W.npy", "observations must end in .zarr, .npz"),

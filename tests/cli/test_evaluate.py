@@ -1,12 +1,15 @@
 """gsnn-edges evaluate: the metrics are those of evaluate_edges, and mistakes are one line."""
 
 import json
+import os
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 
-from gsnn_edges import evaluate_edges
+from gsnn_edges import EdgeEvidence, evaluate_edges
 
 
 @pytest.fixture
@@ -65,7 +68,8 @@ def test_files_hold_the_ranks_and_the_metrics(ending, run, wanted, names, folder
 
 def test_the_table_shows_the_metrics(run, wanted):
     shown = run(*NAMED).stdout
-    assert shown.startswith("18 rankings (tail), 50 nodes, 37 known edges\n")
+    assert shown.startswith("18 rankings, direction tail, among ")
+    assert shown.endswith("\n50 nodes, 37 known edges\n")
     row = next(line.split() for line in shown.splitlines() if line.startswith("mrr"))
     assert row[1] == f"{wanted().mrr:.4f}"
 
@@ -89,7 +93,7 @@ def test_quiet_says_nothing(run):
 @pytest.mark.usefixtures("folder")
 def test_it_is_said_where_no_edges_are_known(run):
     shown = run("evaluate", "W.npy", "--edges", "held_out.csv", "--names", "names.txt")
-    assert shown.stdout.startswith("18 rankings (tail), 50 nodes, 0 known edges\n")
+    assert shown.stdout.endswith("\n50 nodes, 0 known edges\n")
     assert shown.stderr.startswith("Warning: there are no known edges: ")
 
 
@@ -97,7 +101,7 @@ def test_numbers_that_are_names_are_told_apart(folder, run, refused):
     (folder / "numbers.txt").write_text("\n".join(str(one) for one in range(1, 51)))
     (folder / "some.csv").write_text("source,target\n1,2\n")
     call = ("evaluate", "W.npy", "--edges", "some.csv", "--names", "numbers.txt")
-    assert refused(*call).endswith("may be both: pass --by name or --by index")
+    assert refused(*call).endswith("may be both: pass by='name' or by='index'")
     W = np.load("W.npy")
     for by, edges in (("name", [[0], [1]]), ("index", [[1], [2]])):
         found = json.loads(run(*call, "--by", by, "--n-resamples", 0, "--json").stdout)
@@ -109,6 +113,59 @@ def test_edges_by_index_need_no_names(run, problem, folder):
     rows = pd.DataFrame(problem.test_edges.T, columns=["source", "target"])
     rows.to_csv(folder / "index.csv")
     assert run("evaluate", "W.npy", "--edges", "index.csv", "-q").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["W.npy", "W.npz", "W.csv", "W.zarr"])
+def test_w_comes_from_many_kinds_of_files(name, folder, run, wanted):
+    W = np.load("W.npy")
+    {
+        "W.npy": lambda: np.save("W.npy", W),
+        "W.npz": lambda: np.savez("W.npz", W=W),
+        "W.csv": lambda: pd.DataFrame(W).to_csv("W.csv", index=False, header=list("a" * 50)),
+        "W.zarr": lambda: zarr.save_array("W.zarr", W),
+    }[name]()
+    shown = run("evaluate", name, *NAMED[2:], "--json")
+    assert json.loads(shown.stdout)["micro"]["mrr"] == wanted().mrr
+
+
+def test_evidence_comes_with_names_and_known_edges(folder, run, wanted, names, problem, refused):
+    W = np.load("W.npy")
+    EdgeEvidence(W, names, known_edges=problem.known_edges).save("e.npz")
+    shown = json.loads(run("evaluate", "e.npz", "--edges", "held_out.csv", "--json").stdout)
+    assert (shown["micro"]["mrr"], shown["known"]) == (wanted().mrr, 37)
+    (folder / "fewer.csv").write_text("source,target\n0,1\n")
+    fewer = run("evaluate", "e.npz", "--edges", "held_out.csv", "--known", "fewer.csv", "--json")
+    assert json.loads(fewer.stdout)["known"] == 1
+    EdgeEvidence(W).save("bare.npz")
+    said = refused("evaluate", "W.npy", "--edges", "held_out.csv", "--names", "bare.npz")
+    assert "--names must be a file with names of nodes; 'bare.npz' has none" in said
+
+
+@pytest.mark.usefixtures("folder")
+def test_pictures_show_the_ranks_and_the_hits(drawn, run):
+    shown = run(*NAMED, "--figure", "ranks.pdf")
+    assert "figure: ranks.pdf\n" in shown.stdout
+    assert sum(bar.get_height() for bar in drawn[0].containers[0]) == 18
+    with open("ranks.pdf", "rb") as file:
+        assert file.read(5) == b"%PDF-"
+    assert run(*NAMED, "--figure", "hits.png", "--picture", "hits", "-q").exit_code == 0
+    assert drawn[1].lines[0].get_ydata()[-1] == 1
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_missing_library_is_an_error_before_the_work(monkeypatch, refused):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    said = refused(*NAMED, "--figure", "W.png", code=1)
+    assert said.endswith("pip install 'gsnn-edges[plots]'")
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_a_link_to_an_input_is_no_output(link, folder, refused):
+    link("held_out.csv", "linked.csv")
+    before = (folder / "held_out.csv").read_bytes()
+    said = refused(*NAMED, "--out", "linked.csv")
+    assert "--out must be a file of its own; 'linked.csv' is also --edges 'held_out.csv'" in said
+    assert (folder / "held_out.csv").read_bytes() == before
 
 
 BAD = {
@@ -124,7 +181,11 @@ BAD = {
     "no such folder": ((*NAMED, "--out", "nowhere/r.csv"), "make 'nowhere' first"),
     "not square": (("evaluate", "x.npy", "--edges", "far.csv"), "W must be square"),
     "no names": (CALL, "no index: give the names of all nodes too"),
-    "too deep": ((*NAMED, "--k", "60"), "--k must not exceed"),
+    "an input": ((*NAMED, "--out", "./sub/../held_out.csv"), "is also --edges 'held_out.csv'"),
+    "twice": ((*NAMED, "--out", "m.json", "--metrics", "m.json"), "is also --out 'm.json'"),
+    "no figure": ((*NAMED, "--figure", "W.gif"), "--figure must end in .png, .pdf, .svg"),
+    "figure": ((*NAMED, "--figure", "nowhere/W.png"), "--figure must lie in a folder that is"),
+    "too deep": ((*NAMED, "--k", "60"), "ks must not exceed"),
     "ending": ((*NAMED, "--metrics", "m.csv"), "--metrics must end in .json"),
     "unknown": ((*NAMED, "--speed"), "No such option"),
 }
@@ -132,6 +193,7 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_mistakes_are_one_line_and_leave_no_file(case, folder, refused):
+    (folder / "sub").mkdir()
     (folder / "columns.csv").write_text("from,to\n0,1\n")
     (folder / "few.txt").write_text("f1\nf2\n")
     (folder / "far.csv").write_text("source,target\n0,77\n")

@@ -1,14 +1,16 @@
 """gsnn-edges infer: the same as FunctionEdgeInferer, over files."""
 
+import html
 import json
 
+import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from torch.nn import MSELoss
 
-from gsnn_edges import EdgeEvidence, FunctionEdgeInferer
+from gsnn_edges import EdgeEvidence, FunctionEdgeInferer, plots
 
 DATA = ("--x", "data.npz:x", "--y", "data.npz:y")
 CALL = ("infer", "--model", "tiny:model", "--weights", "state.safetensors", *DATA)
@@ -95,20 +97,27 @@ def test_dry_run_writes_nothing(run, folder):
 
 
 BAD = {
+    "no model": (("--model", None), "--model must be given, as package.module:name"),
+    "both": (("--trust-pickle", "whole.pt"), "or else --trust-pickle, and not both"),
     "pickle": (("--weights", "whole.pt"), "holds other objects, as a pickled module does"),
     "weights": (("--weights", "state.p"), "--weights must be a file that is there"),
+    "untrained": (("--untrained-model",), "--untrained-model is without --weights"),
     "factory": (("--model", "tiny:modell"), "did you mean 'model'"),
     "arguments": (("--model-args", '{"layers": 5}'), "missing: ResBlocks"),
+    "no object": (("--model-args", "{layers}"), "model_args must be a JSON object"),
     "rows": (("--y", "W.npy"), "got 40 in 'data.npz:x', 50 in 'W.npy'"),
-    "criterion": (("--crit", "torch.nn:Loss"), "--crit must name what there is"),
+    "criterion": (("--crit", "torch.nn:Loss"), "crit must name what there is"),
     "known": (("--known", "W.npy"), "--known must have shape"),
     "metrics": (("--metrics", "m.json"), "--metrics needs --edges"),
     "known outside": (("--known", "far.csv"), "--known must hold targets in 0 .. 49"),
     "edges": (("--edges", "far.csv"), "--edges must hold targets in 0 .. 49"),
-    "path": (("--model", "./tiny.py:model"), "did you mean 'tiny:model'?"),
-    "no module": (("--model", "tony:model"), "--model must name a module that can be imported"),
-    "columns of y": (("--y", "few.npy"), "--y has 3 columns, the model gives 25"),
+    "an input": (("--edges", "far.csv", "--out", "far.csv"), "is also --edges 'far.csv'"),
+    "path": (("--model", "./tiny.py:model"), "and no path; got './tiny.py:model'"),
+    "no module": (("--model", "tony:model"), "model must name a module that can be imported"),
+    "columns of y": (("--y", "three.npy"), "Using a target size (torch.Size([40, 3])) that is"),
+    "column of y": (("--y", "one.npy"), "Using a target size (torch.Size([40, 1])) that is"),
     "ending": (("--evidence", "e.csv"), "--evidence must end in .npz"),
+    "figure": (("--figure", "W.gif"), "--figure must end in .png, .pdf, .svg"),
     "layers": (("--layers", "9"), "layer pair in 0 .. 1; got 9"),
     "columns": (("--x", "columns.csv"), "has 'high' in line 2, column 'b': drop that"),
 }
@@ -118,13 +127,14 @@ BAD = {
 def test_mistakes_are_one_line_and_leave_no_file(case, folder, refused):
     (folder / "columns.csv").write_text("a,b\n1,high\n")
     (folder / "far.csv").write_text("source,target\n0,77\n")
-    np.save("few.npy", np.ones((40, 3), np.float32))
+    np.save("one.npy", np.ones((40, 1), np.float32))
+    np.save("three.npy", np.ones((40, 3), np.float32))
     options, phrase = BAD[case]
     call = [*CALL]
     if options[0] in call:
         place = call.index(options[0])
         call[place : place + 2] = []
-    assert phrase in refused(*call, *options)
+    assert phrase in refused(*call, *(option for option in options if None not in options))
 
 
 BROKEN = """
@@ -151,26 +161,23 @@ def sparse():
     import scanpy
 """
 OWN = {
-    "model": (("--model", "broken:Broken"), "the model raised ValueError: no luck"),
+    "model": (
+        ("--model", "broken:Broken"),
+        "ValueError: no luck (raised by model(x), with x: (40, 25) torch.float32, --traceback",
+    ),
     "criterion": (
         ("--model", "tiny:model", "--crit", "broken:wrong"),
-        "the criterion raised KeyError: 'y'",
+        "KeyError: 'y' (raised by crit(model(x), y), with prediction: (40, 25) torch.float32, y: ",
     ),
-    "factory": (
-        ("--model", "broken:factory"),
-        "the factory 'broken:factory' raised KeyError: 'weights'",
-    ),
+    "factory": (("--model", "broken:factory"), "KeyError: 'weights' (raised by broken:factory, "),
     "arguments": (
         ("--model", "broken:Broken", "--model-args", '{"size": "a"}'),
-        "raised TypeError",
+        "(raised by broken:Broken, --traceback shows where)",
     ),
     "exit": (("--model", "broken:leaving"), "ended the program by sys.exit(3): have it give"),
-    "library": (
-        ("--model", "broken:sparse"),
-        "the factory 'broken:sparse' needs 'scanpy', which is not installed",
-    ),
-    "import": (("--model", "syntax:model"), "the module 'syntax' raised SyntaxError: "),
-    "imported": (("--model", "missing:model"), "the module 'missing' needs 'scanpy', which is not"),
+    "library": (("--model", "broken:sparse"), "No module named 'scanpy' (raised by broken:spars"),
+    "import": (("--model", "syntax:model"), "SyntaxError: "),
+    "imported": (("--model", "missing:model"), "'scanpy' (raised by the import of 'missing'"),
 }
 
 
@@ -243,3 +250,88 @@ def test_progress_is_shown_over_batches(run):
     assert shown.stderr.startswith("inferring from 40 samples ...\n")
     assert "passes" in shown.stderr
     assert run(*CALL, "--batch-size", 10).stderr == ""
+
+
+@pytest.mark.usefixtures("folder")
+def test_several_inputs_are_several_arguments(folder, run):
+    (folder / "two.py").write_text(
+        "from tiny import model as made\n"
+        "import torch\n"
+        "class Two(torch.nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.net = made()\n"
+        "    def forward(self, x, z):\n        return self.net((x + z) / 2)\n"
+    )
+    call = ("infer", "--model", "two:Two", "--untrained-model", "--json")
+    both = run(*call, "--x", "x.npy", "--x", "data.npz:x", "--y", "y.csv")
+    one = run("infer", "--model", "tiny:model", *call[3:], "--x", "x.npy", "--y", "y.csv")
+    assert json.loads(both.stdout)["strongest"] == json.loads(one.stdout)["strongest"]
+
+
+def tables(problem):
+    """Inputs and targets as frames whose columns are the names of the model's nodes."""
+    data = np.load("data.npz")
+    names = {"x": problem.node_names_dict["input"], "y": problem.node_names_dict["output"]}
+    return {side: pd.DataFrame(data[side], columns=names[side]) for side in "xy"}
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_columns_go_to_the_nodes_of_their_names(ending, problem, run):
+    write = {"csv": "to_csv", "parquet": "to_parquet"}[ending]
+    call = (*CALL[:5], "--json", "--x")
+    wanted = run(*call, "data.npz:x", "--y", "data.npz:y")
+    for side, table in tables(problem).items():
+        shuffled = table.sample(frac=1, axis=1, random_state=0)
+        getattr(table, write)(f"named_{side}.{ending}", index=False)
+        getattr(shuffled, write)(f"shuffled_{side}.{ending}", index=False)
+    named = run(*call, f"named_x.{ending}", "--y", f"named_y.{ending}")
+    assert (named.stderr, named.exit_code) == ("", 0)
+    shuffled = run(*call, f"shuffled_x.{ending}", "--y", f"shuffled_y.{ending}")
+    assert shuffled.stderr.count("another order than the model: they are put in the model's") == 2
+    strongest = [json.loads(one.stdout)["strongest"] for one in (wanted, named, shuffled)]
+    assert strongest[0] == strongest[1] == strongest[2]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("change", "phrase"),
+    [
+        (lambda table: table.rename(columns={table.columns[0]: "other"}), "unknown: 'other'"),
+        (lambda table: table.rename(columns=str.lower).add_suffix("_"), "missing: '"),
+        (lambda table: table.iloc[:, 1:], "missing: '"),
+        (lambda table: table.assign(sample=1.0), "(unknown: 'sample')"),
+        (lambda table: pd.concat([table, table.iloc[:, :1]], axis=1), "repeated: '"),
+    ],
+)
+@pytest.mark.parametrize("side", "xy")
+def test_columns_of_other_names_are_refused(side, change, phrase, problem, refused):
+    change(tables(problem)[side]).to_csv("other.csv", index=False)
+    files = {"x": "data.npz:x", "y": "data.npz:y", side: "other.csv"}
+    said = refused(*CALL[:5], "--x", files["x"], "--y", files["y"])
+    assert f"--{side} must have a column for each of the model's 25 nodes, by their" in said
+    assert phrase in said
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_heatmap_shows_w_with_known_and_held_out_edges(drawn, run, problem):
+    call = (*CALL, "--edges", "held_out.csv", "--figure", "W.png", "--evidence", "e.npz")
+    assert "figure: W.png\n" in run(*call).stdout
+    evidence = EdgeEvidence.load("e.npz")
+    order = plots.cluster_order(evidence)
+    image = drawn[0].images[0].get_array()
+    off = ~np.eye(50, dtype=bool)
+    assert_array_equal(image.data[off], evidence.W[np.ix_(order, order)][off].astype(float))
+    known, held_out = drawn[0].lines
+    assert len(known.get_xdata()) == problem.known_edges.shape[1]
+    targets, sources = held_out.get_data()
+    assert_array_equal(order[np.stack([sources, targets])], problem.test_edges)
+    assert matplotlib.image.imread("W.png").shape[1] == 3.4 * 300
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_network_shows_the_strongest_new_edges(drawn, run):
+    assert run(*CALL, "--figure", "net.svg", "--picture", "network", "-q").exit_code == 0
+    new = [one for one in drawn[0].patches if one.get_gid().startswith("new")]
+    assert len(new) == 20
+    with open("net.svg") as file:
+        assert html.escape(new[0].get_gid()) in file.read()

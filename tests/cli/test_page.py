@@ -96,5 +96,5 @@ def test_the_three_stages_of_other_pages_run(page, named_files, run):
         shown = run(*call)
         assert shown.exit_code == 0, shown.output
         assert shown.stderr == ""
-    assert "18 rankings (tail), 50 nodes, 37 known edges" in shown.stdout
+    assert "18 rankings, direction tail, " in shown.stdout
     assert (named_files / "ranked.csv").read_text().count("\n") == 19

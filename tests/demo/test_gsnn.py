@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from benchmarks.problems import random_graph, with_gather
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
-from gsnn_edges.bench.gsnn import naive_forward, random_graph, sparse_pairs
 from gsnn_edges.demo.gsnn import FUNCTION_EDGES, GSNN, INPUT_EDGES, OUTPUT_EDGES
 
 CHAIN = {
@@ -135,9 +135,7 @@ def test_gradients_equal_the_naive_ones():
     x.requires_grad_()
     wanted = [x, *model.parameters()]
     got = torch.autograd.grad(model(x).square().mean(), wanted)
-    naive = torch.autograd.grad(
-        naive_forward(model, x, sparse_pairs(model)).square().mean(), wanted
-    )
+    naive = torch.autograd.grad(with_gather(model)(x).square().mean(), wanted)
     for ours, theirs in zip(got, naive, strict=True):
         assert_allclose(ours, theirs, rtol=1e-9, atol=1e-15)
 

@@ -127,8 +127,8 @@ def test_zarr_that_names_a_pickle_codec_is_refused(where, codec, tmp_path):
     ("name", "content", "phrase"),
     [
         ("x.npy", b"source,target\n1,2\n", r"must be a whole .npy file; .* is broken or"),
-        ("x.npz", b"\x93NUMPY\x01\x00", "begins as a .npy file"),
-        ("x.csv", b"PK\x03\x04" + bytes(9), "begins as a zip archive"),
+        ("x.npz", b"\x93NUMPY\x01\x00", "must be a whole .npz file"),
+        ("x.csv", b"PK\x03\x04" + bytes(9), "must be a whole .csv file"),
         ("x.csv", b"a,b\n", "a line of names and no line of numbers"),
         ("x.csv", b"a,b\n1,2\n3\n", "has 1 values in line 3 and 2 in the first: write as many"),
         ("x.csv", b"a,b\n1,2\n3,high\n", "'high' in line 3, column 'b': drop that column"),

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gsnn_edges.cli.tables import read_table, write_json, write_table
+from gsnn_edges.cli.tables import _read_table as read_table
+from gsnn_edges.cli.tables import write_json, write_table
 
 TABLE = {"source": ["a", "b, the second"], "target": ["c", 'quoted "d"'], "score": [0.1, -2e-9]}
 
@@ -55,10 +56,10 @@ def test_spaces_and_a_mark_of_the_byte_order_do_not_matter(tmp_path):
     ("name", "content", "phrase"),
     [
         ("t.csv", b"from,to\na,b\n", "columns source, target; .* has 'from', 'to': name them so"),
-        ("t.csv", b"source;target\na;b\n", "separate the values by commas"),
+        ("t.csv", b"source;target\na;b\n", "with commas between them"),
         ("t.csv", b"source,target\na\n", "line 2 has 1 values, and the first line 2"),
         ("t.csv", b"source,target,source\na,b,c\n", "its first line has 'source' 2 times"),
-        ("t.csv", b"\x93NUMPY\x01\x00", "begins as a .npy file"),
+        ("t.csv", b"\x93NUMPY\x01\x00", "must be a whole .csv file"),
         ("t.csv", b"\xff\xfes\x00o\x00", "utf-8"),
         ("t.parquet", b"source,target\n", "must be a whole .parquet file"),
         ("t.xlsx", b"PK", "must end in .csv, .parquet"),

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh
 
-from gsnn_edges.sharded.devices import AXIS, device_mesh, is_sharded
+from gsnn_edges.sharded import device_mesh, is_sharded
 
 
 def test_a_mesh_of_any_axes_becomes_one_axis():
     mesh = Mesh(np.array(jax.devices()[:1]).reshape(1, 1), ("data", "model"))
-    assert device_mesh(mesh).axis_names == (AXIS,)
+    assert device_mesh(mesh).axis_names == ("shards",)
     assert list(device_mesh(mesh).devices) == jax.devices()[:1]
 
 

@@ -7,8 +7,7 @@ import pytest
 import shards
 from numpy.testing import assert_allclose, assert_array_equal
 
-from gsnn_edges.sharded.devices import device_mesh
-from gsnn_edges.sharded.placement import HostObservations, JaxObservations, one_each
+from gsnn_edges.sharded import HostObservations, JaxObservations, device_mesh, one_column_each
 
 X = np.arange(24, dtype=np.float32).reshape(1, 4, 6)
 # Of three nodes the second has one column, the third none, and columns are not in order.
@@ -53,7 +52,7 @@ def test_only_columns_of_the_chunk_are_read():
 
 def test_an_array_that_fits_is_not_copied():
     x = jax.numpy.asarray(X[0])
-    found = JaxObservations(x, one_each(6)).placed(0, 6, device_mesh(1))
+    found = JaxObservations(x, one_column_each(6)).placed(0, 6, device_mesh(1))
     assert found.unsafe_buffer_pointer() == x.unsafe_buffer_pointer()
 
 

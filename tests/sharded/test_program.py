@@ -9,24 +9,13 @@ TARGET_SHARD = 4 * shards.OBSERVATIONS  # 13 targets, filled up to 16, over 4 de
 
 
 def test_one_all_to_all_for_each_input_and_one_ring(eight):
-    assert eight.facts["collectives"]["whole"] == {"all-to-all": 2, "collective-permute": 1}
-
-
-def test_the_programs_of_blocks_send_no_more(eight):
     assert eight.facts["collectives"]["chunk"] == {"all-to-all": 1, "collective-permute": 1}
     assert eight.facts["collectives"]["targets"] == {"all-to-all": 1}
 
 
 def test_no_buffer_holds_more_than_a_device_does(eight):
-    observations = 16 * -(-shards.OBSERVATIONS // 4)  # of all columns, at the samples of a device
-    assert eight.facts["largest of"]["whole"] <= max(observations, TARGET_SHARD)
     assert eight.facts["largest of"]["chunk"] <= TARGET_SHARD
     assert eight.facts["largest of"]["targets"] <= TARGET_SHARD
-
-
-def test_plans_hold_what_xla_names(eight):
-    for name, (named, planned) in eight.facts["planned"].items():
-        assert 1 / 1.3 < planned / named < 1.3, (name, named, planned)
 
 
 def test_ranking_sends_nothing(eight):

@@ -3,28 +3,21 @@
 The quick tests see few data sets; their bounds are four standard errors around the nominal share.
 """
 
-import re
-
 import calibration
 import numpy as np
 import pytest
 from calibration import (
     INTERVALS,
     KINDS,
-    PAGE,
     RHOS,
     SETS,
     TESTS,
-    Share,
     channel_coverage,
     coverage,
-    enough_samples,
     false_alarms,
     familywise_alarms,
-    page,
     share_of,
 )
-from reliability import rows
 
 from gsnn_edges import cross_correlation
 from gsnn_edges.significance import correlation_pvalue
@@ -102,59 +95,6 @@ def test_intervals_of_channels_hold_the_mean_of_w_over_batches(rho):
     np.testing.assert_allclose(channel_coverage(rho).value, 0.965, rtol=0, atol=0.035)
 
 
-# The page
-
-
-def shares(text):
-    """All shares that stand on a page with their errors."""
-    return [float(share) for share in re.findall(r"(0\.\d{4}|1\.0000) ± ", text)]
-
-
-def section(name):
-    return PAGE.read_text().partition(f"\n## {name}\n")[2].partition("\n## ")[0]
-
-
-def test_the_page_is_about_the_tests_and_intervals_of_today():
-    text = PAGE.read_text()
-    assert [name for name, _ in rows(text, "False alarms")] == list(TESTS)
-    found = [name for name, _ in rows(text, "Intervals")]
-    assert found[: 3 * len(INTERVALS)] == [name for name in INTERVALS for _ in RHOS]
-
-
-def test_the_shares_of_the_page_are_within_what_the_tests_hold():
-    alarms = shares(section("False alarms"))
-    np.testing.assert_allclose(alarms[:-1], 0.05, rtol=0, atol=0.01)
-    np.testing.assert_allclose(alarms[-1], 0.05, rtol=0, atol=0.033)
-    covered = iter(shares(section("Intervals")))
-    for name in INTERVALS:
-        for _ in RHOS:
-            for kind in KINDS:
-                assert_held(next(covered), name, kind)
-
-
-def test_a_page_is_written_of_what_was_found():
-    share = Share(0.051, 0.001)
-    found = {
-        "alarms": {name: [share] * 3 for name in TESTS},
-        "familywise": share,
-        "coverage": {(name, rho): [share] * 3 for name in INTERVALS for rho in RHOS},
-        "channels": dict.fromkeys(RHOS, share),
-        "batches": {10: [Share(0.9, 0)] * 4, 50: [Share(0.94, 0)] * 4},
-        "errors": {"float32": 1e-6},
-        "costs": {0: (1.0, 20.0), 1000: (2.0, 30.0)},
-    }
-    text = page(found, "1234567", "2 cores")
-    assert shares(text)[:3] == [0.051] * 3
-    assert "From 50 samples on" in text
-    assert rows(text, "Partial correlation")[-1] == ("a hub of 1,000", "30")
-
-
 def test_shares_have_the_standard_error_of_their_sets():
     found = share_of([0.0, 0.1, 0.2, 0.1])
     np.testing.assert_allclose(found, [0.1, np.std([0, 0.1, 0.2, 0.1], ddof=1) / 2])
-
-
-@pytest.mark.parametrize(("short", "expected"), [(0, 20), (20, 50), (50, "more than 50")])
-def test_enough_is_where_no_interval_is_short_any_more(short, expected):
-    batches = {n: [Share(0.9 if n <= short else 0.95, 0)] for n in (20, 50)}
-    assert enough_samples(batches) == expected

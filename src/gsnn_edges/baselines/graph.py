@@ -4,6 +4,7 @@ A matrix (N, N) holds a score for each pair (source, target), nan where there is
 once however often they are given, and self-edges not at all: a GSNN has one at every node.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ Scores = NDArray[np.float64]
 
 
 def random_scores(nodes: int, seed: int) -> Scores:
-    """Draw scores from [0, 1).
+    """Scores drawn from [0, 1).
 
     Examples
     --------
@@ -27,7 +28,7 @@ def random_scores(nodes: int, seed: int) -> Scores:
 
 
 def adjacency(known_edges: Any, nodes: int) -> Scores:
-    """Give 1 for each pair of different nodes that is a known edge, and 0 elsewhere."""
+    """1 for each pair of different nodes that is a known edge, 0 elsewhere."""
     source, target = _validation.edge_index("known_edges", known_edges, (nodes, nodes))
     there = np.zeros((nodes, nodes))
     there[source, target] = 1.0
@@ -36,7 +37,7 @@ def adjacency(known_edges: Any, nodes: int) -> Scores:
 
 
 def in_degree(known_edges: Any, nodes: int) -> Scores:
-    """Score a pair by the number of known edges into its target.
+    """Number of known edges into the target of each pair.
 
     Examples
     --------
@@ -47,7 +48,7 @@ def in_degree(known_edges: Any, nodes: int) -> Scores:
 
 
 def out_degree(known_edges: Any, nodes: int) -> Scores:
-    """Score a pair by the number of known edges out of its source.
+    """Number of known edges out of the source of each pair.
 
     All targets of a source tie: in a tail ranking this is the middle of all candidates.
     """
@@ -55,7 +56,7 @@ def out_degree(known_edges: Any, nodes: int) -> Scores:
 
 
 def preferential_attachment(known_edges: Any, nodes: int) -> Scores:
-    """Score a pair by the edges out of its source times the edges into its target.
+    """Number of edges out of the source of each pair times that of edges into its target.
 
     References
     ----------
@@ -66,7 +67,7 @@ def preferential_attachment(known_edges: Any, nodes: int) -> Scores:
 
 
 def common_neighbours(known_edges: Any, nodes: int) -> Scores:
-    """Count the nodes that both ends of a pair are joined to, in either direction.
+    """Number of nodes that both ends of each pair are joined to, in either direction.
 
     The graph is taken as undirected, so both directions of a pair score alike. nan for a node
     with itself.
@@ -84,12 +85,12 @@ def common_neighbours(known_edges: Any, nodes: int) -> Scores:
            [ 0.,  0., nan,  1.],
            [ 0.,  0.,  1., nan]])
     """
-    joined = undirected(known_edges, nodes)
+    joined = _undirected(known_edges, nodes)
     return without_self(joined @ joined)
 
 
 def adamic_adar(known_edges: Any, nodes: int) -> Scores:
-    """Sum 1 / log(degree) over the common neighbours of a pair: rare company says more.
+    """Sum of 1 / log(degree) over the common neighbours of each pair: rare ones say more.
 
     The graph is taken as undirected; nan for a node with itself.
 
@@ -98,14 +99,14 @@ def adamic_adar(known_edges: Any, nodes: int) -> Scores:
     .. [1] L. A. Adamic, E. Adar (2003). Friends and neighbors on the web. Social Networks 25,
        211-230.
     """
-    joined = undirected(known_edges, nodes)
+    joined = _undirected(known_edges, nodes)
     # Who has one neighbour is common to no pair.
     weight = 1 / np.log(np.maximum(joined.sum(axis=0), 2.0))
     return without_self((joined * weight) @ joined)
 
 
 def two_step_paths(known_edges: Any, nodes: int) -> Scores:
-    """Count the known paths source -> k -> target: common neighbours with directions.
+    """Number of known paths source -> k -> target: common neighbours with directions.
 
     An edge i -> j beside a path i -> k -> j is a feed-forward loop. nan for a node with itself.
 
@@ -123,8 +124,8 @@ def two_step_paths(known_edges: Any, nodes: int) -> Scores:
     return without_self(known @ known)
 
 
-def undirected(known_edges: Any, nodes: int) -> Scores:
-    """Give 1 for each pair of different nodes that is joined in one direction or both."""
+def _undirected(known_edges: Any, nodes: int) -> Scores:
+    """1 for each pair of different nodes that is joined in one direction or both."""
     known = adjacency(known_edges, nodes)
     return np.maximum(known, known.T)
 
@@ -133,3 +134,13 @@ def without_self(scores: Scores) -> Scores:
     """Put nan on the diagonal, in place: a node is always most like itself."""
     np.fill_diagonal(scores, np.nan)
     return scores
+
+
+OF_GRAPH: dict[str, Callable[[Any, int], Scores]] = {
+    "in_degree": in_degree,
+    "out_degree": out_degree,
+    "preferential_attachment": preferential_attachment,
+    "common_neighbours": common_neighbours,
+    "adamic_adar": adamic_adar,
+    "two_step_paths": two_step_paths,
+}

@@ -14,14 +14,12 @@ from gsnn_edges.baselines.graph import Scores, without_self
 from gsnn_edges.correlation import cross_correlation
 from gsnn_edges.evidence import EdgeEvidence
 
-Matrix = NDArray[np.floating[Any]]
-
-# Of an inferer, all that its W follows from.
-OWN_SETTINGS = ("use_prenorm", "norm", "agg", "ties", "precision")
+# Settings of an inferer that its W follows from.
+_SETTINGS = ("use_prenorm", "norm", "agg", "ties", "precision")
 
 
 def activation_correlation(activations: Array) -> Scores:
-    """Score a pair of nodes by the absolute Spearman correlation of their activations.
+    """Absolute Spearman correlation of the activations of each pair of nodes.
 
     Parameters
     ----------
@@ -39,8 +37,8 @@ def activation_correlation(activations: Array) -> Scores:
     array([[nan, 0.5],
            [0.5, nan]])
     """
-    found = cross_correlation(activations, activations)
-    return without_self(np.abs(backends.of(found).to_numpy(found)).astype(np.float64))
+    scores = cross_correlation(activations, activations)
+    return without_self(np.abs(backends.of(scores).to_numpy(scores)).astype(np.float64))
 
 
 def untrained_scores(
@@ -52,8 +50,8 @@ def untrained_scores(
     seeds: int = 5,
     reset: Callable[[Any, int], Any] | None = None,
     **options: Any,
-) -> list[Matrix]:
-    """Score edges by the same architecture with weights drawn anew, never trained.
+) -> list[NDArray[np.floating[Any]]]:
+    """Scores by the same architecture with weights drawn anew, never trained.
 
     Parameters
     ----------
@@ -99,8 +97,10 @@ def untrained_scores(
     >>> model = GSNN(problem.edge_index_dict, problem.node_names_dict, layers=2).eval()
     >>> inferer = FunctionEdgeInferer(model, torch.nn.MSELoss(), problem.known_edges)
     >>> evidence = inferer.infer(problem.x_test, problem.y_test)
-    >>> found = untrained_scores(inferer, problem.x_test, problem.y_test, like=evidence, seeds=2)
-    >>> len(found), found[0].shape
+    >>> matrices = untrained_scores(
+    ...     inferer, problem.x_test, problem.y_test, like=evidence, seeds=2
+    ... )
+    >>> len(matrices), matrices[0].shape
     (2, (50, 50))
     """
     # Here, so that all other baselines do without torch.
@@ -117,27 +117,28 @@ def untrained_scores(
             f"reset must be a callable, reset(model, seed); got {type(reset).__name__}: "
             "it draws the weights of a copy of the model anew"
         )
-    options = options_like(inferer, like, options) | options
-    found = []
+    options = _options_like(inferer, like, options) | options
+    gpus = sorted({p.device.index for p in inferer.model.parameters() if p.device.type == "cuda"})
+    matrices = []
     for seed in range(count):
         fresh = copy.copy(inferer)
         fresh.model = copy.deepcopy(inferer.model)
-        with generators_unchanged(gpus_of(fresh.model), seed):
-            (reset or reset_all)(fresh.model, seed)
-        found.append(fresh.fit(x, y, **options))
-    return found
+        with generators_unchanged(gpus, seed):
+            (reset or _reset_all)(fresh.model, seed)
+        matrices.append(fresh.fit(x, y, **options))
+    return matrices
 
 
-def options_like(
-    inferer: Any, evidence: EdgeEvidence | None, given: Collection[str]
+def _options_like(
+    inferer: Any, evidence: EdgeEvidence | None, options: Collection[str]
 ) -> dict[str, Any]:
-    """Give the arguments of ``fit`` that evidence was made with.
+    """Arguments of ``fit`` that evidence was made with.
 
-    To compare a trained model with untrained ones by another score is no lift of training, so one
-    of the two must say the score.
+    A difference between trained and untrained models says something of training only where both
+    have the same score, so the evidence or the options must name it.
     """
     if evidence is None:
-        if "score" in given:
+        if "score" in options:
             return {}
         raise ValueError(
             "like or score must be given: like=evidence, which inferer.infer gave of the trained "
@@ -146,51 +147,41 @@ def options_like(
     if not isinstance(evidence, EdgeEvidence):
         raise TypeError(
             f"like must be the EdgeEvidence of inferer.infer; got {type(evidence).__name__}: for a "
-            "matrix give score= and the other arguments of fit in its place"
+            "matrix pass score= and the other arguments of fit in its place"
         )
     settings = {**evidence.settings, "method": evidence.method}
     if "score" not in settings:
         raise ValueError(
-            "like must be evidence that infer gave, which says its settings; got evidence without "
-            "a score: give score= and the other arguments of fit in its place"
+            "like must be evidence of inferer.infer, which knows its settings; got evidence "
+            "without a score: pass score= and the other arguments of fit in its place"
         )
-    for name in OWN_SETTINGS:
+    for name in _SETTINGS:
         if settings.get(name, getattr(inferer, name)) != getattr(inferer, name):
             raise ValueError(
                 f"like must be evidence of this inferer; got {name}={settings[name]!r}, and the "
                 f"inferer has {getattr(inferer, name)!r}"
             )
-    return {
-        name: settings[name]
-        for name in inspect.signature(inferer.fit).parameters
-        if name in settings
-    }
+    names = inspect.signature(inferer.fit).parameters
+    return {name: settings[name] for name in names if name in settings}
 
 
-def gpus_of(model: Any) -> list[int]:
-    """Give the numbers of the GPUs that the model lies on."""
-    devices = {parameter.device for parameter in model.parameters()}
-    return sorted(device.index for device in devices if device.type == "cuda")
-
-
-def reset_all(model: Any, seed: int) -> None:
+def _reset_all(model: Any, seed: int) -> None:
     """Draw all weights anew; reject modules whose weights would stay as they are."""
-    resetters = list(to_reset("", model))
-    stuck = [name or type(model).__name__ for name, reset in resetters if reset is None]
+    resets = list(_resets("", model))
+    stuck = [name or type(model).__name__ for name, reset in resets if reset is None]
     if stuck:
         raise ValueError(
             "model must have reset_parameters in every module with parameters, or weights stay "
-            f"trained; {_validation.listing(stuck, 3)} has none: give reset=, a callable that "
-            "draws "
-            "the weights of reset(model, seed) anew"
+            f"trained; {_validation.listing(stuck, 3)} has none: pass reset=, a callable "
+            "reset(model, seed) that draws the weights anew"
         )
-    for _, reset in resetters:
+    for _, reset in resets:
         takes_seed = "seed" in inspect.signature(reset).parameters
         reset(**({"seed": seed} if takes_seed else {}))
 
 
-def to_reset(name: str, module: Any) -> Iterator[tuple[str, Any]]:
-    """Find the outermost modules that reset themselves; None for parameters that none resets."""
+def _resets(name: str, module: Any) -> Iterator[tuple[str, Any]]:
+    """The outermost modules that reset themselves; None for parameters that none resets."""
     reset = getattr(module, "reset_parameters", None)
     if callable(reset):
         yield name, reset
@@ -198,4 +189,4 @@ def to_reset(name: str, module: Any) -> Iterator[tuple[str, Any]]:
     if any(True for _ in module.parameters(recurse=False)):
         yield name, None
     for child, inner in module.named_children():
-        yield from to_reset(f"{name}.{child}".lstrip("."), inner)
+        yield from _resets(f"{name}.{child}".lstrip("."), inner)

@@ -1,22 +1,24 @@
 """gsnn-edges capture."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from gsnn_edges._io import format_bytes
 from gsnn_edges.cli import options
-from gsnn_edges.cli.console import Screen, Stage
+from gsnn_edges.cli.console import Command, Screen
 
 
 @click.command(
-    cls=Stage,
+    cls=Command,
     epilog="Example: gsnn-edges capture --model my_model:model --weights state.pt --x x.csv "
     "--y y.csv --out seen.zarr",
 )
 @options.model
-@options.score(options.SCORES, "magnitude")
+@options.choice(
+    "--score",
+    options.SCORES,
+    "Record the magnitudes of nodes, or all their channels; infer makes both, and chooses.",
+)
 @options.passes
 @click.option(
     "--out",
@@ -41,102 +43,75 @@ def capture(
     known: str | None,
     by: str | None,
     dry_run: bool,
-    **asked: Any,
+    score: str,
+    norm: str,
+    agg: str,
+    **settings: Any,
 ) -> None:
     """Record the activations and gradients of a model: stage one.
 
     Needs torch. What is recorded goes to correlate, on this machine or another.
     """
-    from gsnn_edges.cli.models import known_edges, read_network, shape_of
-    from gsnn_edges.cli.tables import check_apart, inputs_of, writable
+    from gsnn_edges._io import format_bytes
+    from gsnn_edges.cli.models import read_network
+    from gsnn_edges.cli.tables import check_outputs, ending, writable
 
     writable("--out", out, [".zarr", ".npz"])
-    check_apart({"--out": out}, {**inputs_of(asked), "--known": known})
-    if known is not None and out.endswith(".npz"):
+    check_outputs({"--out": out}, {**options.input_files(settings), "--known": known})
+    stored = ending(out) == ".zarr"
+    if known is not None and not stored:
         raise ValueError("--known needs a .zarr for --out; evaluate --known takes them too")
     with screen.work():
-        network = read_network(**{name: asked[name] for name in options.MODEL})
-        facts = shape_of(network, asked["score"])
-        edges = known_edges(network, known, by)
-    facts |= {"score": asked["score"], "known": 0 if edges is None else int(edges.shape[1])}
-    facts |= {"untrained_model": asked["untrained_model"]}
-    if dry_run:
-        screen.say(
-            f"would record {facts['observations']} observations ({facts['layer_pairs']} layer "
-            f"pairs, {facts['samples']} samples) of {facts['columns']} columns for "
-            f"{facts['nodes']} nodes, score {facts['score']}: {format_bytes(facts['bytes'])} in "
-            f"{out}"
-        )
-        screen.facts({**facts, "dry_run": True})
-        return
-    screen.resumes = out.endswith(".zarr")
-    passes = {name: value for name, value in asked.items() if name not in options.MODEL}
-    with screen.work():
-        record(screen, network, passes, asked["device"], out, edges)
-    screen.say(
-        f"{facts['observations']} observations of {facts['columns']} columns for "
-        f"{facts['nodes']} nodes, score {facts['score']}, {format_bytes(facts['bytes'])}: {out}"
-    )
-    screen.facts({**facts, "seed": asked["seed"], "written": [out]})
-
-
-def record(
-    screen: Screen,
-    network: Any,
-    passes: Mapping[str, Any],
-    device: str,
-    out: str,
-    known: Any,
-) -> None:
-    """Record observations, and record them to a store or to one file."""
-    how = {
-        **network.how,
-        "use_prenorm": passes["prenorm"],
-        "device": device,
-        "batch_size": passes["batch_size"],
-        "seed": passes["seed"],
-        "mode": "eval" if passes["mode"] == "eval" else None,
+        network = read_network(**{name: settings[name] for name in options.MODEL})
+        edges = network.known_edges(known, by)
+    sizes = network.sizes(score)
+    result = {
+        **sizes,
+        "score": score,
+        "known": 0 if edges is None else int(edges.shape[1]),
+        "untrained_model": settings["untrained_model"],
     }
-    reduction = {"norm": passes["norm"], "agg": passes["agg"]}
-    if out.endswith(".npz"):
-        with screen.watched(f"recording {network.samples} samples"):
-            in_one_piece(network, passes["score"], how, reduction, out)
-        return
-    from gsnn_edges.activations import capture_to_store
-
-    capture_to_store(
-        out,
-        network.model,
-        network.crit,
-        network.x,
-        network.y,
-        score=passes["score"],
-        edge_index=known,
-        verbose=screen.progress,
-        **how,
-        **(reduction if passes["score"] == "magnitude" else {}),
+    what = (
+        f"{sizes['observations']} observations ({sizes['layer_pairs']} layer pairs, "
+        f"{sizes['samples']} samples) of {sizes['columns']} columns for {sizes['nodes']} nodes, "
+        f"score {score}, {format_bytes(sizes['bytes'])}: {out}"
     )
+    if dry_run:
+        screen.say(f"would record {what}")
+        screen.json({**result, "dry_run": True})
+        return
+    passes = {name: settings[name] for name in options.PASSES}
+    if score == "magnitude":
+        passes |= {"norm": norm, "agg": agg}
+    screen.resumes = stored
+    with screen.work(f"recording {sizes['samples']} samples"):
+        if stored:
+            from gsnn_edges.activations import capture_to_store
+
+            sides = network.model, network.crit, network.x, network.y
+            passes |= {"score": score, "edge_index": edges, "verbose": screen.progress}
+            capture_to_store(out, *sides, **network.layout, **passes)
+        else:
+            _capture_to_npz(out, network, score, sizes, passes)
+    screen.say(what)
+    screen.json({**result, "seed": settings["seed"], "written": [out]})
 
 
-def in_one_piece(
-    network: Any, score: str, how: dict[str, Any], reduction: dict[str, Any], out: str
+def _capture_to_npz(
+    out: str, network: Any, score: str, sizes: dict[str, int], passes: dict[str, Any]
 ) -> None:
-    """Record in memory, and record one npz file."""
     import numpy as np
 
     from gsnn_edges.activations import capture, capture_channels
-    from gsnn_edges.cli.models import layers_of
     from gsnn_edges.cli.tables import Observations, write_observations
 
-    model, crit, x, y = network.model, network.crit, network.x, network.y
-    layers = layers_of(network)
-    if score == "channels":
-        a, g, columns, _, _ = capture_channels(model, crit, x, y, **how)
-        nodes = columns.cpu().numpy()
-    else:
-        a, g = capture(model, crit, x, y, **how, **reduction)
-        nodes = np.arange(layers.nodes)
-    shape = len(layers.blocks) - 1, network.samples, len(nodes)
-    fired, credit = (side.cpu().numpy().reshape(shape) for side in (a, g))
-    found = Observations(fired, credit, nodes, layers.nodes, score, layers.node_names)
-    write_observations(out, found, name="--out")
+    record: Any = capture_channels if score == "channels" else capture
+    a, g, *more = record(
+        network.model, network.crit, network.x, network.y, **network.layout, **passes
+    )
+    shape = sizes["layer_pairs"], sizes["samples"], sizes["columns"]
+    sides = (side.cpu().numpy().reshape(shape) for side in (a, g))
+    columns = more[0].cpu().numpy() if more else np.arange(sizes["nodes"])
+    names = network.layers.node_names
+    seen = Observations(*sides, columns, sizes["nodes"], score, names)
+    write_observations(out, seen, name="--out")

@@ -5,14 +5,13 @@ from pathlib import Path
 import click
 
 from gsnn_edges.cli import options
-from gsnn_edges.cli.console import Screen, Stage
+from gsnn_edges.cli.console import Command, Screen
 
 
-@click.command(cls=Stage, epilog="Example: gsnn-edges demo --graph dream4-1 --out dream4")
+@click.command(cls=Command, epilog="Example: gsnn-edges demo --graph dream4-1 --out dream4")
 @click.option(
     "--graph",
     default="tutorial",
-    show_default=True,
     metavar="NAME|FILE.csv",
     help="tutorial, dream4-1, dream4-2, ligand-receptor; or a csv with columns source and target.",
 )
@@ -21,7 +20,6 @@ from gsnn_edges.cli.console import Screen, Stage
     "--seed",
     type=options.SEED,
     default=0,
-    show_default=True,
     help="Seed of data, model and training.",
 )
 @click.option(
@@ -31,7 +29,6 @@ from gsnn_edges.cli.console import Screen, Stage
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("gsnn-edges-demo"),
-    show_default=True,
     help="Folder for W.npy, channels.npy, table.txt, metrics.json, and pictures of W.",
 )
 @click.pass_obj
@@ -49,7 +46,7 @@ def demo(
         screen.say(render(found).rstrip())
         screen.say(where_pictures_are(found.files))
     screen.say(f"{', '.join(file.name for file in found.files)} are in {out}")
-    screen.facts(
+    screen.json(
         {
             "graph": found.graph,
             "backend": found.backend,

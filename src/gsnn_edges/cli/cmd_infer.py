@@ -1,25 +1,29 @@
 """gsnn-edges infer."""
 
 import warnings
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
-from gsnn_edges._io import format_bytes
 from gsnn_edges.cli import options
-from gsnn_edges.cli.console import Screen, Stage
-from gsnn_edges.cli.options import draw_evidence, figure_option
+from gsnn_edges.cli.console import Command, Screen
+
+# Edges that are shown; --out holds --top of them.
+_SHOWN = 10
 
 
 @click.command(
-    cls=Stage,
+    cls=Command,
     epilog="Example: gsnn-edges infer --model my_model:model --weights state.pt --x x.csv "
     "--y y.csv --out new.csv --figure W.png",
 )
 @options.model
-@options.score(options.SCORE_CHOICES, "auto")
+@options.choice(
+    "--score",
+    ("auto", *options.SCORES),
+    "Correlate the magnitudes of nodes, or all their channels; auto makes both, and takes the one "
+    "that ranks the known edges better.",
+)
 @options.passes
 @options.backend("torch")
 @options.correlation
@@ -34,22 +38,19 @@ from gsnn_edges.cli.options import draw_evidence, figure_option
 )
 @click.option(
     "--untrained",
-    type=click.IntRange(min=0),
+    type=options.SEED,
     default=0,
-    show_default=True,
     help="Average the channel score with that of so many models that are drawn anew and never "
     "trained; one is enough.",
 )
 @options.by
-@click.option(
-    "--top", type=options.POSITIVE, default=1000, show_default=True, help="Edges in --out."
-)
+@click.option("--top", type=options.POSITIVE, default=1000, help="Edges in --out.")
 @click.option(
     "--out", type=options.FILE, help="Table of the strongest new edges: .csv, .parquet or .json."
 )
 @click.option("--evidence", type=options.FILE, help="W with names and settings: .npz.")
 @click.option("--metrics", type=options.FILE, help="Metrics of --edges: .json.")
-@figure_option(
+@options.figure(
     ("heatmap", "network"),
     "W, or the network of its 20 strongest new edges, with known and held-out edges marked:",
 )
@@ -68,188 +69,106 @@ def infer(
     figure: str | None,
     picture: str,
     dry_run: bool,
-    **asked: Any,
+    **settings: Any,
 ) -> None:
     """Capture, correlate and evaluate in one, in memory."""
-    from gsnn_edges.cli.cmd_evaluate import check_outputs
-    from gsnn_edges.cli.models import known_edges, read_network, shape_of
-    from gsnn_edges.cli.options import check_figure
-    from gsnn_edges.cli.tables import check_apart, inputs_of
+    from gsnn_edges._io import format_bytes
+    from gsnn_edges.cli.cmd_evaluate import check_files, rank_edges
+    from gsnn_edges.cli.models import read_network
+    from gsnn_edges.cli.tables import Scores, check_outputs, writable, write_table
 
-    check_outputs(out, metrics)
-    check_more_outputs(edges, evidence, metrics)
-    check_figure(figure)
-    check_apart(
-        {"--out": out, "--evidence": evidence, "--metrics": metrics, "--figure": figure},
-        {**inputs_of(asked), "--known": known, "--edges": edges},
-    )
-    passes = {name: value for name, value in asked.items() if name not in options.MODEL}
-    with screen.work():
-        network = read_network(**{name: asked[name] for name in options.MODEL})
-        known_pairs = known_edges(network, known, by)
-        held_out = read_held_out(network, edges, by)
-        inferer = prepared(network, passes, asked["device"], known_pairs)
-    if dry_run:
-        facts = shape_of(network, asked["score"])
-        need = 2 * facts["bytes"] + 4 * facts["nodes"] ** 2
-        screen.say(
-            f"would record {facts['observations']} observations of {facts['columns']} columns and "
-            f"correlate {facts['nodes']} nodes by the score {asked['score']}; about "
-            f"{format_bytes(need)} beside the model's own passes"
-        )
-        facts |= {"untrained_model": asked["untrained_model"], "dry_run": True, "bytes": need}
-        screen.facts(facts)
-        return
-    found = evidence_of(screen, inferer, network, passes)
-    report(
-        screen,
-        found,
-        held_out=held_out,
-        top=top,
-        out=out,
-        file=evidence,
-        metrics=metrics,
-        figure=(figure, picture),
-        seed=asked["seed"],
-        untrained_model=asked["untrained_model"],
-    )
-
-
-SHOWN = 10
-
-
-def check_more_outputs(edges: str | None, evidence: str | None, metrics: str | None) -> None:
-    """Find out that results can be written, before any work."""
-    from gsnn_edges.cli.tables import writable
-
+    check_files(out, metrics, figure)
     if evidence is not None:
         writable("--evidence", evidence, [".npz"])
     if metrics is not None and edges is None:
         raise ValueError("--metrics needs --edges, the edges that were held out")
+    check_outputs(
+        {"--out": out, "--evidence": evidence, "--metrics": metrics, "--figure": figure},
+        {**options.input_files(settings), "--known": known, "--edges": edges},
+    )
+    untrained_model = {"untrained_model": settings["untrained_model"]}
+    with screen.work():
+        network = read_network(**{name: settings[name] for name in options.MODEL})
+        known_edges = network.known_edges(known, by)
+        held_out = None if edges is None else network.read_edges("--edges", edges, by)
+        inferer = _inferer(network, known_edges, settings)
+    sizes = network.sizes(settings["score"])
+    if dry_run:
+        need = 2 * sizes["bytes"] + 4 * sizes["nodes"] ** 2
+        screen.say(
+            f"would record {sizes['observations']} observations of {sizes['columns']} columns and "
+            f"correlate {sizes['nodes']} nodes by the score {settings['score']}; about "
+            f"{format_bytes(need)} beside the model's own passes"
+        )
+        screen.json({**sizes, **untrained_model, "dry_run": True, "bytes": need})
+        return
+    names = ("score", "layers", "n_components", "untrained", "batch_size", "seed", "mode")
+    with screen.work(f"inferring from {sizes['samples']} samples"):
+        inferred = inferer.infer(
+            network.x,
+            network.y,
+            settings["method"],
+            verbose=screen.progress,
+            **{name: settings[name] for name in names},
+        )
+    best = inferred.top(top)
+    strongest = _columns(best[:_SHOWN])
+    what = "new edges" if inferred.known_edges.size else "pairs (no known edges given)"
+    title = f"{len(best[:_SHOWN])} strongest {what} among {len(inferred.W)} nodes"
+    screen.table(strongest, title)
+    screen.say(_score(inferred.settings))
+    if evidence is not None:
+        inferred.save(evidence)
+    if out is not None:
+        write_table(out, _columns(best), name="--out")
+    if figure is not None:
+        _draw(inferred, held_out, figure, picture)
+    files = screen.files({"edges": out, "evidence": evidence, "figure": figure})
+    result = {
+        "nodes": len(inferred.W),
+        "known": int(inferred.known_edges.shape[1]),
+        **inferred.counts,
+        **untrained_model,
+        "settings": dict(inferred.settings),
+        "written": files,
+        "strongest": [
+            dict(zip(strongest, row, strict=True)) for row in zip(*strongest.values(), strict=True)
+        ],
+    }
+    if held_out is None:
+        screen.json(result)
+        return
+    scores = Scores(inferred.W, inferred.node_names, inferred.known_edges)
+    rank_edges(screen, scores, held_out, result, {"seed": settings["seed"]}, None, metrics)
 
 
-def read_held_out(network: Any, path: str | None, by: str | None) -> Any:
-    """Read the edges that were held out, where there are any, before the passes."""
-    from gsnn_edges import _validation
-    from gsnn_edges.cli.models import layers_of
-    from gsnn_edges.cli.tables import read_edges
-
-    if path is None:
-        return None
-    layers = layers_of(network)
-    edges = read_edges(path, layers.node_names, name="--edges", by=by)
-    return _validation.edge_index("--edges", edges, (layers.nodes, layers.nodes))
-
-
-def prepared(network: Any, passes: Mapping[str, Any], device: str, known: Any) -> Any:
-    """Settle what can be wrong before the passes: backend, device, layer pairs."""
+def _inferer(network: Any, known_edges: Any, settings: dict[str, Any]) -> Any:
+    """Check backend, device and layer pairs, before the passes."""
     import numpy as np
 
-    from gsnn_edges.cli.models import layers_of
     from gsnn_edges.inferer import FunctionEdgeInferer
     from gsnn_edges.layer_pairs import checked_layers
 
-    if known is None:
+    if known_edges is None:
         warnings.warn(
             "no known edges are given, and the model keeps none: known edges are listed as new, "
             "and cannot choose the score; give them by --known",
             stacklevel=2,
         )
-    score: Any = "channels" if passes["score"] == "auto" else passes["score"]
-    checked_layers(passes["layers"], score, len(layers_of(network).blocks) - 1)
+    score: Any = "channels" if settings["score"] == "auto" else settings["score"]
+    checked_layers(settings["layers"], score, len(network.layers.blocks) - 1)
+    names = ("use_prenorm", "device", "norm", "agg", "backend", "ties", "precision")
     return FunctionEdgeInferer(
         network.model,
         network.crit,
-        np.empty((2, 0), np.int64) if known is None else known,
-        passes["prenorm"],
-        device,
-        passes["norm"],
-        passes["agg"],
-        backend=passes["backend"],
-        ties=passes["ties"],
-        precision=passes["precision"],
-        **network.how,
+        np.empty((2, 0), np.int64) if known_edges is None else known_edges,
+        **{name: settings[name] for name in names},
+        **network.layout,
     )
 
 
-def evidence_of(screen: Screen, inferer: Any, network: Any, passes: Mapping[str, Any]) -> Any:
-    """Give the evidence."""
-    with screen.watched(f"inferring from {network.samples} samples"):
-        return inferer.infer(
-            network.x,
-            network.y,
-            passes["method"],
-            score=passes["score"],
-            layers=passes["layers"],
-            n_components=passes["n_components"],
-            untrained=passes["untrained"],
-            batch_size=passes["batch_size"],
-            seed=passes["seed"],
-            mode="eval" if passes["mode"] == "eval" else None,
-            verbose=screen.progress,
-        )
-
-
-def why_score(evidence: Any) -> str:
-    """Say which score was taken, and why, where it was not asked for."""
-    taken, choice = evidence.settings["score"], evidence.settings.get("choice")
-    if evidence.settings.get("untrained"):
-        taken += f", with {evidence.settings['untrained']} untrained"
-    if choice is None:
-        return f"score: {taken}"
-    if choice["z_score"] is None and choice["magnitude"] is None:
-        return f"score: {taken}, as too few known edges are given to choose"
-    found = f"MRR {choice['magnitude']:.2f} by magnitude, {choice['channels']:.2f} by channels"
-    return f"score: {taken}, chosen by the known edges ({found})"
-
-
-def report(
-    screen: Screen,
-    evidence: Any,
-    *,
-    held_out: Any,
-    top: int,
-    out: str | None,
-    file: str | None,
-    metrics: str | None,
-    figure: tuple[str | None, str],
-    seed: int,
-    untrained_model: bool,
-) -> None:
-    """Write and show the strongest edges, and how held-out ones rank where there are any."""
-    from gsnn_edges.cli.cmd_evaluate import Question, rank_edges, tell_files
-    from gsnn_edges.cli.tables import write_table
-
-    best = evidence.top(top)
-    if file is not None:
-        evidence.save(Path(file))
-    if out is not None:
-        write_table(out, ranked(best), name="--out")
-    shown = best[:SHOWN]
-    what = "new edges" if evidence.known_edges.size else "pairs (no known edges given)"
-    title = f"{len(shown)} strongest {what} among {len(evidence.W)} nodes"
-    screen.table(ranked(shown), title)
-    screen.say(why_score(evidence))
-    draw_evidence(*figure, evidence, held_out)
-    tell_files(screen, {"edges": out, "evidence": file, "figure": figure[0]})
-    facts = {
-        "nodes": len(evidence.W),
-        "known": int(evidence.known_edges.shape[1]),
-        **evidence.counts,
-        "untrained_model": untrained_model,
-        "settings": dict(evidence.settings),
-        "written": [one for one in (out, file, figure[0]) if one],
-    }
-    facts["strongest"] = rows_of(ranked(shown))
-    if held_out is None:
-        screen.facts(facts)
-        return
-    question = Question(evidence.W, held_out, evidence.known_edges, evidence.node_names)
-    rank_edges(screen, question, {"seed": seed}, facts, None, metrics)
-
-
-def ranked(edges: Any) -> dict[str, list[Any]]:
-    """Give the columns of the table of edges."""
+def _columns(edges: Any) -> dict[str, list[Any]]:
+    """Columns of the table of edges, by names where there are names."""
     named = any(edge.source_name is not None for edge in edges)
     return {
         "rank": [edge.rank for edge in edges],
@@ -259,6 +178,22 @@ def ranked(edges: Any) -> dict[str, list[Any]]:
     }
 
 
-def rows_of(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
-    """Give a table row by row."""
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+def _score(settings: dict[str, Any]) -> str:
+    """Line that names the score, and why it was chosen where nobody named one."""
+    score, chosen = settings["score"], settings.get("choice")
+    if settings.get("untrained"):
+        score += f", with {settings['untrained']} untrained"
+    if chosen is None:
+        return f"score: {score}"
+    if chosen["z_score"] is None and chosen["magnitude"] is None:
+        return f"score: {score}, as too few known edges are given to choose"
+    ranks = f"MRR {chosen['magnitude']:.2f} by magnitude, {chosen['channels']:.2f} by channels"
+    return f"score: {score}, chosen by the known edges ({ranks})"
+
+
+def _draw(evidence: Any, held_out: Any, figure: str, picture: str) -> None:
+    from gsnn_edges import plots
+    from gsnn_edges.plots.style import WIDTH
+
+    draw: Any = {"heatmap": plots.heatmap, "network": plots.edge_network}[picture]
+    plots.save(draw(evidence, held_out=held_out, ax=plots.blank_axes(WIDTH, WIDTH)), figure)

@@ -5,11 +5,11 @@ from typing import Any
 import click
 
 from gsnn_edges.cli import options
-from gsnn_edges.cli.console import Screen, Stage
+from gsnn_edges.cli.console import Command, Screen
 
 
 @click.command(
-    cls=Stage, epilog="Example: gsnn-edges plan --nodes 20000 --observations 100000 --memory 80GB"
+    cls=Command, epilog="Example: gsnn-edges plan --nodes 20000 --observations 100000 --memory 80GB"
 )
 @click.option("--nodes", type=options.POSITIVE, required=True, help="Function nodes N.")
 @click.option(
@@ -19,23 +19,17 @@ from gsnn_edges.cli.console import Screen, Stage
     "--devices",
     type=options.POSITIVE,
     default=1,
-    show_default=True,
     help="Devices that share the work.",
 )
 @click.option("--memory", help="Memory of each device, as 24GB; by default what is free here.")
-@click.option(
-    "--channels", type=options.POSITIVE, default=1, show_default=True, help="Channels of each node."
-)
-@click.option(
-    "--layers", type=options.POSITIVE, default=1, show_default=True, help="Matrices to average."
-)
+@click.option("--channels", type=options.POSITIVE, default=1, help="Channels of each node.")
+@click.option("--layers", type=options.POSITIVE, default=1, help="Matrices to average.")
 @options.backend("numpy")
 @click.option("--device", help="A device of that backend: cpu, cuda:0, gpu, tpu.")
 @click.option(
     "--precision",
     type=click.Choice(["float32", "float64"]),
     default="float32",
-    show_default=True,
     help="Precision of the correlation.",
 )
 @click.pass_obj
@@ -46,4 +40,4 @@ def plan(screen: Screen, /, **asked: Any) -> None:
     with screen.work():
         found = planned(asked.pop("nodes"), asked.pop("observations"), **asked)
     screen.say(str(found))
-    screen.facts(found.to_dict())
+    screen.json(found.to_dict())

@@ -1,79 +1,57 @@
-"""Options that several commands have, spelled once."""
+"""Options that several commands have, named as the arguments of the package are."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_args
 
 import click
 
+from gsnn_edges._typing import Agg, Method, Norm, Precision, Score, Ties
+
 Decorator = Callable[[Any], Any]
 
-# Spelled here so that `--help` loads no library; a test compares them with the package's own.
-BACKENDS = ("numpy", "torch", "jax", "generic")
-METHODS = ("spearman", "pearson")
-TIES = ("average", "ordinal")
-PRECISIONS = ("float32", "float64")
-SCORES = ("magnitude", "channels")
-SCORE_CHOICES = (*SCORES, "auto")
-NORMS = ("l1", "l2", "none")
-AGGS = ("sum", "mean", "max")
-LAYERS = ("pooled", "mean", "last")
-DIRECTIONS = ("tail", "head", "both")
-
+SCORES = get_args(Score)
 FILE = click.Path()
+# The options of `model` and `passes` below, by the arguments that they are.
+MODEL = (
+    "model",
+    "model_args",
+    "weights",
+    "untrained_model",
+    "trust_pickle",
+    "crit",
+    "x",
+    "y",
+    "blocks",
+    "groups",
+    "names",
+    "device",
+)
+PASSES = ("use_prenorm", "device", "batch_size", "mode", "seed")
 
 
-class Whole(click.IntRange):
-    """A whole number, under a shorter name, of at most 63 bits: what arrays and generators take."""
+class _Whole(click.IntRange):
+    """Whole number of at most 63 bits, as arrays and generators take it."""
 
     name = "number"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        """Read a number."""
         number: int = super().convert(value, param, ctx)
         if number >= 1 << 63:
             self.fail(f"{value} is too large a number", param, ctx)
         return number
 
 
-SEED, POSITIVE = Whole(min=0), Whole(min=1)
-
-# The options of `model` below, with the device that it runs on.
-MODEL = (
-    "factory",
-    "model_args",
-    "weights",
-    "untrained_model",
-    "trust_pickle",
-    "crit",
-    "x_files",
-    "y_file",
-    "blocks",
-    "groups",
-    "names",
-    "device",
-)
-
-dry_run = click.option(
-    "--dry-run", is_flag=True, help="Say what would be done and how much memory it takes."
-)
+SEED, POSITIVE = _Whole(min=0), _Whole(min=1)
 
 
-def given() -> set[str]:
-    """Name the options that the user wrote, and not those that are as usual."""
-    context, written = click.get_current_context(), click.core.ParameterSource.COMMANDLINE
-    return {name for name in context.params if context.get_parameter_source(name) is written}
+def choice(name: str, choices: Sequence[str], help: str, **extra: Any) -> Decorator:
+    """Option with a few values, the first of which is the default."""
+    kind: Any = click.Choice(choices)
+    return click.option(name, **{"type": kind, "default": choices[0], "help": help, **extra})
 
 
-by = click.option(
-    "--by",
-    type=click.Choice(["index", "name"]),
-    help="What the ends of edges in tables are: indices from 0, or names of nodes. Needed only "
-    "where names look like numbers.",
-)
-
-
-def all_of(*options: Decorator) -> Decorator:
-    """Join decorators, in the order in which --help shows them."""
+def _all(*options: Decorator) -> Decorator:
+    """Join options, in the order in which --help shows them."""
 
     def decorate(function: Any) -> Any:
         for option in reversed(options):
@@ -83,41 +61,36 @@ def all_of(*options: Decorator) -> Decorator:
     return decorate
 
 
-class LayerChoice(click.ParamType):  # type: ignore[type-arg]
-    """The name of a way to join layer pairs, or the number of one."""
-
-    name = "name|number"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> str | int:
-        """Read a name or a number."""
-        if isinstance(value, int) or value in LAYERS:
-            return value  # type: ignore[no-any-return]
-        if str(value).isdecimal():
-            return int(value)
-        self.fail(f"{value!r} is none of {', '.join(LAYERS)}, nor the number of a layer pair")
+def _layers(_: click.Context, __: click.Parameter, value: str | None) -> str | int | None:
+    return int(value) if value is not None and value.isdecimal() else value
 
 
-def score(choices: tuple[str, ...], usual: str) -> Decorator:
-    """Give the option that chooses a score."""
-    decorator: Decorator = click.option(
-        "--score",
-        type=click.Choice(choices),
-        default=usual,
-        show_default=True,
-        help="Correlate the magnitudes of nodes, or all their channels"
-        + (
-            "; auto makes both, and takes the one that ranks the known edges better."
-            if "auto" in choices
-            else "; infer makes both, and chooses."
-        ),
+def backend(default: str) -> Decorator:
+    """Option of where the correlation runs."""
+    text = "Array library that ranks and correlates."
+    return choice("--backend", ("numpy", "torch", "jax"), text, default=default)
+
+
+def figure(pictures: tuple[str, ...], text: str) -> Decorator:
+    """Options of a picture and of what it shows."""
+    return _all(
+        click.option("--figure", type=FILE, help=f"{text} .png, .pdf or .svg."),
+        choice("--picture", pictures, "What --figure shows."),
     )
-    return decorator
 
 
-model = all_of(
+dry_run = click.option(
+    "--dry-run", is_flag=True, help="Say what would be done and how much memory it takes."
+)
+by = click.option(
+    "--by",
+    type=click.Choice(["index", "name"]),
+    help="What the ends of edges in tables are: indices from 0, or names of nodes. Needed only "
+    "where names look like numbers.",
+)
+model = _all(
     click.option(
         "--model",
-        "factory",
         metavar="MODULE:NAME",
         help="Function or class that makes the model, as package.module:name; it is imported from "
         "the current folder too, and called without arguments.",
@@ -144,13 +117,11 @@ model = all_of(
     click.option(
         "--crit",
         default="torch.nn:MSELoss",
-        show_default=True,
         metavar="MODULE:NAME",
         help="Loss, as crit(model(x), y).",
     ),
     click.option(
         "--x",
-        "x_files",
         type=FILE,
         required=True,
         multiple=True,
@@ -158,9 +129,7 @@ model = all_of(
         ".parquet; columns with names go to the model's inputs of these names. Again for each "
         "further argument of the model.",
     ),
-    click.option(
-        "--y", "y_file", type=FILE, required=True, help="Targets, in files as those of --x."
-    ),
+    click.option("--y", type=FILE, required=True, help="Targets, in files as those of --x."),
     click.option(
         "--block",
         "blocks",
@@ -178,131 +147,60 @@ model = all_of(
         type=FILE,
         help="Names of the nodes: .txt, .csv, .parquet or .json; else the model's.",
     ),
+    click.option("--device", default="cpu", help="Where the model runs: cpu, cuda:0, ..."),
 )
-passes = all_of(
-    click.option(
-        "--norm",
-        type=click.Choice(NORMS),
-        default="l1",
-        show_default=True,
-        help="Size of a channel: |v|, v², or v itself.",
-    ),
-    click.option(
-        "--agg",
-        type=click.Choice(AGGS),
-        default="sum",
-        show_default=True,
-        help="How the channels of a node become one number.",
-    ),
+passes = _all(
+    choice("--norm", get_args(Norm), "Size of a channel: |v|, v², or v itself."),
+    choice("--agg", get_args(Agg), "How the channels of a node become one number."),
     click.option(
         "--prenorm/--postnorm",
+        "use_prenorm",
         default=True,
-        show_default=True,
         help="Activations before or after a block's norm and nonlinearity.",
     ),
     click.option("--batch-size", type=POSITIVE, help="Rows at a time; by default all."),
-    click.option(
-        "--device", default="cpu", show_default=True, help="Where the model runs: cpu, cuda:0, ..."
-    ),
-    click.option(
+    choice(
         "--mode",
-        type=click.Choice(["eval", "as-is"]),
-        default="eval",
-        show_default=True,
-        help="Evaluation mode, or that in which the factory leaves the model.",
+        ("eval", "as-is"),
+        "Evaluation mode, or that in which the factory leaves the model.",
+        callback=lambda _, __, value: "eval" if value == "eval" else None,
     ),
-    click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of dropout."),
+    click.option("--seed", type=SEED, default=0, help="Seed of dropout."),
 )
-correlation = all_of(
-    click.option(
-        "--method",
-        type=click.Choice(METHODS),
-        default="spearman",
-        show_default=True,
-        help="Correlate ranks or values.",
-    ),
-    click.option(
+correlation = _all(
+    choice("--method", get_args(Method), "Correlate ranks or values."),
+    choice(
         "--ties",
-        type=click.Choice(TIES),
-        default="average",
-        show_default=True,
-        help="Equal values share the mean of their ranks, or are ranked as they stand.",
+        get_args(Ties),
+        "Equal values share the mean of their ranks, or are ranked as they stand.",
     ),
     click.option(
         "--layers",
-        type=LayerChoice(),
+        callback=_layers,
+        metavar="NAME|NUMBER",
         help="Rank all layer pairs together (pooled), average their matrices (mean), or take the "
         "last, or that of a number.",
     ),
     click.option(
         "--n-components", type=POSITIVE, help="Principal components of a node, for channels."
     ),
-    click.option(
-        "--precision",
-        type=click.Choice(PRECISIONS),
-        default="float32",
-        show_default=True,
-        help="Precision of the correlation.",
-    ),
+    choice("--precision", get_args(Precision), "Precision of the correlation."),
 )
 
 
-def backend(default: str) -> Decorator:
-    """Give the option of where the correlation runs."""
-    return click.option(
-        "--backend",
-        type=click.Choice(BACKENDS),
-        default=default,
-        show_default=True,
-        help="Array library that ranks and correlates.",
-    )
-
-
-ENDINGS = (".png", ".pdf", ".svg")
-
-
-def figure_option(pictures: tuple[str, ...], text: str) -> Decorator:
-    """Give the options of a picture and of what it shows; the first one is usual."""
-    return all_of(
-        click.option("--figure", type=FILE, help=f"{text} .png, .pdf or .svg."),
-        click.option(
-            "--picture",
-            type=click.Choice(pictures),
-            default=pictures[0],
-            show_default=True,
-            help="What --figure shows.",
-        ),
-    )
+def input_files(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Files that the options of a model name, by their options."""
+    names = ("x", "y", "weights", "trust_pickle", "groups", "names")
+    return {f"--{name.replace('_', '-')}": settings[name] for name in names}
 
 
 def check_figure(path: str | None) -> None:
-    """Find out that a picture can be drawn and written, before any work."""
+    """Check, before any work, that a picture can be drawn and written."""
     if path is None:
         return
     from gsnn_edges import _validation
     from gsnn_edges.cli.tables import writable
 
-    writable("--figure", path, ENDINGS)
+    writable("--figure", path, (".png", ".pdf", ".svg"))
     for library in ("matplotlib", "networkx", "scipy"):
         _validation.imported(library, f"--figure needs {library}", "plots")
-
-
-def draw_evidence(path: str | None, picture: str, evidence: Any, held_out: Any) -> None:
-    """Draw a matrix or the network of its strongest pairs, with known and held-out edges."""
-    if path is None:
-        return
-    from gsnn_edges import plots
-    from gsnn_edges.plots.style import WIDTH
-
-    draw: Any = {"heatmap": plots.heatmap, "network": plots.edge_network}[picture]
-    plots.save(draw(evidence, held_out=held_out, ax=plots.blank_axes(WIDTH, WIDTH)), path)
-
-
-def draw_ranking(path: str | None, picture: str, ranking: Any) -> None:
-    """Draw where held-out edges are ranked, beside random scores."""
-    if path is None:
-        return
-    from gsnn_edges import plots
-
-    draw: Any = {"ranks": plots.rank_histogram, "hits": plots.hits_curve}[picture]
-    plots.save(draw(ranking, ax=plots.blank_axes()), path)

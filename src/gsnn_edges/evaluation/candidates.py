@@ -1,6 +1,6 @@
-"""Which pairs of nodes compete: all, a mask, or rules over node names."""
+"""Which pairs of nodes compete: all, a mask, or rules over node names; and the largest scores."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -9,8 +9,7 @@ import numpy as np
 
 from gsnn_edges import _validation
 
-ARROW = "->"
-Rule = tuple[np.ndarray, np.ndarray]
+_ARROW = "->"
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +21,7 @@ class Pool:
     nodes : int
         N.
     mask : bool array of shape (N, N) or None
-        The pairs that compete, where they came as a mask.
+        The pairs that compete, where they are a mask.
     rules : tuple of pairs of bool arrays of shape (N,)
         Sources and targets of each rule; a pair competes if one rule has both. Rules need no
         N x N memory.
@@ -32,37 +31,32 @@ class Pool:
 
     nodes: int
     mask: np.ndarray | None = None
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
     exclude_self: bool = False
 
-    def rows(self, anchors: np.ndarray, axis: int) -> np.ndarray:
-        """Mark the pairs of these sources, or with axis 1 targets: (anchors, N), a new array."""
-        if self.mask is not None:
-            taken = np.take(self.mask, anchors, axis=axis)
-            rows = np.ascontiguousarray(taken.T) if axis else taken
-        else:
-            rows = np.full((len(anchors), self.nodes), not self.rules)
-        for rule in self.rules:
-            rows |= rule[axis][anchors, None] & rule[1 - axis]
-        if self.exclude_self:
-            rows[np.arange(len(anchors)), anchors] = False
-        return rows
-
-    def holds(self, edges: np.ndarray) -> np.ndarray:
-        """Tell which edges (2, E) are in the pool: bool array of shape (E,)."""
-        sources, targets = edges
-        inside = np.full(len(sources), self.mask is None and not self.rules)
+    def holds(self, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Whether pairs compete, a new array; the indices broadcast against each other."""
         if self.mask is not None:
             inside = self.mask[sources, targets]
+        else:
+            shape = np.broadcast_shapes(sources.shape, targets.shape)
+            inside = np.full(shape, not self.rules)
         for from_, to in self.rules:
-            inside = inside | (from_[sources] & to[targets])
-        return np.asarray(inside & ~(self.exclude_self & (sources == targets)))
+            inside |= from_[sources] & to[targets]
+        if self.exclude_self:
+            inside &= sources != targets
+        return inside
+
+    def rows(self, nodes: np.ndarray, axis: int = 0) -> np.ndarray:
+        """Whether the pairs of these sources, or with axis 1 targets, compete: (nodes, N)."""
+        here, others = nodes[:, None], np.arange(self.nodes)
+        return self.holds(others, here) if axis else self.holds(here, others)
 
 
-def pool_of(
+def candidate_pool(
     candidates: Any, nodes: int, *, exclude_self: bool, node_names: Sequence[str] | None
 ) -> Pool:
-    """Make the pool of a mask, a rule, or a list of rules; None is all pairs.
+    """The pool of a mask, a rule, or a list of rules; None is all pairs.
 
     Parameters
     ----------
@@ -82,34 +76,25 @@ def pool_of(
 
     Examples
     --------
-    >>> pool = pool_of("P* -> R*", 3, exclude_self=False, node_names=["P1", "P2", "R1"])
-    >>> pool.rows(np.array([0, 2]), 0)
+    >>> pool = candidate_pool("P* -> R*", 3, exclude_self=False, node_names=["P1", "P2", "R1"])
+    >>> pool.rows(np.array([0, 2]))
     array([[False, False,  True],
            [False, False, False]])
     """
     exclude_self = _validation.flag("exclude_self", exclude_self)
     if candidates is None:
         return Pool(nodes, exclude_self=exclude_self)
-    rules = rule_texts(candidates)
-    if rules:
-        found = tuple(matched(rule, node_names) for rule in rules)
-        return Pool(nodes, rules=found, exclude_self=exclude_self)
-    return Pool(nodes, mask=checked_mask(candidates, nodes), exclude_self=exclude_self)
-
-
-def rule_texts(candidates: Any) -> list[str]:
-    """Give the rules as a list; an empty one where the candidates are no rules."""
     if isinstance(candidates, str):
-        return [candidates]
+        candidates = [candidates]
     if isinstance(candidates, list | tuple) and all(isinstance(rule, str) for rule in candidates):
         if not candidates:
             raise ValueError("candidates must hold at least one rule; got none: None is all pairs")
-        return list(candidates)
-    return []
+        rules = tuple(_matched(rule, node_names) for rule in candidates)
+        return Pool(nodes, rules=rules, exclude_self=exclude_self)
+    return Pool(nodes, mask=_checked_mask(candidates, nodes), exclude_self=exclude_self)
 
 
-def checked_mask(candidates: Any, nodes: int) -> np.ndarray:
-    """Reject what is not a mask of all pairs."""
+def _checked_mask(candidates: Any, nodes: int) -> np.ndarray:
     wanted = "a mask of bools, or rules such as 'PROTEIN__* -> RNA__*'"
     mask = _validation.host_array("candidates", candidates, wanted)
     if mask.dtype != np.bool_:
@@ -125,9 +110,9 @@ def checked_mask(candidates: Any, nodes: int) -> np.ndarray:
     return mask
 
 
-def matched(rule: str, names: Sequence[str] | None) -> Rule:
-    """Find the sources and the targets of a rule."""
-    patterns = [part.strip() for part in rule.split(ARROW)]
+def _matched(rule: str, names: Sequence[str] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Sources and targets that the patterns of a rule match."""
+    patterns = [part.strip() for part in rule.split(_ARROW)]
     if len(patterns) != 2 or not all(patterns):
         raise ValueError(
             "candidates must be rules of two patterns with an arrow between them, such as "
@@ -145,22 +130,58 @@ def matched(rule: str, names: Sequence[str] | None) -> Rule:
     return sides[0], sides[1]
 
 
-def checked_names(node_names: Any, nodes: int) -> tuple[str, ...] | None:
-    """Give the names as a tuple of N strings."""
-    if node_names is None:
-        return None
-    if not isinstance(node_names, Iterable) or isinstance(node_names, Mapping):
-        raise TypeError(
-            f"node_names must be a list of strings; got {type(node_names).__name__}: list the "
-            "names of the nodes of A, in its order"
-        )
-    names = tuple(node_names)
-    strange = [name for name in names if not isinstance(name, str)]
-    if isinstance(node_names, str) or strange:
-        got = node_names if isinstance(node_names, str) else strange[0]
-        raise TypeError(f"node_names must be a list of strings; got {got!r}: map it to str first")
-    if len(names) != nodes:
-        raise ValueError(
-            f"node_names must name each of the {nodes} nodes of A, in its order; got {len(names)}"
-        )
-    return tuple(str(name) for name in names)
+def listed(edges: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Whether each edge of (2, E) is among the others: bool array of shape (E,).
+
+    >>> listed(np.array([[0, 1], [2, 2]]), np.array([[1], [2]]))
+    array([False,  True])
+    """
+    width = 1 + max((int(part.max()) for part in (edges, others) if part.size), default=0)
+    cells, known = (ends[0] * width + ends[1] for ends in (edges, others))
+    return np.isin(cells, known)
+
+
+def top_k(
+    scores: np.ndarray, k: int | None, pool: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the k largest scores of each row, best first; ties by column.
+
+    Parameters
+    ----------
+    scores : array of real numbers, shape (rows, columns)
+        Without NaN.
+    k : int or None
+        Scores of each row, or all where there are fewer, or where k is None.
+    pool : bool array of the same shape, optional
+        The pairs to choose from.
+
+    Returns
+    -------
+    rows, columns : int64 arrays
+        Row after row; reshaped to (rows, k) where every row has k.
+
+    Notes
+    -----
+    A partition finds the k-th score of each row, and only what reaches it is sorted. Peak memory:
+    a copy and a mask of the scores, and some 60 bytes for each score that reaches the k-th.
+
+    Examples
+    --------
+    >>> top_k(np.array([[0.1, 0.9, 0.9, 0.3], [0.4, 0.2, 0.1, 0.5]]), 2)
+    (array([0, 0, 1, 1]), array([1, 2, 3, 0]))
+    """
+    columns = scores.shape[1]
+    reached = np.ones(scores.shape, bool) if pool is None else pool
+    if k is not None and k < columns and scores.size:
+        kind = scores.dtype
+        lowest = -np.inf if kind.kind == "f" else np.iinfo(kind).min
+        sorted_in_part = np.where(reached, scores, kind.type(lowest))
+        sorted_in_part.partition(columns - k, axis=1)
+        reached = reached & (scores >= sorted_in_part[:, columns - k, None])
+    # Backwards, so that the sort, stable and then reversed, leaves ties as they stood.
+    row, column = (index[::-1] for index in np.nonzero(reached))
+    order = np.lexsort((scores[row, column], -row))[::-1]
+    row, column = row[order], column[order]
+    place = np.arange(len(row)) - np.searchsorted(row, row)
+    best = place < (columns if k is None else k)
+    return row[best], column[best]

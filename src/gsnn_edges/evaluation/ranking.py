@@ -1,20 +1,432 @@
-"""How many candidates score above each query, and level with it: one pass over the rows."""
+"""Ranks of true edges among the false ones, in one pass over the rows of the scores.
 
+`mrr` and `evaluate_edges`; written once for every backend, in memory and on disk.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array
-from gsnn_edges.evaluation.candidates import Pool
-from gsnn_edges.evaluation.doubts import found_in
-from gsnn_edges.evaluation.scores import Table, table_of
+from gsnn_edges.evaluation.candidates import Pool, candidate_pool, listed
+from gsnn_edges.evaluation.metrics import Averages, Separation, averages, bootstrap, ranks_of
+from gsnn_edges.evaluation.results import LinkRanking, RankedQueries
+from gsnn_edges.store import StoredMatrix
+
+Direction = Literal["tail", "head", "both"]
+Cluster = Literal["query", "source"]
+
+_AXES = {"tail": (0,), "head": (1,), "both": (0, 1)}
+_USUAL_KS = (1, 3, 10, 100)
+# Of a matrix on disk that is checked together.
+_PANEL_BYTES = 1 << 24
+# Scores that are sorted together: in cache they sort faster, and few blocks need few searches.
+_BLOCK_SCORES = 1 << 18
+
+
+def mrr(A: Array, edge_index: Any, all_true_edges: Any, query_chunk_size: int = 2048) -> float:
+    """Mean reciprocal rank of true edges among the false edges of the same source.
+
+    Each query edge ``(s, d)`` is ranked by ``A[s, d]`` among all ``A[s, j]`` for which
+    ``(s, j)`` is not a true edge: filtered tail ranking. Equal scores share the mean of their
+    ranks (the realistic rank). More metrics, head ranking and candidate pools: `evaluate_edges`.
+
+    Parameters
+    ----------
+    A : array of shape (N, N), or StoredMatrix
+        Scores: the larger, the stronger the evidence for an edge from row to column. NumPy,
+        torch, JAX or another Array API array; torch and JAX arrays are ranked on their device.
+        Of a W on disk only the rows of sources with queries are held, chunk by chunk; all of it
+        is read once to see that it is finite.
+    edge_index : array-like of whole numbers, shape (2, E)
+        Query edges, sources above targets. Every column counts, duplicates too.
+    all_true_edges : array-like of whole numbers, shape (2, E_total)
+        All edges known to be true. They never compete with a query; a query that is not among
+        them does not compete with itself.
+    query_chunk_size : int
+        Rows of ``A`` at a time: peak memory is a few copies of ``query_chunk_size * N`` scores.
+
+    Returns
+    -------
+    float
+        In (0, 1]; ``nan``, with a warning, where there is no query.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When ``A`` is not a matrix of finite real numbers, or the edges are not (2, E) whole
+        numbers inside it.
+
+    Warns
+    -----
+    UserWarning
+        When queries are self-edges or are missing from ``all_true_edges``. The result is what
+        it says all the same.
+
+    Notes
+    -----
+    Queries are grouped by their source: one sort of each row that has any, and a binary search
+    for each query. Eager only: it does not run under ``jax.jit``. Given as two (source, target)
+    pairs in rows, a 2 x 2 ``edge_index`` cannot be told from two columns: give (2, E).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> A = np.array([[0.0, 0.9, 0.5], [0.1, 0.0, 0.2], [0.3, 0.2, 0.1]])
+    >>> mrr(A, [[0, 1], [2, 2]], [[0, 1], [2, 2]])
+    0.75
+    """
+    if not isinstance(A, StoredMatrix):
+        _validation.array("A", A)
+        _validation.ndim("A", A, 2, "(sources, targets)")
+    chunk = _validation.whole_number("query_chunk_size", query_chunk_size, least=1)
+    queries = _validation.edge_index("edge_index", edge_index, A.shape)
+    truths = _validation.edge_index("all_true_edges", all_true_edges, A.shape)
+    _check_scores(A)
+    if queries.shape[1] == 0:
+        warnings.warn("mrr: edge_index holds no edge, so the mean is nan", stacklevel=2)
+        return float("nan")
+    _warn_of_queries("mrr", queries, truths, square=A.shape[0] == A.shape[1])
+    counts = count_competitors(A, queries, truths, chunk)
+    return float(np.mean(1 / ranks_of(counts.above, counts.level).realistic))
+
+
+def evaluate_edges(
+    A: Array,
+    edge_index: Any,
+    all_true_edges: Any = None,
+    *,
+    direction: Direction = "tail",
+    ks: Sequence[int] | None = None,
+    candidates: Any = None,
+    exclude_self: bool = False,
+    node_names: Sequence[str] | None = None,
+    pool_metrics: bool = True,
+    confidence: float = 0.95,
+    n_resamples: int | None = 1000,
+    cluster: Cluster = "query",
+    seed: int | np.random.Generator | None = None,
+    query_chunk_size: int = 2048,
+) -> LinkRanking:
+    """Rank true edges among false ones, and give all metrics of it with intervals.
+
+    A query edge ``(s, d)`` is ranked by ``A[s, d]`` among the false edges of its source (tail),
+    of its target (head), or both in turn: the filtered setting. docs/metrics.md has the formula,
+    range and source of every metric.
+
+    Parameters
+    ----------
+    A : array of shape (N, N), or StoredMatrix
+        Scores: the larger, the stronger the evidence for an edge from row to column. NumPy,
+        torch, JAX or another Array API array; torch and JAX arrays are ranked on their device.
+        A W on disk is read chunk by chunk; by columns for head rankings, which from a ``.npy``
+        reads short pieces of every row: prefer a ``.zarr`` for those.
+    edge_index : array-like of whole numbers, shape (2, E)
+        Query edges, sources above targets. Every column counts, duplicates too.
+    all_true_edges : array-like of whole numbers, shape (2, E_total), or None
+        All edges known to be true. They never compete. None means the queries themselves.
+    direction : {"tail", "head", "both"}
+        What is ranked: targets of the same source, sources of the same target, or the rankings
+        of both kinds pooled.
+    ks : whole numbers or None
+        For hits@k. None means 1, 3, 10 and 100, without those beyond the largest ranking.
+    candidates : None, bool array-like of shape (N, N), str, or list of str
+        The pairs that compete, for every metric: all, those marked, or those that a rule
+        matches, such as ``"PROTEIN__* -> RNA__*"``: `fnmatch` patterns of the names of source
+        and target.
+    exclude_self : bool
+        Whether pairs ``(i, i)`` are left out.
+    node_names : sequence of str or None
+        A name for each node, for rules and for the frame.
+    pool_metrics : bool
+        Whether AUROC and average precision are computed: a sort of all N * N scores.
+    confidence : float
+        Level of the percentile intervals, between 0 and 1.
+    n_resamples : int or None
+        Resamples, 100 or more; None for no intervals.
+    cluster : {"query", "source"}
+        What is resampled: query edges (with both their ranks, where both are ranked), or source
+        nodes with all their queries (target nodes where heads are ranked), which is wider where
+        the queries of a node resemble each other.
+    seed : int, numpy.random.Generator or None
+        Makes the resamples repeatable.
+    query_chunk_size : int
+        Rows of ``A`` at a time: peak memory is a few copies of ``query_chunk_size * N`` scores,
+        and some hundred megabytes for resampling.
+
+    Returns
+    -------
+    LinkRanking
+        Its ``mrr`` equals `mrr` to the bit. Ties: optimistic, realistic and pessimistic values
+        side by side, the realistic one without suffix. AMRI and adjusted MRR are nan where no
+        query has a competitor; AUROC is nan where there is no negative; intervals are nan, with
+        a warning, where only one query or cluster is given. Intervals of ``macro`` are given
+        with ``cluster="source"`` and one direction: elsewhere nodes are not what is resampled.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When ``A`` is not a square matrix of finite real numbers, edges are not (2, E) whole
+        numbers inside it, there is no query, queries lie outside the candidates, a rule matches
+        no node, a k is beyond the largest ranking, or another argument is not as above.
+
+    Warns
+    -----
+    UserWarning
+        When queries are self-edges, are missing from ``all_true_edges``, or have no competitor
+        left, which makes them rank 1 of 1 whatever the scores.
+
+    Notes
+    -----
+    Counting runs on the library of ``A``, averaging in float64 on the host. Eager only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> A = np.array([[0.0, 0.9, 0.5], [0.1, 0.0, 0.2], [0.3, 0.2, 0.1]])
+    >>> found = evaluate_edges(A, [[0, 1], [2, 2]], ks=[1], n_resamples=None)
+    >>> found.mrr, found.mean_rank, found.hits
+    (0.75, 1.5, {1: 0.5})
+    >>> print(found)
+    2 rankings, direction tail, among 3 candidates
+                        value   macro  by chance
+    mrr                0.7500  0.7500     0.6111
+    adjusted_mrr       0.3571  0.3571     0.0000
+    hits@1             0.5000  0.5000     0.3333
+    mean_rank          1.5000  1.5000     2.0000
+    median_rank        1.5000
+    amri               0.5000  0.5000     0.0000
+    auroc              0.7500             0.5000
+    average_precision  0.4500             0.2222
+    """
+    nodes = A.shape[0] if isinstance(A, StoredMatrix) else _validation.square("A", A)
+    chunk = _validation.whole_number("query_chunk_size", query_chunk_size, least=1)
+    _validation.choice("direction", direction, _AXES)
+    _validation.choice("cluster", cluster, ("query", "source"))
+    _validation.flag("pool_metrics", pool_metrics)
+    confidence = _validation.level("confidence", confidence)
+    rng = _generator(seed)
+    if n_resamples is not None:
+        n_resamples = _validation.whole_number(
+            "n_resamples", n_resamples, least=100, hint="; None skips the intervals"
+        )
+    names = _validation.node_names(node_names, nodes)
+    pool = candidate_pool(candidates, nodes, exclude_self=exclude_self, node_names=names)
+    edges = _validation.edge_index("edge_index", edge_index, A.shape)
+    truths = edges
+    if all_true_edges is not None:
+        truths = _validation.edge_index("all_true_edges", all_true_edges, A.shape)
+    _reject_outside(edges, pool)
+    _check_scores(A)
+    _warn_of_queries("evaluate_edges", edges, truths, square=True)
+
+    axes = _AXES[direction]
+    counts = [count_competitors(A, edges, truths, chunk, axis=axis, pool=pool) for axis in axes]
+    queries = _joined(edges, axes, counts)
+    ranks, sizes = queries.ranks, queries.candidates
+    lone = int(np.count_nonzero(sizes == 1))
+    if lone:
+        warnings.warn(
+            f"evaluate_edges: {lone} of the {len(sizes)} rankings hold no candidate but the "
+            "query, which is rank 1 of 1 whatever the scores: drop these edges, or widen "
+            "candidates",
+            stacklevel=2,
+        )
+    depths = _checked_ks(ks, int(sizes.max()))
+    # Both ranks of an edge, and all queries of a node, are drawn together.
+    unit = np.arange(edges.shape[1])
+    if cluster == "source":
+        unit = np.unique(edges[axes[0]], return_inverse=True)[1]
+    units = np.tile(unit, len(axes))
+    if n_resamples is not None and not units.any():
+        warnings.warn(
+            "evaluate_edges: one query or cluster cannot be resampled, so the intervals are nan: "
+            "give more queries, or skip the intervals by n_resamples=None",
+            stacklevel=2,
+        )
+
+    def averaged(weights: np.ndarray | None, *, resample: bool) -> Averages:
+        intervals = None
+        if resample and n_resamples is not None:
+            intervals = bootstrap(
+                ranks, sizes, depths, units, n_resamples,
+                weights=weights, confidence=confidence, rng=rng,
+            )  # fmt: skip
+        return averages(ranks, sizes, depths, weights, intervals)
+
+    one_direction = len(axes) == 1
+    return LinkRanking(
+        **vars(averaged(None, resample=True)),
+        macro=averaged(_node_weights(edges, axes), resample=cluster == "source" and one_direction),
+        median_rank=float(np.median(ranks.realistic)),
+        separation=(
+            _separation(A, edges, counts[0].scores, truths, pool, chunk) if pool_metrics else None
+        ),
+        queries=queries,
+        direction=direction,
+        confidence=confidence,
+        node_names=names,
+    )
+
+
+def _joined(edges: np.ndarray, axes: Sequence[int], counts: Sequence["Counts"]) -> RankedQueries:
+    """Rankings of all directions, one after another."""
+    above, level, candidates, scores = (
+        np.concatenate(parts) for parts in zip(*(vars(one).values() for one in counts), strict=True)
+    )
+    return RankedQueries(
+        edges=np.tile(edges, len(axes)),
+        head=np.repeat(np.array(axes, bool), edges.shape[1]),
+        scores=scores,
+        candidates=candidates,
+        ranks=ranks_of(above, level),
+    )
+
+
+def _node_weights(edges: np.ndarray, axes: Sequence[int]) -> np.ndarray:
+    """Weights of the rankings, so that those of a node weigh 1 together."""
+    parts = []
+    for axis in axes:
+        _, node, size = np.unique(edges[axis], return_inverse=True, return_counts=True)
+        parts.append(1 / size[node])
+    return np.concatenate(parts)
+
+
+def _generator(seed: Any) -> np.random.Generator:
+    if seed is not None and not isinstance(seed, np.random.Generator):
+        seed = _validation.whole_number("seed", seed, least=0)
+    return np.random.default_rng(seed)
+
+
+def _checked_ks(ks: Any, largest: int) -> tuple[int, ...]:
+    """Depths in rising order, none beyond the largest ranking."""
+    if ks is None:
+        return tuple(k for k in _USUAL_KS if k <= largest)
+    if isinstance(ks, str) or not hasattr(ks, "__iter__"):
+        raise TypeError(f"ks must be a list of whole numbers; got {ks!r}")
+    depths = sorted({_validation.whole_number("ks", k, least=1) for k in ks})
+    if depths and depths[-1] > largest:
+        raise ValueError(
+            f"ks must not exceed {largest}, the most candidates of a query; got {depths[-1]}: "
+            "every query is a hit there"
+        )
+    return tuple(depths)
+
+
+def _reject_outside(edges: np.ndarray, pool: Pool) -> None:
+    """Reject no query at all, and queries that are no candidates."""
+    if edges.shape[1] == 0:
+        raise ValueError("edge_index must hold at least one edge; got none: nothing can be ranked")
+    outside = np.flatnonzero(~pool.holds(*edges))
+    if outside.size:
+        raise ValueError(
+            f"edge_index must hold candidates; {outside.size} of its {edges.shape[1]} edges are "
+            f"not, in columns {_validation.listing(outside)}: drop them, or widen candidates and "
+            "exclude_self"
+        )
+
+
+def _warn_of_queries(caller: str, queries: np.ndarray, truths: np.ndarray, *, square: bool) -> None:
+    """Warn, at the line that called the public function, of self-edges and of untrue queries."""
+    total = queries.shape[1]
+    selves = int(np.count_nonzero(queries[0] == queries[1])) if square else 0
+    if selves:
+        warnings.warn(
+            f"{caller}: {selves} of the {total} edges in edge_index are self-edges, from a node "
+            "to itself: drop them unless self-edges are what you look for",
+            stacklevel=3,
+        )
+    strays = int(np.count_nonzero(~listed(queries, truths)))
+    if strays:
+        warnings.warn(
+            f"{caller}: {strays} of the {total} edges in edge_index are missing from "
+            "all_true_edges, so they compete as false edges with the queries of the same node: "
+            "add them to all_true_edges",
+            stacklevel=3,
+        )
+
+
+def _check_scores(A: Any) -> None:
+    """Reject NaN and infinity, and whole numbers that a float would round; on disk, by blocks."""
+    if not isinstance(A, StoredMatrix):
+        _validation.finite("A", A)
+        _validation.exact_as_float("A", A)
+        return
+    for rows, columns in _panels(A):
+        name = f"A[{rows.start}:{rows.stop}, {columns.start}:{columns.stop}]"
+        _validation.finite(name, np.asarray(A.cells[rows, columns]))
+
+
+def _panels(A: StoredMatrix) -> Iterator[tuple[slice, slice]]:
+    """Cut a matrix on disk into whole chunks, some side by side, so that each is read once."""
+    count, width = A.shape
+    height, edge = getattr(A.cells, "chunks", (1, width))
+    whole = max(1, _PANEL_BYTES // (height * edge * A.dtype.itemsize))
+    across = min(whole, -(-width // edge)) * edge
+    down = max(1, whole * edge // across) * height
+    for top in range(0, count, down):
+        for left in range(0, width, across):
+            yield slice(top, min(count, top + down)), slice(left, min(width, left + across))
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """Scores and the backend that ranks them, read as rows of sources or, axis 1, of targets."""
+
+    cells: Array
+    ops: backends.Backend
+    axis: int
+
+    @classmethod
+    def of(cls, scores: Any, axis: int = 0) -> "_Table":
+        if isinstance(scores, StoredMatrix):
+            return cls(scores, backends.load("numpy"), axis)
+        ops = backends.of(scores).ranker()
+        return cls(backends.move(scores, ops), ops, axis)
+
+    def rows(self, nodes: np.ndarray) -> Array:
+        """Rows of these nodes as floats, so that a score can be minus infinity."""
+        cells, xp = self.cells, self.ops.xp
+        if isinstance(cells, StoredMatrix):
+            rows = np.ascontiguousarray(cells.columns(nodes).T) if self.axis else cells.rows(nodes)
+        else:
+            rows = xp.take(cells, self.ops.adopt(nodes), axis=self.axis)
+            rows = rows.T if self.axis else rows
+        if xp.isdtype(rows.dtype, "real floating"):
+            return rows
+        return xp.astype(rows, xp.float64 if _validation.has_float64(xp) else xp.float32)
+
+    def competing(
+        self, rows: Array, nodes: np.ndarray, truths: np.ndarray, pool: Pool | None
+    ) -> tuple[Array, np.ndarray]:
+        """Rows of (sorted, unique) nodes, minus infinity where nothing competes; and their counts.
+
+        True edges and what is not in the pool do not compete. A device is sent the places of the
+        true edges alone, and makes the mask itself: a mask is a hundred times as long.
+        """
+        ops, (count, width) = self.ops, rows.shape
+        row = np.searchsorted(nodes, truths[self.axis])
+        known = np.take(nodes, row, mode="clip") == truths[self.axis]
+        row, column = row[known], truths[1 - self.axis][known]
+        if pool is None and ops.name != "numpy":
+            places = np.unique(row * width + column)
+            removed = ops.xp.reshape(ops.marked(places, count * width), (count, width))
+            left = width - np.bincount(places // width, minlength=count)
+        else:
+            mask = np.zeros((count, width), bool) if pool is None else ~pool.rows(nodes, self.axis)
+            mask[row, column] = True
+            removed, left = ops.adopt(mask), width - np.count_nonzero(mask, axis=1)
+        lowest = ops.xp.asarray(-np.inf, dtype=rows.dtype, device=ops.device)
+        return ops.xp.where(removed, lowest, rows), left
 
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """What one pass finds for each query.
+    """Competitors of each query.
 
     Attributes
     ----------
@@ -23,7 +435,7 @@ class Counts:
     candidates : int64 array of shape (E,)
         How many are ranked, the query among them.
     scores : float64 array of shape (E,)
-        The queries' own scores.
+        Scores of the queries.
     """
 
     above: np.ndarray
@@ -32,27 +444,7 @@ class Counts:
     scores: np.ndarray
 
 
-def competitors(
-    scores: Array, queries: np.ndarray, truths: np.ndarray, chunk: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Count the false edges of each query's source that score above it, and level with it.
-
-    Parameters
-    ----------
-    scores : (N, N) array or `StoredMatrix`, finite
-    queries, truths : (2, E) int64 arrays
-    chunk : rows of ``scores`` at a time
-
-    Returns
-    -------
-    above, level : int64 arrays of shape (E,)
-        Optimistic rank ``1 + above``, pessimistic rank ``1 + above + level``.
-    """
-    counts = count(scores, queries, truths, chunk)
-    return counts.above, counts.level
-
-
-def count(
+def count_competitors(
     scores: Array,
     queries: np.ndarray,
     truths: np.ndarray,
@@ -71,132 +463,56 @@ def count(
     axis : 0 to rank targets, 1 to rank sources
     pool : the pairs that compete, all where it is None; it holds every query
     """
-    table = table_of(scores, axis)
+    table = _Table.of(scores, axis)
     anchors, row = np.unique(queries[axis], return_inverse=True)
-    found = [np.empty(queries.shape[1], kind) for kind in (np.int64, np.int64, np.int64, float)]
+    # A query that is not among the true edges is in its own row, level with itself.
+    itself = ~listed(queries, truths)
+    counts = [np.empty(queries.shape[1], kind) for kind in (np.int64, np.int64, np.int64, float)]
     for start in range(0, len(anchors), chunk):
         here = np.flatnonzero((row >= start) & (row < start + chunk))
         nodes = anchors[start : start + chunk]
-        removed = removed_from(table, nodes, truths, axis, pool)
-        part = count_rows(table, nodes, row[here] - start, queries[1 - axis, here], removed)
-        for whole, values in zip(found, part, strict=True):
-            whole[here] = values
-    return Counts(*found)
+        rows = table.rows(nodes)
+        place = (row[here] - start, queries[1 - axis, here])
+        competing, left = table.competing(rows, nodes, truths, pool)
+        above, level, values = _search_rows(rows, competing, *place, table.ops)
+        found = (above, level - itself[here], left[place[0]] + 1 - itself[here], values)
+        for whole, part in zip(counts, found, strict=True):
+            whole[here] = part
+    return Counts(*counts)
 
 
-@dataclass(frozen=True, eq=False)
-class Removed:
-    """What does not compete in some rows.
-
-    Attributes
-    ----------
-    mask : bool array of the backend that ranks, of the rows' shape
-    places : int64 array or None
-        Flat places of what is removed, rising, each once; where None, the mask lies on the host.
-    """
-
-    mask: Array
-    places: np.ndarray | None = None
-
-    def holds(self, cells: np.ndarray) -> np.ndarray:
-        """Tell which flat places are removed."""
-        if self.places is None:
-            return np.asarray(self.mask.reshape(-1)[cells])
-        return found_in(cells, self.places)
-
-    def left_over(self) -> np.ndarray:
-        """Count what competes in each row."""
-        rows, width = self.mask.shape
-        if self.places is None:
-            return np.asarray(width - np.count_nonzero(self.mask, axis=1))
-        return np.asarray(width - np.bincount(self.places // width, minlength=rows))
-
-
-def removed_from(
-    table: Table, nodes: np.ndarray, truths: np.ndarray, axis: int, pool: Pool | None
-) -> Removed:
-    """Find what does not compete in the (sorted, unique) nodes' rows.
-
-    A device is told the places alone, and marks them itself: a mask is a hundred times as long.
-    """
-    ops, width = table.ops, table.width
-    if pool is not None or ops.name == "numpy":
-        return Removed(removed_cells(nodes, truths, width, axis=axis, pool=pool))
-    place, known = rows_of(nodes, truths[axis])
-    places = np.unique(place[known] * width + truths[1 - axis][known])
-    mask = ops.marked(places, len(nodes) * width)
-    return Removed(ops.xp.reshape(mask, (len(nodes), width)), places)
-
-
-def rows_of(nodes: np.ndarray, anchors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find the row of each anchor among the (sorted, unique) nodes, and whether it has one."""
-    place = np.searchsorted(nodes, anchors)
-    return place, np.take(nodes, place, mode="clip") == anchors
-
-
-def count_rows(
-    table: Table, nodes: np.ndarray, row: np.ndarray, other: np.ndarray, removed: Removed
-) -> tuple[np.ndarray, ...]:
-    """Count for the queries at ``(nodes[row], other)``, with these nodes' rows in memory."""
-    ops, xp, width = table.ops, table.ops.xp, table.width
-    rows = table.rows(nodes)
-    cell = row * width + other
+def _search_rows(
+    rows: Array, competing: Array, row: np.ndarray, column: np.ndarray, ops: backends.Backend
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Competitors above and level with the scores at ``(row, column)``, and these scores."""
+    xp, width = ops.xp, rows.shape[1]
+    cell = row * width + column
     # Few lengths: a library may compile for each of them.
     size = ops.fixed_size(len(cell))
-    cells, bases = (ops.adopt(np.pad(x, (0, size - len(x)), "edge")) for x in (cell, cell - other))
-    own = xp.take(xp.reshape(rows, (-1,)), cells)
-    rows = without(rows, ops.adopt(removed.mask), ops)
-    rows = ops.map_rows(sort_each, rows, _validation.dtype_name(rows))
-    both = ops.call(search_both, xp.reshape(rows, (-1,)), bases, own, width=width)
+    cells, bases = (ops.adopt(np.pad(x, (0, size - len(x)), "edge")) for x in (cell, cell - column))
+    values = xp.take(xp.reshape(rows, (-1,)), cells)
+    ordered = ops.map_rows(_sort_each, competing, _validation.dtype_name(rows))
+    both = ops.call(_search_both, xp.reshape(ordered, (-1,)), bases, values, width=width)
     left, right = ops.to_numpy(both)[:, : len(cell)]
-    # A query that is not among the true edges is in its own row, level with itself.
-    itself = ~removed.holds(cell)
-    return (
-        width - right,
-        right - left - itself,
-        removed.left_over()[row] + 1 - itself,
-        as_float64(own, ops)[: len(cell)],
-    )
+    if _validation.dtype_name(values) not in ("float32", "float64"):
+        values = xp.astype(values, xp.float32)
+    return width - right, right - left, ops.to_numpy(values).astype(np.float64)[: len(cell)]
 
 
-def removed_cells(
-    nodes: np.ndarray, truths: np.ndarray, width: int, *, axis: int = 0, pool: Pool | None = None
-) -> np.ndarray:
-    """Mark what does not compete in the (sorted, unique) nodes' rows: true, or not in the pool."""
-    mask = np.zeros((len(nodes), width), bool) if pool is None else ~pool.rows(nodes, axis)
-    place, known = rows_of(nodes, truths[axis])
-    mask[place[known], truths[1 - axis][known]] = True
-    return mask
-
-
-def without(rows: Array, removed: Array, ops: backends.Backend) -> Array:
-    """Put minus infinity, which is below every score, where a cell is removed."""
-    lowest = ops.xp.asarray(-np.inf, dtype=rows.dtype, device=ops.device)
-    return ops.xp.where(removed, lowest, rows)
-
-
-def as_float64(x: Array, ops: backends.Backend) -> np.ndarray:
-    """Floats of any width as float64 on the host, none changed."""
-    known = _validation.dtype_name(x) in ("float32", "float64")
-    return ops.to_numpy(x if known else ops.xp.astype(x, ops.xp.float32)).astype(np.float64)
-
-
-def sort_each(rows: Array, *, ops: backends.Backend, dtype: str) -> Array:
-    """Sort each row."""
+def _sort_each(rows: Array, *, ops: backends.Backend, dtype: str) -> Array:
     return ops.xp.sort(rows, axis=1, stable=False)
 
 
-def search_both(
+def _search_both(
     flat: Array, base: Array, values: Array, *, ops: backends.Backend, width: int
 ) -> Array:
-    """Give `search` from the left above that from the right."""
-    sides = (False, True)
-    found = (search(flat, base, values, width, xp=ops.xp, right=right) for right in sides)
-    return ops.xp.stack(list(found))
+    """Insertion points from the left above those from the right."""
+    sides = (_search(flat, base, values, width, xp=ops.xp, right=right) for right in (False, True))
+    return ops.xp.stack(list(sides))
 
 
-def search(flat: Array, base: Array, values: Array, width: int, *, xp: Any, right: bool) -> Array:
-    """Find the insertion point of each value in its own sorted row, counted within the row.
+def _search(flat: Array, base: Array, values: Array, width: int, *, xp: Any, right: bool) -> Array:
+    """Insertion point of each value in its own sorted row, counted within the row.
 
     The standard's ``searchsorted`` knows a single row. ``base`` is where each value's row of
     ``width`` scores begins in ``flat``.
@@ -205,8 +521,63 @@ def search(flat: Array, base: Array, values: Array, width: int, *, xp: Any, righ
     for _ in range(width.bit_length()):
         open_ = low < high
         middle = (low + high) // 2
-        found = xp.take(flat, xp.where(open_, middle, base))
-        forward = (found <= values) if right else (found < values)
+        score = xp.take(flat, xp.where(open_, middle, base))
+        forward = (score <= values) if right else (score < values)
         low = xp.where(open_ & forward, middle + 1, low)
         high = xp.where(open_ & ~forward, middle, high)
     return low - base
+
+
+def _separation(
+    A: Array, queries: np.ndarray, positives: np.ndarray, truths: np.ndarray, pool: Pool, chunk: int
+) -> Separation:
+    """AUROC and average precision, exact with ties, without a copy of the matrix.
+
+    Positives are the scores of the queries, duplicates too; negatives the pairs of the pool that
+    are neither true edges nor queries. Blocks of ``chunk`` rows are sorted, and each positive is
+    searched in them: peak memory is a few copies of ``chunk * N`` scores.
+    """
+    table, positives = _Table.of(A), np.sort(positives)
+    known = np.concatenate([truths, queries], axis=1)
+    above, level = np.zeros((2, len(positives)), np.int64)
+    negatives = 0
+    for start in range(0, pool.nodes, chunk):
+        nodes = np.arange(start, min(start + chunk, pool.nodes))
+        rows, left = table.competing(table.rows(nodes), nodes, known, pool)
+        for block in _sorted_blocks(rows, table.ops):
+            low, high = _places(block, positives, table.ops)
+            above += block.shape[0] - high
+            level += high - low
+        negatives += int(left.sum())
+    true_positives = len(positives) - np.searchsorted(positives, positives)
+    with np.errstate(invalid="ignore"):
+        wins = np.divide(negatives - above - level / 2, negatives)
+    return Separation(
+        auroc=float(np.mean(wins)),
+        average_precision=float(np.mean(true_positives / (true_positives + above + level))),
+        prevalence=len(positives) / (len(positives) + negatives),
+    )
+
+
+def _sorted_blocks(rows: Array, ops: backends.Backend) -> Iterator[Array]:
+    """Sorted scores of a few rows at a time; together the blocks hold all of them."""
+    count, width = rows.shape
+    height = max(1, _BLOCK_SCORES // width)
+    whole = count - count % height
+    for part, blocks in ((rows[:whole, :], whole // height), (rows[whole:, :], 1)):
+        if part.shape[0]:
+            joined = ops.xp.reshape(part, (blocks, -1))
+            ordered = ops.map_rows(_sort_each, joined, _validation.dtype_name(joined))
+            yield from (ordered[block, :] for block in range(blocks))
+
+
+def _places(
+    block: Array, scores: np.ndarray, ops: backends.Backend
+) -> tuple[np.ndarray, np.ndarray]:
+    """Insertion points, left and right, of host scores among sorted ones of a backend."""
+    host = scores if _validation.dtype_name(block) == "float64" else scores.astype(np.float32)
+    values = ops.xp.astype(ops.adopt(host), block.dtype)
+    left, right = (
+        ops.to_numpy(ops.xp.searchsorted(block, values, side=side)) for side in ("left", "right")
+    )
+    return left, right

@@ -1,15 +1,14 @@
-"""What `evaluate_edges` gives: averages, intervals and the ranks of every query."""
+"""What `evaluate_edges` returns: averages, intervals and the ranks of every query."""
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from gsnn_edges import _validation
-from gsnn_edges.evaluation.metrics import Averages, Interval
-from gsnn_edges.evaluation.separation import Separation
-from gsnn_edges.evaluation.ties import Ranks
+from gsnn_edges.evaluation.metrics import Averages, Interval, Ranks, Separation
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +36,7 @@ class RankedQueries:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LinkRanking(Averages):
-    """Metrics of a link ranking; its own averages are micro: every query counts alike.
+    """Metrics of a link ranking. Its averages are micro averages: every query counts alike.
 
     Printed, it is a table. The attributes of `Averages` (``mrr``, ``hits``, ``amri``, ...) are
     there too.
@@ -50,14 +49,14 @@ class LinkRanking(Averages):
     median_rank : float
         Median of the realistic ranks; at least 1, smaller is better.
     separation : Separation or None
-        ``auroc``, ``average_precision`` and ``prevalence`` over the whole pool, where they were
-        asked for.
+        ``auroc``, ``average_precision`` and ``prevalence`` over the whole pool; None with
+        ``pool_metrics=False``.
     queries : RankedQueries
         The ranks behind the averages.
     direction : {"tail", "head", "both"}
     confidence : float
         Level of the intervals.
-    node_names : tuple of str or None
+    node_names : list of str or None
 
     Examples
     --------
@@ -75,10 +74,10 @@ class LinkRanking(Averages):
     queries: RankedQueries
     direction: str
     confidence: float
-    node_names: tuple[str, ...] | None = None
+    node_names: list[str] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all but the single ranks, ready for JSON: nan becomes None, a key k a string.
+        """All but the single ranks, ready for JSON: nan becomes None, a key k a string.
 
         Returns
         -------
@@ -86,21 +85,21 @@ class LinkRanking(Averages):
             With "direction", "rankings" (how many), "confidence", "median_rank", "micro",
             "macro" and "separation"; an interval is a list of two.
         """
-        micro = {name: getattr(self, name) for name in Averages.__dataclass_fields__}
-        plain = {
-            "direction": self.direction,
-            "rankings": len(self.queries.scores),
-            "confidence": self.confidence,
-            "median_rank": self.median_rank,
-            "micro": micro,
-            "macro": vars(self.macro),
-            "separation": None if self.separation is None else asdict(self.separation),
-        }
-        found: dict[str, Any] = json_safe(plain)
-        return found
+        plain: dict[str, Any] = json_safe(
+            {
+                "direction": self.direction,
+                "rankings": len(self.queries.scores),
+                "confidence": self.confidence,
+                "median_rank": self.median_rank,
+                "micro": {one.name: getattr(self, one.name) for one in fields(Averages)},
+                "macro": vars(self.macro),
+                "separation": None if self.separation is None else asdict(self.separation),
+            }
+        )
+        return plain
 
     def to_frame(self) -> Any:
-        """Give the ranks as a pandas DataFrame, a row for each ranking.
+        """The ranks as a pandas DataFrame, a row for each ranking.
 
         Returns
         -------
@@ -114,8 +113,10 @@ class LinkRanking(Averages):
             Where pandas is not installed; the message says what to install.
         """
         pd = _validation.imported("pandas", "to_frame needs pandas", "frames")
-        queries = self.queries
-        source, target = (self._labels(nodes) for nodes in queries.edges)
+        queries, names = self.queries, self.node_names
+        source, target = (
+            nodes if names is None else [names[node] for node in nodes] for nodes in queries.edges
+        )
         return pd.DataFrame(
             {
                 "source": source,
@@ -127,56 +128,41 @@ class LinkRanking(Averages):
             }
         )
 
-    def _labels(self, nodes: np.ndarray) -> Any:
-        return nodes if self.node_names is None else [self.node_names[node] for node in nodes]
+    def heading(self) -> str:
+        """How many rankings of what kind, in a line."""
+        sizes = self.queries.candidates
+        fewest, most = int(sizes.min()), int(sizes.max())
+        return (
+            f"{len(sizes)} rankings, direction {self.direction}, "
+            f"among {f'{fewest} to {most}' if fewest < most else most} candidates"
+        )
 
     def __str__(self) -> str:
-        return table_of(self)
+        level = f"{100 * self.confidence:g}% interval"
+        title = ("", "value", level, "macro", "by chance")
+        return text_table(self.heading(), title, metric_lines(self))
 
     __repr__ = __str__
 
 
-def json_safe(value: Any) -> Any:
-    """Give a value as JSON knows it."""
-    if isinstance(value, dict):
-        return {str(key): json_safe(inner) for key, inner in value.items()}
-    if isinstance(value, tuple):
-        return [json_safe(inner) for inner in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def table_of(found: LinkRanking) -> str:
-    """Write the averages as aligned lines of text."""
-    fewest, most = (int(edge(found.queries.candidates)) for edge in (np.min, np.max))
-    heading = (
-        f"{len(found.queries.scores)} rankings, direction {found.direction}, "
-        f"among {f'{fewest} to {most}' if fewest < most else most} candidates"
-    )
-    level = f"{100 * found.confidence:g}% interval" if found.intervals else ""
-    rows = [("", "value", level, "macro", "by chance"), *lines_of(found)]
-    rows = [row for row in zip(*rows, strict=True) if any(row)]
-    columns = [aligned(column, left=not place) for place, column in enumerate(rows)]
-    return "\n".join([heading, *("  ".join(row).rstrip() for row in zip(*columns, strict=True))])
-
-
-def lines_of(found: LinkRanking) -> list[tuple[str, ...]]:
-    """Give name, value, interval, macro value and expectation of each metric, as text."""
+def metric_lines(ranking: LinkRanking) -> list[tuple[str, ...]]:
+    """Name, value, interval, macro value and expectation of each metric, as text."""
 
     def line(name: str, value: float, macro: float | None, expected: float | None) -> Any:
-        interval = found.intervals.get(name)
-        return name, text(value), text_of(interval), text(macro), text(expected)
+        interval = ranking.intervals.get(name)
+        return name, number(value), number_range(interval), number(macro), number(expected)
 
-    macro, pool = found.macro, found.separation
+    macro, pool = ranking.macro, ranking.separation
     lines = [
-        line("mrr", found.mrr, macro.mrr, found.expected_mrr),
-        line("adjusted_mrr", found.adjusted_mrr, macro.adjusted_mrr, 0.0),
+        line("mrr", ranking.mrr, macro.mrr, ranking.expected_mrr),
+        line("adjusted_mrr", ranking.adjusted_mrr, macro.adjusted_mrr, 0.0),
         *(
-            line(f"hits@{k}", hits, macro.hits[k], found.expected_hits[k])
-            for k, hits in found.hits.items()
+            line(f"hits@{k}", hits, macro.hits[k], ranking.expected_hits[k])
+            for k, hits in ranking.hits.items()
         ),
-        line("mean_rank", found.mean_rank, macro.mean_rank, found.expected_mean_rank),
-        line("median_rank", found.median_rank, None, None),
-        line("amri", found.amri, macro.amri, 0.0),
+        line("mean_rank", ranking.mean_rank, macro.mean_rank, ranking.expected_mean_rank),
+        line("median_rank", ranking.median_rank, None, None),
+        line("amri", ranking.amri, macro.amri, 0.0),
     ]
     if pool is not None:
         lines.append(line("auroc", pool.auroc, None, 0.5))
@@ -184,17 +170,31 @@ def lines_of(found: LinkRanking) -> list[tuple[str, ...]]:
     return lines
 
 
-def text(value: float | None) -> str:
-    """Write a number with 4 digits behind the point, and nothing for None."""
+def json_safe(value: Any) -> Any:
+    """A value as JSON knows it: text keys, lists for tuples, None for nan."""
+    if isinstance(value, dict):
+        return {str(key): json_safe(inner) for key, inner in value.items()}
+    if isinstance(value, tuple):
+        return [json_safe(inner) for inner in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def number(value: float | None) -> str:
+    """A number with 4 digits behind the point; nothing for None."""
     return "" if value is None else f"{value:.4f}"
 
 
-def text_of(interval: Interval | None) -> str:
-    """Write an interval, and nothing for None."""
-    return "" if interval is None else f"[{text(interval.low)}, {text(interval.high)}]"
+def number_range(interval: Interval | None) -> str:
+    """An interval as text; nothing for None."""
+    return "" if interval is None else f"[{number(interval.low)}, {number(interval.high)}]"
 
 
-def aligned(column: tuple[str, ...], *, left: bool) -> list[str]:
-    """Pad the cells of a column to one width."""
-    width = max(map(len, column))
-    return [cell.ljust(width) if left else cell.rjust(width) for cell in column]
+def text_table(heading: str, title: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Aligned lines of text below a heading, without the columns that have no value."""
+    columns = [column for column in zip(title, *rows, strict=True) if any(column[1:])]
+    first, *others = [max(map(len, column)) for column in columns]
+    lines = [
+        [name.ljust(first), *map(str.rjust, cells, others)]
+        for name, *cells in zip(*columns, strict=True)
+    ]
+    return "\n".join([heading, *("  ".join(line).rstrip() for line in lines)])

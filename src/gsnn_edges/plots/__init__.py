@@ -1,17 +1,12 @@
-"""Pictures of the evidence, of how well it finds edges, and of the time that it takes.
+"""Pictures of the evidence, and of how well it finds edges.
 
-Every function draws on ``ax``, or on new axes at the width of a journal's column, and gives the
-axes back. matplotlib is imported at the first call.
+Every function draws on ``ax``, or on new axes at the width of a journal's column, and returns the
+axes. matplotlib is imported at the first call.
 """
 
-from gsnn_edges.plots.baselines import comparison
-from gsnn_edges.plots.benchmark import scaling
-from gsnn_edges.plots.clustering import cluster_order
-from gsnn_edges.plots.epochs import mrr_over_epochs
-from gsnn_edges.plots.hits import hits_curve
-from gsnn_edges.plots.matrix import heatmap
+from gsnn_edges.plots.matrix import cluster_order, heatmap
 from gsnn_edges.plots.network import edge_network
-from gsnn_edges.plots.ranks import rank_histogram
+from gsnn_edges.plots.ranking import comparison, hits_curve, mrr_over_epochs, rank_histogram
 from gsnn_edges.plots.style import blank_axes, save
 
 __all__ = [
@@ -24,5 +19,4 @@ __all__ = [
     "mrr_over_epochs",
     "rank_histogram",
     "save",
-    "scaling",
 ]

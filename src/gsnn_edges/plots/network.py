@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gsnn_edges import _validation
 from gsnn_edges.evidence import EdgeEvidence
-from gsnn_edges.plots.arguments import labels_of
-from gsnn_edges.plots.layout import GAP, NODE, Laid, laid
 from gsnn_edges.plots.style import (
     BLACK,
     BLUE,
@@ -15,16 +16,20 @@ from gsnn_edges.plots.style import (
     drawing,
     legend_above,
     matplotlib,
+    node_labels,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Pair = tuple[int, int]
+Floats = NDArray[np.float64]
 
-NODE_SIZE = 12  # square points
-NAME_SIZE = 7  # points
-LOOKS: dict[str, dict[str, Any]] = {
+_NODE = 5.0  # height of a node, in points
+_NAME_SIZE = 7  # points
+_FAR = 5  # steps between nodes that no path joins
+_PUSHES = 500  # of names that lie on each other
+_LOOKS: dict[str, dict[str, Any]] = {
     "known": {"edge_color": GREY, "style": "solid"},
     "new": {"edge_color": VERMILION, "style": "dashed"},
     "new and held out": {"edge_color": BLUE, "style": "solid"},
@@ -84,104 +89,137 @@ def edge_network(
             f"evidence must be an EdgeEvidence; got {type(evidence).__name__}: make "
             "EdgeEvidence(W, known_edges=...) of a matrix first"
         )
-    kinds = edges_by_kind(evidence, top, held_out, candidates)
-    graph = nx.DiGraph([pair for pairs in kinds.values() for pair in pairs])
-    names = labels_of(evidence)
+    kinds = _edges_by_kind(evidence, top, held_out, candidates)
+    # In a fixed order: the layout depends on it.
+    graph = nx.DiGraph()
+    graph.add_nodes_from(
+        sorted({node for pairs in kinds.values() for pair in pairs for node in pair})
+    )
+    graph.add_edges_from(sorted(pair for pairs in kinds.values() for pair in pairs))
+    names = node_labels(evidence)
     with drawing(ax, height=WIDTH) as axes:
         for kind in kinds:
-            look = LOOKS[kind]
+            look = _LOOKS[kind]
             axes.plot([], [], color=look["edge_color"], linestyle=look["style"], label=kind)
         axes.set_axis_off()
         legend_above(axes, ncols=3)
-        found = laid(graph.to_undirected(), sizes_of(axes, graph, names), ground_of(axes))
-        places = {node: one.place for node, one in found.items()}
+        places, sides = _layout(nx, axes, graph.to_undirected(), names)
         for kind, pairs in kinds.items():
-            draw_edges(nx, axes, graph, places, kind, pairs, names)
-        draw_nodes(nx, axes, graph, found, names)
+            arrows = nx.draw_networkx_edges(
+                graph,
+                places,
+                ax=axes,
+                edgelist=pairs,
+                node_size=_NODE**2,
+                arrowsize=7,
+                width=1.0,
+                arrowstyle="-|>",
+                connectionstyle="arc3,rad=0.12",  # so that i -> j and j -> i are two lines
+                **_LOOKS[kind],
+            )
+            for arrow, (source, target) in zip(arrows, pairs, strict=True):
+                arrow.set_gid(f"{kind} {names[source]} -> {names[target]}")
+        nx.draw_networkx_nodes(
+            graph, places, ax=axes, node_size=_NODE**2, node_color="white", edgecolors=BLACK
+        )
+        halo = matplotlib("matplotlib.patheffects").withStroke(linewidth=1.5, foreground="white")
+        for node, (x, y) in places.items():
+            axes.text(
+                x,
+                y + sides[node] * _NODE,
+                names[node],
+                ha="center",
+                va="bottom" if sides[node] > 0 else "top",
+                fontsize=_NAME_SIZE,
+                path_effects=[halo],
+            )
     return axes
 
 
-def ground_of(axes: Any) -> tuple[float, float]:
-    """Make points the unit of both axes, and say how many there are."""
-    axes.figure.draw_without_rendering()  # the layout of the figure is settled by drawing only
-    box = axes.get_window_extent()
-    width, height = (72 / axes.figure.dpi * side for side in (box.width, box.height))
-    axes.set(xlim=(0, width), ylim=(0, height))
-    return width, height
-
-
-def sizes_of(axes: Any, nodes: Any, names: list[str]) -> dict[int, tuple[float, float]]:
-    """Measure the name of each node, in points."""
-    sizes = {}
-    for node in nodes:
-        text = axes.text(0, 0, names[node], fontsize=NAME_SIZE)
-        box = text.get_window_extent()
-        sizes[node] = (72 / axes.figure.dpi * box.width, 72 / axes.figure.dpi * box.height)
-        text.remove()
-    return sizes
-
-
-def edges_by_kind(
+def _edges_by_kind(
     evidence: EdgeEvidence, top: int, held_out: Any, candidates: Any
 ) -> dict[str, list[Pair]]:
-    """List the edges to draw: known ones between nodes of new ones, then both kinds of new ones."""
-    new = [(edge.source, edge.target) for edge in evidence.top(top, candidates=candidates)]
+    """Known edges between nodes of new ones, then both kinds of new ones."""
+
+    def pairs_of(edges: Any) -> list[Pair]:
+        return list(dict.fromkeys(zip(*edges.tolist(), strict=True)))
+
+    new = pairs_of(evidence.to_edge_index(top, candidates=candidates))
     if not new:
         raise ValueError("evidence must have a pair that is not known; got none to draw")
-    true = pairs_of(
-        _validation.edge_index("held_out", [] if held_out is None else held_out, evidence.W.shape)
-    )
-    touched = {node for pair in new for node in pair}
+    true = {
+        *pairs_of(
+            _validation.edge_index(
+                "held_out", [] if held_out is None else held_out, evidence.W.shape
+            )
+        )
+    }
     known = [] if evidence.known_edges is None else pairs_of(evidence.known_edges)
+    touched = {node for pair in new for node in pair}
     kinds = {
-        "known": [pair for pair in dict.fromkeys(known) if len(touched & {*pair}) == 2],
-        "new": [pair for pair in new if pair not in {*true}],
-        "new and held out": [pair for pair in new if pair in {*true}],
+        "known": [pair for pair in known if touched >= {*pair}],
+        "new": [pair for pair in new if pair not in true],
+        "new and held out": [pair for pair in new if pair in true],
     }
     return {kind: pairs for kind, pairs in kinds.items() if pairs}
 
 
-def pairs_of(edges: Any) -> list[Pair]:
-    """List the edges of an edge index."""
-    return list(zip(*edges.tolist(), strict=True))
+def _layout(
+    nx: Any, axes: Any, graph: Any, names: list[str]
+) -> tuple[dict[int, Floats], dict[int, int]]:
+    """Places of the nodes, and the side of each name: 1 above its node, -1 below.
+
+    Points become the unit of the axes. Distances are as the steps between nodes (Kamada, Kawai
+    (1989), Information Processing Letters 31, 7-15), and a name stands where fewer edges lead.
+    Nodes whose names would overlap are then pushed apart.
+    """
+    axes.figure.draw_without_rendering()  # the layout of the figure is settled by drawing only
+    scale = 72 / axes.figure.dpi
+    box = axes.get_window_extent()
+    size = np.array([scale * box.width, scale * box.height])
+    axes.set(xlim=(0, size[0]), ylim=(0, size[1]))
+    steps = dict(nx.all_pairs_shortest_path_length(graph))
+    steps = {one: {other: steps[one].get(other, _FAR) for other in graph} for one in graph}
+    springs = nx.kamada_kawai_layout(graph, steps)
+    places = np.array([springs[node] for node in graph])
+    places -= places.min(axis=0)
+    places *= size / np.maximum(places.max(axis=0), 1e-9)
+    heights = dict(zip(graph, places[:, 1], strict=True))
+    ups = [sum(np.sign(heights[other] - heights[node]) for other in graph[node]) for node in graph]
+    sides = np.where(np.array(ups) > 0, -1, 1)
+    texts = [axes.text(0, 0, names[node], fontsize=_NAME_SIZE) for node in graph]
+    boxes = np.array([[t.get_window_extent().width, t.get_window_extent().height] for t in texts])
+    for text in texts:
+        text.remove()
+    # A box holds a node and its name.
+    boxes = scale * boxes + [2, 2 * _NODE]
+    middle = np.stack([0 * sides, sides * (boxes[:, 1] / 2 - _NODE)], axis=1)
+    places = _pushed_apart(places + middle, boxes, size) - middle
+    return dict(zip(graph, places, strict=True)), dict(zip(graph, sides.tolist(), strict=True))
 
 
-def draw_nodes(nx: Any, axes: Any, graph: Any, found: dict[int, Laid], names: list[str]) -> None:
-    """Draw all nodes, each with its name above or below."""
-    halo = matplotlib("matplotlib.patheffects").withStroke(linewidth=1.5, foreground="white")
-    places = {node: one.place for node, one in found.items()}
-    nx.draw_networkx_nodes(
-        graph, places, ax=axes, node_size=NODE_SIZE, node_color="white", edgecolors=BLACK
-    )
-    for node, (place, side) in found.items():
-        axes.annotate(
-            names[node],
-            place,
-            textcoords="offset points",
-            xytext=[along * (NODE + GAP) / 2 for along in side],
-            ha={-1: "right", 0: "center", 1: "left"}[side[0]],
-            va={-1: "top", 0: "center", 1: "bottom"}[side[1]],
-            fontsize=NAME_SIZE,
-            path_effects=[halo],
+def _pushed_apart(centres: Floats, boxes: Floats, size: Floats) -> Floats:
+    """Centres of boxes that no longer overlap: pushed along the shorter way, within the axes.
+
+    >>> _pushed_apart(np.array([[5.0, 5.0], [6.0, 5.0]]), np.full((2, 2), 4.0), np.full(2, 20.0))
+    array([[3.5, 5. ],
+           [7.5, 5. ]])
+    """
+    low, high = boxes / 2, np.maximum(size - boxes / 2, boxes / 2)
+    need = (boxes[:, None] + boxes) / 2
+    number = np.arange(len(centres))
+    # Boxes at the same place move apart by their order.
+    order = np.sign(number[:, None] - number)[..., None]
+    for _ in range(_PUSHES):
+        centres = np.clip(centres, low, high)
+        way = centres[:, None] - centres
+        overlap = need - np.abs(way)
+        touching = (overlap > 1e-6).all(axis=2) & (number[:, None] != number)
+        if not touching.any():
+            break
+        shorter = np.stack(
+            [overlap[..., 0] <= overlap[..., 1], overlap[..., 0] > overlap[..., 1]], 2
         )
-
-
-def draw_edges(
-    nx: Any, axes: Any, graph: Any, places: Any, kind: str, pairs: list[Pair], names: list[str]
-) -> None:
-    """Draw the arrows of one kind, and its line in the legend."""
-    look = LOOKS[kind]
-    arrows = nx.draw_networkx_edges(
-        graph,
-        places,
-        ax=axes,
-        edgelist=pairs,
-        node_size=NODE_SIZE,
-        arrowsize=7,
-        width=1.0,
-        arrowstyle="-|>",
-        connectionstyle="arc3,rad=0.12",  # so that i -> j and j -> i are two lines
-        **look,
-    )
-    for arrow, (source, target) in zip(arrows, pairs, strict=True):
-        arrow.set_gid(f"{kind} {names[source]} -> {names[target]}")
+        push = np.where(way == 0, order, np.sign(way)) * overlap * (touching[..., None] & shorter)
+        centres = centres + push.sum(axis=1) / 2
+    return np.clip(centres, low, high)

@@ -1,20 +1,20 @@
-"""What all pictures share: axes at column width, colours that all readers can tell apart, files."""
+"""What all pictures share: axes at column width, colours, checks, files."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from gsnn_edges import _validation
+from gsnn_edges import _io, _validation
+from gsnn_edges.evidence import EdgeEvidence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH = 3.4  # inches: one column of a journal
-HEIGHT = 2.5
-DPI = 300
+_HEIGHT = 2.5
+_DPI = 300
 
 # Okabe and Ito (2008), Color universal design: told apart by readers of every colour vision.
 BLACK, GREY = "#000000", "#8c8c8c"
@@ -28,7 +28,7 @@ COLOURS = "cividis"
 # Brewer (2003), Transactions in GIS 7, 81-100: purple above white, brown below, for both signs.
 SIGNED_COLOURS = "PuOr"
 
-STYLE = {
+_STYLE = {
     "font.size": 8,
     "axes.labelsize": 8,
     "axes.titlesize": 8,
@@ -40,31 +40,32 @@ STYLE = {
     "lines.markersize": 4,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "savefig.dpi": DPI,
+    "savefig.dpi": _DPI,
 }
 
 
 @contextmanager
-def drawing(ax: Any, *, height: float = HEIGHT) -> Iterator["Axes"]:
-    """Give the axes to draw on, new ones where there are none, while the style is set."""
+def drawing(ax: Any, *, height: float = _HEIGHT) -> Iterator["Axes"]:
+    """The axes to draw on, new ones for None, while the style is set."""
     rc_context = matplotlib("matplotlib").rc_context
-    check_axes(ax)
     figure = None
-    if ax is None:
+    if ax is not None:
+        _check_axes(ax)
+    else:
         # Not within the context: a notebook's backend changes settings at its first figure.
         new_figure = matplotlib("matplotlib.pyplot").figure
         figure = new_figure(figsize=(WIDTH, height), layout="constrained")
-    with rc_context(STYLE):
+    with rc_context(_STYLE):
         axes = ax if figure is None else figure.subplots()
         yield axes
         # Axes that the caller made have texts of other sizes.
         for label in (axes.xaxis.label, axes.yaxis.label):
-            label.set_size(STYLE["axes.labelsize"])
-        axes.tick_params(labelsize=STYLE["xtick.labelsize"])
+            label.set_size(_STYLE["axes.labelsize"])
+        axes.tick_params(labelsize=_STYLE["xtick.labelsize"])
 
 
-def blank_axes(width: float = WIDTH, height: float = HEIGHT) -> "Axes":
-    """Make axes that no window shows: for scripts that write files.
+def blank_axes(width: float = WIDTH, height: float = _HEIGHT) -> "Axes":
+    """New axes that no window shows: for scripts that write files.
 
     Parameters
     ----------
@@ -87,12 +88,12 @@ def blank_axes(width: float = WIDTH, height: float = HEIGHT) -> "Axes":
     [3.4, 2.5]
     """
     figure = matplotlib("matplotlib.figure").Figure
-    with matplotlib("matplotlib").rc_context(STYLE):
+    with matplotlib("matplotlib").rc_context(_STYLE):
         ax: Axes = figure(figsize=(width, height), layout="constrained").subplots()
     return ax
 
 
-def save(ax: "Axes", path: str | os.PathLike[str], *, dpi: int = DPI) -> Path:
+def save(ax: "Axes", path: str | os.PathLike[str], *, dpi: int = _DPI) -> Path:
     """Write the figure of some axes to a file, whole or not at all.
 
     Parameters
@@ -122,20 +123,14 @@ def save(ax: "Axes", path: str | os.PathLike[str], *, dpi: int = DPI) -> Path:
     ...     save(blank_axes(), Path(folder, "empty.png")).name
     'empty.png'
     """
-    if ax is None:
-        raise TypeError("ax must be the axes that a picture gave; got None")
-    check_axes(ax)
+    _check_axes(ax)
     path, dpi = Path(path), _validation.whole_number("dpi", dpi, least=1)
     figure: Any = ax.figure
-    known = sorted(figure.canvas.get_supported_filetypes())
-    if path.suffix[1:].lower() not in known:
+    kind, known = path.suffix[1:].lower(), sorted(figure.canvas.get_supported_filetypes())
+    if kind not in known:
         raise ValueError(f"path must end in one of .{', .'.join(known)}; got {str(path)!r}")
-    # Beside its place: a rename within a file system is all or nothing.
-    with TemporaryDirectory(dir=path.parent, prefix=".unfinished-") as folder:
-        unfinished = Path(folder) / path.name
-        with matplotlib("matplotlib").rc_context(STYLE):
-            figure.savefig(unfinished, dpi=dpi)
-        os.replace(unfinished, path)
+    with _io.whole(path) as unfinished, matplotlib("matplotlib").rc_context(_STYLE):
+        figure.savefig(unfinished, dpi=dpi, format=kind)
     return path
 
 
@@ -144,15 +139,35 @@ def legend_above(axes: Any, *, ncols: int, centre: float = 0.5) -> None:
     axes.legend(loc="lower center", bbox_to_anchor=(centre, 1.0), ncols=ncols, columnspacing=1.2)
 
 
-def check_axes(ax: Any) -> None:
-    """Reject what is no axes; None stands for new ones."""
-    if ax is not None and not isinstance(ax, matplotlib("matplotlib.axes").Axes):
+def matplotlib(module: str) -> Any:
+    """Matplotlib or a part of it, or an error that says what to install."""
+    return _validation.imported(module, "pictures need matplotlib", "plots")
+
+
+def checked_evidence(name: str, value: Any) -> EdgeEvidence:
+    """Evidence as it is, and a matrix as evidence without names."""
+    evidence = value if isinstance(value, EdgeEvidence) else EdgeEvidence(value)
+    if evidence.W.shape[0] == 0:
+        raise ValueError(f"{name} must have a node to draw; got shape (0, 0)")
+    return evidence
+
+
+def node_labels(evidence: EdgeEvidence) -> list[str]:
+    """Names of all nodes, or their indices where they have no names."""
+    return evidence.node_names or [str(node) for node in range(evidence.W.shape[0])]
+
+
+def by_name(name: str, value: Any) -> dict[str, Any]:
+    """A mapping as it is, and one thing as a mapping of the empty name."""
+    named = value if isinstance(value, Mapping) else {"": value}
+    if not named:
+        raise ValueError(f"{name} must hold something to draw; got an empty mapping")
+    return {str(key): inner for key, inner in named.items()}
+
+
+def _check_axes(ax: Any) -> None:
+    if not isinstance(ax, matplotlib("matplotlib.axes").Axes):
         raise TypeError(
             f"ax must be one matplotlib Axes, or None for new ones; got {type(ax).__name__}: "
-            "take one of those that plt.subplots() gives"
+            "take one of those that plt.subplots() returns"
         )
-
-
-def matplotlib(module: str) -> Any:
-    """Import matplotlib or a part of it, or say what to install."""
-    return _validation.imported(module, "pictures need matplotlib", "plots")

@@ -112,7 +112,7 @@ def bootstrap_interval(
     deviation of atanh over the draws and q the normal quantile: the standard interval on a scale
     on which it is about normal [1]_. Of fewer than 100 samples it holds the truth less
     often than it says, and so it does in the mean over layers where some of them have hardly a
-    value but zeros: docs/calibration.md says how often.
+    value but zeros: docs/results.md says how often.
 
     A norm is larger than that of the true correlations, by what chance adds, and in each resample
     larger still. So with ``a_nodes`` the interval is not of a true norm: it is of the mean that W

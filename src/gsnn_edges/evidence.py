@@ -1,0 +1,743 @@
+"""W with the names of its nodes and how it was made: tables, graphs, files, and combinations."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
+from html import escape
+from importlib.metadata import version
+from os import PathLike
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsnn_edges import __version__, _io, _validation, backends
+from gsnn_edges._typing import Array, Device
+from gsnn_edges.evaluation import LinkRanking, evaluate_edges
+from gsnn_edges.evaluation.candidates import candidate_pool, top_k
+from gsnn_edges.ranks import rankdata
+from gsnn_edges.resampling import Moments
+
+Indices = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+# Edges in a line of text, and in the table of a notebook.
+_SHOWN, _SHOWN_HTML = 3, 10
+# What a file holds beside the arrays.
+_ATTRIBUTES = ("node_names", "method", "counts", "settings", "versions")
+
+
+class ScoredEdge(NamedTuple):
+    """A pair of nodes with its score.
+
+    Attributes
+    ----------
+    source, target : int
+        Indices of the nodes.
+    source_name, target_name : str or None
+        Their names, where there are names.
+    score : float
+    rank : int
+        Place in the list, from 1.
+    """
+
+    source: int
+    target: int
+    source_name: str | None
+    target_name: str | None
+    score: float
+    rank: int
+
+    @property
+    def ends(self) -> tuple[Any, Any]:
+        """Names of source and target, or their indices where there are no names."""
+        if self.source_name is None:
+            return self.source, self.target
+        return self.source_name, self.target_name
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EdgeEvidence:
+    """A matrix of evidence for edges, with names and provenance.
+
+    ``W[i, j]`` is the evidence for an edge i -> j: the larger, the stronger. What is asked of it
+    is answered on the host; ``W`` itself stays where it is.
+
+    Parameters
+    ----------
+    W : array of shape (N, N)
+        Finite real numbers; NumPy, torch, JAX or another Array API array.
+    node_names : sequence of str, optional
+        A name for each node, all different.
+    method : str
+        How W was made, as "spearman".
+    counts : mapping of str to int
+        What W was made from: ``samples``, ``layers``, ``observations``.
+    settings : mapping
+        Options that W was made with; what JSON can hold.
+    versions : mapping of str to str, optional
+        Of this package and the library of W; left out, those that are installed.
+    std : array of shape (N, N), optional
+        Standard deviation of each score: over the draws of ``estimate``, or over the members of
+        `mean`. It is no standard error of W: see `standard_error`.
+    known_edges : array-like of whole numbers, shape (2, E), optional
+        Edges that are known already, sources above targets.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a W that is no square matrix of finite real numbers, names that are not N different
+        strings, or edges outside of W.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> evidence = EdgeEvidence(np.array([[0.9, 0.5], [0.2, 0.9]]), ["a", "b"])
+    >>> evidence
+    EdgeEvidence of 2 nodes, spearman, numpy float64; best: a -> b 0.500, b -> a 0.200
+    >>> evidence.top(1)[0].target_name
+    'b'
+    """
+
+    W: Array
+    node_names: list[str] | None = None
+    _: KW_ONLY
+    method: str = "spearman"
+    counts: Mapping[str, int] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] | None = None
+    std: Array | None = None
+    known_edges: Indices | None = None
+
+    def __post_init__(self) -> None:
+        nodes = _validation.square("W", self.W)
+        _validation.finite("W", self.W)
+        if self.std is not None:
+            if _validation.square("std", self.std) != nodes:
+                raise ValueError(
+                    f"std must have the shape of W, {tuple(self.W.shape)}; got "
+                    f"{tuple(self.std.shape)}"
+                )
+            _validation.finite("std", self.std)
+        if not isinstance(self.method, str):
+            raise TypeError(f"method must be a string, as 'spearman'; got {self.method!r}")
+        known = self.known_edges
+        if known is not None:
+            known = _validation.edge_index("known_edges", known, (nodes, nodes))
+        checked = {
+            "node_names": _validation.node_names(self.node_names, nodes),
+            "counts": _checked_counts(self.counts),
+            "settings": _as_json("settings", self.settings),
+            "versions": _as_json("versions", self.versions or _installed_versions(self.W)),
+            "known_edges": known,
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def standard_error(self) -> Array | None:
+        """Standard error of each score, an array like W made anew at each access, or None.
+
+        ``std * sqrt(n / B)``: draws of n samples (``estimate_n_samples``) spread as n samples
+        do, and W is known from B. None without ``estimate``, and for evidence that was combined,
+        whose spread is one between models.
+        """
+        settings, samples = self.settings, self.counts.get("samples")
+        rows = settings.get("estimate_n_samples")
+        one_model = settings.get("estimate") and "combined" not in settings
+        if not (one_model and rows and samples) or self.std is None:
+            return None
+        return _like(self.std, np.sqrt(rows / samples) * _on_host(self.std).astype(np.float64))
+
+    def interval(self, confidence: float = 0.95) -> tuple[Array, Array]:
+        """Give a confidence interval of each correlation, by the spread of its draws.
+
+        Parameters
+        ----------
+        confidence : float in (0, 1)
+
+        Returns
+        -------
+        low, high : arrays like W
+            On the scale of Fisher's z: ``tanh(atanh(W) -+ t e / (1 - W^2))``, with e the
+            `standard_error` and t the quantile of Student's t with ``estimate_iters - 1`` degrees
+            of freedom, as e was estimated from so many draws [1]_. A pair with a constant column
+            has [0, 0].
+
+        Raises
+        ------
+        ValueError
+            For evidence without a standard error, as that without ``estimate`` or combined; for
+            W that is no correlation: the score of channels, a penalty, a scale; for a confidence
+            outside (0, 1).
+        ImportError
+            Without SciPy, which comes with the extra "stats".
+
+        Notes
+        -----
+        The interval speaks of the choice of samples, which are taken to be independent, not of
+        another training. Ten draws know e to about a quarter; ask for more by ``estimate_iters``.
+        Peak memory: some float64 copies of W on the host.
+
+        References
+        ----------
+        .. [1] B. Efron, R. J. Tibshirani (1993). An introduction to the bootstrap. Chapman &
+           Hall, chapter 12.
+        """
+        confidence = _validation.level("confidence", confidence)
+        _check_correlations(self.settings)
+        if self.standard_error is None:
+            raise ValueError(
+                f"interval({confidence}) needs a W with a standard error, of one model and more "
+                "than one draw: call infer with estimate=True, and interval before members are "
+                "combined"
+            )
+        special = _validation.imported("scipy.special", "intervals need SciPy", "stats")
+        W, error = (_on_host(x).astype(np.float64) for x in (self.W, self.standard_error))
+        # Rounding may leave W at 1, where z is infinite.
+        W = np.clip(W, -1 + 1e-12, 1 - 1e-12)
+        quantile = special.stdtrit(self.settings["estimate_iters"] - 1, (1 + confidence) / 2)
+        z, step = np.arctanh(W), quantile * error / (1 - W**2)
+        return _like(self.W, np.tanh(z - step)), _like(self.W, np.tanh(z + step))
+
+    def top(
+        self,
+        k: int,
+        *,
+        exclude_self: bool = True,
+        exclude_known: bool | None = None,
+        candidates: Any = None,
+    ) -> list[ScoredEdge]:
+        """List the k strongest pairs, best first.
+
+        Parameters
+        ----------
+        k : int
+            At least 1; all pairs are listed where there are fewer.
+        exclude_self : bool
+            Leave out pairs (i, i).
+        exclude_known : bool, optional
+            Leave out ``known_edges``; by default where there are any.
+        candidates : bool array-like of shape (N, N), str, or list of str, optional
+            The pairs that may be listed: those marked, or those that a rule over node names
+            matches, such as ``"PROTEIN__* -> RNA__*"``; as in `gsnn_edges.evaluate_edges`.
+
+        Returns
+        -------
+        list of ScoredEdge
+            ``(source, target, source_name, target_name, score, rank)``, ``rank`` from 1. Equal
+            scores stand by source, then by target.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a ``k`` below 1, candidates of another shape or without a node that matches, or
+            ``exclude_known=True`` without known edges.
+
+        Notes
+        -----
+        A partition finds the k-th score, and only what reaches it is sorted. Peak memory: a copy
+        of W on the host, one more where W lies elsewhere, and two masks of a byte for each pair.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gsnn_edges import EdgeEvidence
+        >>> W = np.array([[0.0, 0.9, 0.1], [0.2, 0.0, 0.8], [0.3, 0.1, 0.0]])
+        >>> evidence = EdgeEvidence(W, ["a", "b", "c"], known_edges=[[0], [1]])
+        >>> [(edge.rank, edge.source_name, edge.target_name) for edge in evidence.top(2)]
+        [(1, 'b', 'c'), (2, 'c', 'a')]
+        """
+        pool = self._pool(exclude_self, exclude_known, candidates)
+        return list(self._edges(*self._strongest(k, pool)))
+
+    def to_frame(
+        self,
+        k: int | None = None,
+        *,
+        exclude_self: bool = True,
+        exclude_known: bool = False,
+        candidates: Any = None,
+    ) -> Any:
+        """Make a pandas frame of the k strongest pairs, best first, or of all.
+
+        Parameters
+        ----------
+        k : int, optional
+            Left out, all pairs are given as they lie in W, by source, then by target: to sort
+            millions of pairs takes far longer than to list them.
+        exclude_self, exclude_known, candidates
+            As for `top`, but known edges are left out only where that is asked for.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``source`` and ``target`` (names as categories, or else indices), ``score``, and, where
+            this evidence has them, ``std`` and ``known`` (bool).
+
+        Raises
+        ------
+        ImportError
+            Without pandas, which comes with the extra "frames".
+        TypeError, ValueError
+            As for `top`.
+
+        Notes
+        -----
+        Peak memory: about 35 bytes for each pair.
+        """
+        pandas = _validation.imported("pandas", "to_frame needs pandas", "frames")
+        pool = self._pool(exclude_self, exclude_known, candidates)
+        ends: Any = np.nonzero(pool) if k is None else self._strongest(k, pool)
+        # A mask is quicker than indices.
+        here = pool if k is None else ends
+        columns = {"score": _on_host(self.W)[here]}
+        if self.std is not None:
+            columns["std"] = _on_host(self.std)[here]
+        if self.known_edges is not None:
+            known = np.zeros(pool.shape, bool)
+            known[tuple(self.known_edges)] = True
+            columns["known"] = known[here]
+        if self.node_names is not None:
+            # pandas keeps codes in the smallest integer that will do, and would convert int64 ones.
+            codes = np.min_scalar_type(-max(len(pool), 1))
+            names = pandas.CategoricalDtype(self.node_names)
+            ends = [pandas.Categorical.from_codes(end.astype(codes), dtype=names) for end in ends]
+        return pandas.DataFrame({"source": ends[0], "target": ends[1], **columns}, copy=False)
+
+    def to_edge_index(
+        self,
+        k: int,
+        *,
+        exclude_self: bool = True,
+        exclude_known: bool | None = None,
+        candidates: Any = None,
+    ) -> Indices:
+        """Give the k strongest pairs as an int64 array of shape (2, k), sources above targets.
+
+        Arguments, order and errors are those of `top`.
+        """
+        pool = self._pool(exclude_self, exclude_known, candidates)
+        return np.stack(self._strongest(k, pool))
+
+    def to_networkx(
+        self,
+        k: int | None = None,
+        *,
+        threshold: float | None = None,
+        exclude_self: bool = True,
+        exclude_known: bool | None = None,
+        candidates: Any = None,
+    ) -> Any:
+        """Make a networkx graph of the k strongest pairs, or of those that reach a threshold.
+
+        Parameters
+        ----------
+        k : int, optional
+        threshold : float, optional
+            The least score of an edge. Either this or ``k`` is given.
+        exclude_self, exclude_known, candidates
+            As for `top`.
+
+        Returns
+        -------
+        networkx.DiGraph
+            Of all N nodes, by name or else by index; each edge has its score as ``weight``.
+
+        Raises
+        ------
+        ImportError
+            Without networkx, which comes with the extra "frames".
+        TypeError, ValueError
+            As for `top`, and when not exactly one of ``k`` and ``threshold`` is given.
+        """
+        if (k is None) == (threshold is None):
+            raise ValueError(
+                f"k or threshold must be given, and not both; got k={k!r}, threshold={threshold!r}"
+            )
+        graph = _validation.imported("networkx", "to_networkx needs networkx", "frames").DiGraph()
+        pool = self._pool(exclude_self, exclude_known, candidates)
+        if threshold is not None:
+            pool &= _on_host(self.W) >= _checked_threshold(threshold)
+        graph.add_nodes_from(range(len(pool)) if self.node_names is None else self.node_names)
+        k = max(1, pool.size) if k is None else k
+        for edge in self._edges(*self._strongest(k, pool)):
+            graph.add_edge(*edge.ends, weight=edge.score)
+        return graph
+
+    def evaluate(self, edge_index: Any, all_true_edges: Any = None, **options: Any) -> LinkRanking:
+        """Say how well W ranks edges that were held out: `gsnn_edges.evaluate_edges` of it.
+
+        Parameters
+        ----------
+        edge_index : array-like of whole numbers, shape (2, E)
+            Edges to be found.
+        all_true_edges : array-like of whole numbers, shape (2, E_total), optional
+            Edges that never compete with them; left out, these and ``known_edges``.
+        **options
+            Further arguments of `gsnn_edges.evaluate_edges`, such as ``direction``, ``ks``,
+            ``candidates`` and ``exclude_self``; ``node_names`` are this evidence's.
+
+        Returns
+        -------
+        LinkRanking
+            As `gsnn_edges.evaluate_edges` gives it, with the same errors and warnings.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gsnn_edges import EdgeEvidence
+        >>> W = np.array([[0.0, 0.9, 0.1], [0.2, 0.0, 0.8], [0.3, 0.1, 0.0]])
+        >>> evidence = EdgeEvidence(W, ["a", "b", "c"], known_edges=[[0], [1]])
+        >>> evidence.evaluate([[1], [2]], n_resamples=None).mrr
+        1.0
+        """
+        if all_true_edges is None and self.known_edges is not None:
+            queries = _validation.edge_index("edge_index", edge_index, self.W.shape)
+            all_true_edges = np.concatenate([self.known_edges, queries], axis=1)
+        options.setdefault("node_names", self.node_names)
+        return evaluate_edges(self.W, edge_index, all_true_edges, **options)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write all of this to one npz file, without pickle, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path
+            An existing file is replaced, once the new one is complete.
+
+        Raises
+        ------
+        OSError
+            Where nothing can be written.
+
+        Notes
+        -----
+        Arrays are written as NumPy's, bit for bit; bfloat16 as float32, which holds its values.
+        Peak memory: a copy of the largest array.
+
+        Examples
+        --------
+        >>> import tempfile, numpy as np
+        >>> from gsnn_edges import EdgeEvidence
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> EdgeEvidence(np.eye(2), ["a", "b"]).save(f"{folder.name}/evidence.npz")
+        >>> EdgeEvidence.load(f"{folder.name}/evidence.npz").node_names
+        ['a', 'b']
+        >>> folder.cleanup()
+        """
+        arrays = {"W": self.W, "std": self.std, "known_edges": self.known_edges}
+        _io.write_arrays(
+            _io.new_path("path", path),
+            "evidence",
+            {name: getattr(self, name) for name in _ATTRIBUTES},
+            {name: _on_host(array) for name, array in arrays.items() if array is not None},
+        )
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> "EdgeEvidence":
+        """Read what `save` wrote, with NumPy arrays; no other library is needed.
+
+        Parameters
+        ----------
+        path : str or path
+
+        Returns
+        -------
+        EdgeEvidence
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file is broken, of another kind, or of a newer format.
+
+        Examples
+        --------
+        >>> import tempfile, numpy as np
+        >>> from gsnn_edges import EdgeEvidence
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> EdgeEvidence(np.eye(2), settings={"score": "magnitude"}).save(f"{folder.name}/e.npz")
+        >>> EdgeEvidence.load(f"{folder.name}/e.npz").settings
+        {'score': 'magnitude'}
+        >>> folder.cleanup()
+        """
+        saved, arrays = _io.read_arrays(_io.as_path("path", path), "evidence")
+        try:
+            attributes: dict[str, Any] = {name: saved[name] for name in _ATTRIBUTES}
+            return cls(**attributes, **arrays)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                "path must be a whole file that EdgeEvidence.save wrote; the contents of "
+                f"{str(path)!r} do not fit each other ({error}): save it again"
+            ) from error
+
+    def to(self, backend: str, device: Device = None) -> "EdgeEvidence":
+        """Give the same evidence with ``W`` and ``std`` as arrays of a backend.
+
+        Parameters
+        ----------
+        backend : {"numpy", "torch", "jax", "generic"}
+        device : optional
+            A device of that backend, or its name.
+
+        Raises
+        ------
+        ValueError, ImportError
+            As for `gsnn_edges.backends.load`.
+        """
+        ops = backends.load(backend, device)
+        std = None if self.std is None else backends.move(self.std, ops)
+        return replace(self, W=backends.move(self.W, ops), std=std)
+
+    @classmethod
+    def mean(cls, members: Sequence["EdgeEvidence"]) -> "EdgeEvidence":
+        """Average the scores of several, as of models trained from different seeds.
+
+        Parameters
+        ----------
+        members : sequence of EdgeEvidence
+            Of the same nodes, in the same order, by the same method and, where their settings
+            say it, by the same score.
+
+        Returns
+        -------
+        EdgeEvidence
+            ``W`` the mean; ``std`` the sample standard deviation (ddof = 1), or None for one
+            member. Arrays are of the first member's library, device and dtype (whole numbers
+            become float64); ``counts`` and ``settings`` are those that all have alike, with
+            ``combined`` and ``members`` added; known is an edge that any of them knows.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For no member, something else than evidence, or members that differ.
+
+        Notes
+        -----
+        Summed in float64 on the host; peak memory is five such matrices.
+        """
+        return cls._combined(members, "mean", lambda matrix: matrix)
+
+    @classmethod
+    def rank_mean(cls, members: Sequence["EdgeEvidence"]) -> "EdgeEvidence":
+        """Average the ranks of several: the Borda count.
+
+        Each member ranks all N² pairs of its matrix, and not each row by itself: one member then
+        keeps its order of all pairs, so that `top` and every ranking metric stay what they were.
+        It suits members whose scores are on different scales.
+
+        Parameters
+        ----------
+        members : sequence of EdgeEvidence
+            As for `mean`, but of any score.
+
+        Returns
+        -------
+        EdgeEvidence
+            ``W`` is the mean over the members of ``(rank - 1) / (N² - 1)``: 1 where all of them
+            rank a pair strongest, 0 where weakest. Equal scores share the mean of their ranks.
+            All else is as for `mean`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `mean`.
+
+        Notes
+        -----
+        Peak memory: a dozen float64 matrices. The count is that of Borda, Mémoire sur les
+        élections au scrutin (1781); for inferred networks see Marbach et al., Nature Methods 9
+        (2012), 796-804, where the mean rank of many methods did as well as the best of them.
+        """
+        return cls._combined(members, "rank_mean", _scaled_ranks)
+
+    @classmethod
+    def _combined(
+        cls, members: Any, how: str, transform: Callable[[NDArray[Any]], NDArray[Any]]
+    ) -> "EdgeEvidence":
+        members = _checked_members(members, same_score=how == "mean")
+        first, *rest = members
+        moments = Moments(np.array(transform(_on_host(first.W)), np.float64))
+        for member in rest:
+            moments.add(transform(_on_host(member.W)))
+        known = [member.known_edges for member in members if member.known_edges is not None]
+        settings = _shared([member.settings for member in members])
+        return cls(
+            _like(first.W, moments.mean),
+            first.node_names,
+            method=first.method,
+            counts=_shared([member.counts for member in members]),
+            settings={**settings, "combined": how, "members": len(members)},
+            std=None if moments.variance is None else _like(first.W, np.sqrt(moments.variance)),
+            known_edges=np.unique(np.concatenate(known, axis=1), axis=1) if known else None,
+        )
+
+    def _pool(self, exclude_self: bool, exclude_known: bool | None, candidates: Any) -> Mask:
+        """Pairs to choose from, (N, N), by the options of `top`."""
+        if exclude_known is not None:
+            exclude_known = _validation.flag("exclude_known", exclude_known)
+        if exclude_known and self.known_edges is None:
+            raise ValueError(
+                "exclude_known=True needs known edges, and this evidence has none: give it "
+                "known_edges=, or leave exclude_known out"
+            )
+        nodes, names = int(self.W.shape[0]), self.node_names
+        pool = candidate_pool(candidates, nodes, exclude_self=exclude_self, node_names=names)
+        mask: Mask = pool.rows(np.arange(nodes))
+        if self.known_edges is not None and exclude_known is not False:
+            mask[tuple(self.known_edges)] = False
+        return mask
+
+    def _strongest(self, k: int, pool: Mask) -> tuple[Indices, Indices]:
+        """Sources and targets of the k best pairs of the pool."""
+        k = _validation.whole_number("k", k, least=1)
+        cells = top_k(_on_host(self.W).reshape(1, -1), k, pool.reshape(1, -1))[1]
+        return np.divmod(cells, max(len(pool), 1))
+
+    def _edges(self, sources: Indices, targets: Indices) -> Iterator[ScoredEdge]:
+        scores = _on_host(self.W)[sources, targets].tolist()
+        names: Any = self.node_names or [None] * self.W.shape[0]
+        pairs = zip(sources.tolist(), targets.tolist(), scores, strict=True)
+        for rank, (source, target, score) in enumerate(pairs, 1):
+            yield ScoredEdge(source, target, names[source], names[target], float(score), rank)
+
+    def _headline(self) -> str:
+        counts = "".join(f", {count} {name}" for name, count in self.counts.items())
+        library = f"{backends.of(self.W).name} {_validation.dtype_name(self.W)}"
+        return f"EdgeEvidence of {self.W.shape[0]} nodes, {self.method}{counts}, {library}"
+
+    def __repr__(self) -> str:
+        best = ", ".join(
+            "{} -> {} {:.3f}".format(*edge.ends, edge.score) for edge in self.top(_SHOWN)
+        )
+        return f"{self._headline()}; best: {best}" if best else self._headline()
+
+    def _repr_html_(self) -> str:
+        rows = [("rank", "source", "target", "score")]
+        rows += [(str(e.rank), *map(str, e.ends), f"{e.score:.3f}") for e in self.top(_SHOWN_HTML)]
+        lines = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
+        lines[0] = lines[0].replace("td>", "th>")
+        table = "".join(f"<tr>{line}</tr>" for line in lines)
+        return f"<table><caption>{escape(self._headline())}</caption>{table}</table>"
+
+
+def _on_host(x: Array) -> NDArray[Any]:
+    """Values of an array as NumPy's; without a copy where the memory can be shared."""
+    host: NDArray[Any] = backends.of(x).to_numpy(x)
+    return host
+
+
+def _like(x: Array, values: NDArray[np.float64]) -> Array:
+    """Float64 values in the library, on the device and of the floating dtype of an array."""
+    dtype = _on_host(x[:0, :]).dtype
+    dtype = dtype if dtype.kind == "f" else np.dtype("float64")
+    return backends.move(values.astype(dtype), backends.of(x))
+
+
+def _scaled_ranks(matrix: NDArray[Any]) -> NDArray[np.float64]:
+    """Ranks of all cells of a matrix: 0 for the weakest, 1 for the strongest, ties share a mean."""
+    ranks = np.asarray(rankdata(matrix.reshape(-1, 1)), np.float64).reshape(matrix.shape)
+    return (ranks - 1) / max(matrix.size - 1, 1)
+
+
+def _shared(mappings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Entries that all mappings have alike."""
+    first, *rest = mappings
+    return {
+        key: value
+        for key, value in first.items()
+        if all(key in other and other[key] == value for other in rest)
+    }
+
+
+def _installed_versions(W: Array) -> dict[str, str]:
+    """Versions of this package and of the library of W."""
+    library = backends.BACKENDS[backends.of(W).name][1]
+    return {"gsnn-edges": __version__, library: version(library)}
+
+
+def _checked_counts(counts: Any) -> dict[str, int]:
+    if not isinstance(counts, Mapping):
+        raise TypeError(
+            "counts must be a mapping of names to whole numbers; got "
+            f"{_validation.shown(counts)}: pass a dict such as {{'samples': 500}}"
+        )
+    return {
+        str(name): _validation.whole_number(f"counts[{name!r}]", count, least=0)
+        for name, count in counts.items()
+    }
+
+
+def _as_json(name: str, mapping: Any) -> dict[str, Any]:
+    """A mapping as JSON would return it, so that a saved one is equal."""
+    try:
+        copy: dict[str, Any] = json.loads(json.dumps(dict(mapping), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"{name} must be a mapping of what JSON can hold, as numbers, strings and lists; got "
+            f"{_validation.shown(mapping)} ({error}): write the rest as strings"
+        ) from None
+    return copy
+
+
+def _checked_threshold(threshold: Any) -> float:
+    try:
+        number = float(threshold)
+    except (TypeError, ValueError):
+        raise TypeError(f"threshold must be a number; got {threshold!r}") from None
+    if np.isnan(number):
+        raise ValueError("threshold must be a number; got nan, which no score reaches")
+    return number
+
+
+def _check_correlations(settings: Mapping[str, Any]) -> None:
+    """Reject settings by which W is no correlation in [-1, 1]."""
+    right = {
+        "score": settings.get("score", "magnitude") == "magnitude",
+        "penalty_factor": not settings.get("penalty_factor"),
+        "scale_by_act_mean": not settings.get("scale_by_act_mean"),
+    }
+    wrong = [f"{name}={settings[name]!r}" for name in right if not right[name]]
+    if wrong:
+        raise ValueError(
+            "interval needs a W of correlations in [-1, 1], of score='magnitude' without penalty "
+            f"and scaling; got settings with {', '.join(wrong)}: use standard_error, or "
+            "bootstrap_interval of the observations"
+        )
+
+
+def _checked_members(members: Any, *, same_score: bool) -> list[EdgeEvidence]:
+    """At least one piece of evidence, all of the same nodes and method."""
+    if not isinstance(members, EdgeEvidence | Iterable):
+        raise TypeError(
+            f"members must be a sequence of EdgeEvidence; got {type(members).__name__}: pass a list"
+        )
+    members = [members] if isinstance(members, EdgeEvidence) else list(members)
+    if not members:
+        raise ValueError("members must hold at least one EdgeEvidence; got none")
+    for member in members:
+        if not isinstance(member, EdgeEvidence):
+            raise TypeError(
+                f"members must be EdgeEvidence; got {type(member).__name__}: make "
+                "EdgeEvidence(W, node_names) of a matrix first"
+            )
+    values = {
+        "shape": [tuple(member.W.shape) for member in members],
+        "node_names": [member.node_names for member in members],
+        "method": [member.method for member in members],
+    }
+    if same_score:  # of those that know theirs: each is on a scale of its own
+        values["score"] = [m.settings["score"] for m in members if "score" in m.settings]
+    different = []
+    for name, each in values.items():
+        distinct = [value for place, value in enumerate(each) if value not in each[:place]]
+        if len(distinct) > 1:
+            different.append(f"{name}: {', '.join(map(_validation.shown, distinct))}")
+    if different:
+        raise ValueError(
+            "members must be of the same nodes and method; they differ in "
+            f"{'; '.join(different)}: combine those that agree"
+        )
+    return members

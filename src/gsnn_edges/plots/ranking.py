@@ -1,0 +1,346 @@
+"""Pictures of rankings: ranks, hits at k, epochs of a training, and baselines."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsnn_edges import _validation
+from gsnn_edges.baselines import Comparison
+from gsnn_edges.evaluation import LinkRanking
+from gsnn_edges.evaluation.results import RankedQueries
+from gsnn_edges.plots.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    MARKERS,
+    SERIES,
+    VERMILION,
+    by_name,
+    drawing,
+    legend_above,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Floats = NDArray[np.float64]
+
+# So many ranks fit beneath the bars of a histogram.
+_MOST_TICKS = 8
+_DASHES = ("-", "--", "-.", ":")
+# Every k up to here, and so many beyond: what a curve of a column's width can show.
+_ALL_UP_TO, _BEYOND = 200, 400
+_LOOKS: dict[str, dict[str, Any]] = {
+    "given": {"color": BLUE, "marker": "o", "label": "compared scores"},
+    "untrained": {"color": VERMILION, "marker": "D", "label": "untrained models: mean, range"},
+    "baseline": {"color": BLACK, "marker": "s", "label": "baselines"},
+}
+# Inches of the axes without rows, and of each row of a comparison.
+_FRAME, _ROW = 0.9, 0.17
+
+
+def rank_histogram(ranking: "LinkRanking", *, bins: int = 20, ax: "Axes | None" = None) -> "Axes":
+    """Draw how many queries have which rank, beside what random scores would give.
+
+    Parameters
+    ----------
+    ranking : LinkRanking
+        As `gsnn_edges.evaluate_edges` returns it; its realistic ranks are counted.
+    bins : int
+        At most so many bars. The first is of rank 1 alone; the others are of equally many whole
+        ranks each, up to the largest number of candidates, and named by the first of them.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; left out, on new axes 3.4 inches wide.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Bars are counts. The line is their expectation under random scores: a query of n candidates
+        has each rank from 1 to n with probability 1 / n. A rank half-way between two bars, from a
+        tie, counts for the upper one.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib: the extra "plots".
+    TypeError, ValueError
+        For another kind of ranking, or less than one bar.
+
+    Examples
+    --------
+    >>> from gsnn_edges import evaluate_edges
+    >>> from gsnn_edges.plots import blank_axes
+    >>> W = np.array([[0.9, 0.5, 0.1], [0.2, 0.9, 0.8], [0.0, 0.0, 0.0]])
+    >>> ranking = evaluate_edges(W, [[0, 1], [2, 2]], n_resamples=None)
+    >>> ax = rank_histogram(ranking, ax=blank_axes())
+    >>> [float(bar.get_height()) for bar in ax.containers[0]]  # one query of rank 2, one of rank 3
+    [0.0, 1.0, 1.0]
+    """
+    queries = _ranked_queries(ranking)
+    edges = _bar_edges(
+        int(queries.candidates.max()), _validation.whole_number("bins", bins, least=1)
+    )
+    counts = np.histogram(queries.ranks.realistic, edges)[0]
+    # A query of n candidates has each rank from 1 to n with probability 1 / n.
+    sizes, times = np.unique(queries.candidates, return_counts=True)
+    chance = (times / sizes) @ np.diff(np.minimum(edges, sizes[:, None] + 0.5), axis=1)
+    # Bars of one width: on an axis of ranks that of rank 1 would hardly be seen.
+    places = np.arange(len(edges)) - 0.5
+    step = int(edges[-1] - edges[-2])
+    grouped = f" (1, then {step} a bar)" if step > 1 and len(edges) > 2 else ""
+    first = (edges[:-1] + 0.5).astype(int)
+    every = -(-len(first) // _MOST_TICKS)
+    with drawing(ax) as axes:
+        axes.bar(
+            places[:-1],
+            counts,
+            width=1,
+            align="edge",
+            color=BLUE,
+            edgecolor="white",
+            linewidth=0.4,
+            label=f"{len(queries.scores)} queries",
+        )
+        axes.stairs(chance, places, color=VERMILION, linestyle="--", label="random scores")
+        axes.set(xlabel=f"rank among the candidates{grouped}", ylabel="queries")
+        axes.set_xlim(places[0], places[-1])
+        axes.set_xticks(range(0, len(first), every), [f"{rank:,}" for rank in first[::every]])
+        axes.locator_params(axis="y", integer=True)
+        legend_above(axes, ncols=2)
+    return axes
+
+
+def _bar_edges(most: int, bins: int) -> Floats:
+    """Ends of bars, half-way between ranks: that of rank 1, and at most ``bins`` - 1 more.
+
+    >>> _bar_edges(9, 5)
+    array([0.5, 1.5, 3.5, 5.5, 7.5, 9.5])
+    """
+    if bins == 1 or most == 1:
+        return np.array([0.5, most + 0.5])
+    step = -(-(most - 1) // (bins - 1))
+    return np.append(0.5, 1.5 + step * np.arange(-(-(most - 1) // step) + 1))
+
+
+def _ranked_queries(ranking: Any) -> RankedQueries:
+    if not isinstance(ranking, LinkRanking):
+        raise TypeError(
+            f"ranking must be a LinkRanking; got {type(ranking).__name__}: pass what "
+            "evaluate_edges or EdgeEvidence.evaluate returns"
+        )
+    return ranking.queries
+
+
+def hits_curve(
+    ranking: "LinkRanking | Mapping[str, LinkRanking]", *, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw the share of queries of rank k or better against k, beside random scores.
+
+    Parameters
+    ----------
+    ranking : LinkRanking, or mapping of name to LinkRanking
+        As `gsnn_edges.evaluate_edges` returns it; several over the same queries share the axes.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; left out, on new axes 3.4 inches wide.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Lines of hits@k by the realistic rank, as `LinkRanking.hits`, for k from 1 to the largest
+        number of candidates; k is on a logarithmic axis. Where scores tie, a band runs from the
+        pessimistic to the optimistic rank. The grey line is the expectation under random scores,
+        the mean over the queries of min(k / candidates, 1), for the first ranking.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib: the extra "plots".
+    TypeError, ValueError
+        For another kind of ranking, or none.
+
+    Examples
+    --------
+    >>> from gsnn_edges import evaluate_edges
+    >>> from gsnn_edges.plots import blank_axes
+    >>> W = np.array([[0.9, 0.5, 0.1], [0.2, 0.9, 0.8], [0.0, 0.0, 0.0]])
+    >>> ranking = evaluate_edges(W, [[0, 1], [2, 2]], ks=[2], n_resamples=None)
+    >>> ax = hits_curve(ranking, ax=blank_axes())
+    >>> ax.lines[0].get_xdata().tolist(), ax.lines[0].get_ydata().tolist(), ranking.hits
+    ([1, 2, 3], [0.0, 0.5, 1.0], {2: 0.5})
+    """
+    named = {name: _ranked_queries(value) for name, value in by_name("ranking", ranking).items()}
+    with drawing(ax) as axes:
+        for place, (name, queries) in enumerate(named.items()):
+            ks, colour = _shown_ks(int(queries.candidates.max())), SERIES[place % len(SERIES)]
+            low, middle, high = (
+                np.searchsorted(np.sort(ranks), ks, side="right") / len(ranks)
+                for ranks in (
+                    queries.ranks.pessimistic,
+                    queries.ranks.realistic,
+                    queries.ranks.optimistic,
+                )
+            )
+            if (low < high).any():
+                axes.fill_between(ks, low, high, step="post", color=colour, alpha=0.2, linewidth=0)
+            dash, label = _DASHES[place % len(_DASHES)], name or "hits@k"
+            axes.step(ks, middle, dash, where="post", color=colour, label=label)
+        first = next(iter(named.values())).candidates
+        ks = _shown_ks(int(first.max()))
+        sizes, times = np.unique(first, return_counts=True)
+        chance = np.average(np.minimum(ks / sizes[:, None], 1), axis=0, weights=times)
+        axes.plot(ks, chance, color=GREY, label="random scores")
+        axes.set(xscale="log", xlabel="k", ylabel="share of queries of rank ≤ k", ylim=(0, 1.03))
+        axes.xaxis.set_major_formatter("{x:g}")
+        legend_above(axes, ncols=3)
+    return axes
+
+
+def _shown_ks(most: int) -> NDArray[np.int64]:
+    """Whole numbers from 1 to ``most``: all of the small ones, fewer of the large."""
+    small = np.arange(1, min(most, _ALL_UP_TO) + 1)
+    if most <= _ALL_UP_TO:
+        return small
+    return np.unique([*small, *np.geomspace(_ALL_UP_TO, most, _BEYOND).round().astype(np.int64)])
+
+
+def mrr_over_epochs(
+    history: Any, *, chance: float | None = None, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw a score for each epoch, with the best one marked.
+
+    Parameters
+    ----------
+    history : list of (epoch, score), BestCheckpoint, or mapping of name to either
+        As `training.BestCheckpoint` keeps it. Epochs without a finite score leave a gap, and a
+        cross at the foot of the picture.
+    chance : float, optional
+        What random scores reach, for example ``LinkRanking.expected_mrr``: a grey line.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; left out, on new axes 3.4 inches wide.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The first of equally good epochs is marked, as `training.BestCheckpoint` keeps it.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib: the extra "plots".
+    TypeError, ValueError
+        For what is no list of (epoch, score), or an empty one.
+
+    Examples
+    --------
+    >>> from gsnn_edges.plots import blank_axes
+    >>> ax = mrr_over_epochs([(0, 0.2), (5, 0.6), (10, 0.5)], chance=0.1, ax=blank_axes())
+    >>> ax.lines[0].get_ydata().tolist(), ax.lines[1].get_xdata().tolist()
+    ([0.2, 0.6, 0.5], [5.0])
+    """
+    curves = {name: _checked_history(value) for name, value in by_name("history", history).items()}
+    level = None if chance is None else _validation.fraction("chance", chance)
+    with drawing(ax) as axes:
+        for place, (name, (epochs, scores)) in enumerate(curves.items()):
+            colour, marker = SERIES[place % len(SERIES)], MARKERS[place % len(MARKERS)]
+            axes.plot(epochs, scores, color=colour, marker=marker, ms=2.5, label=name or "score")
+            if not np.isnan(scores).all():
+                best = [int(np.nanargmax(scores))]
+                ring = {"ms": 8, "mfc": "none", "mec": colour, "mew": 1.2}
+                label = None if place else "best epoch"
+                axes.plot(epochs[best], scores[best], "o", label=label, **ring)
+            failed = epochs[np.isnan(scores)]
+            if len(failed):
+                foot = {"transform": axes.get_xaxis_transform(), "clip_on": False}
+                heights = np.full(len(failed), 0.02)
+                axes.plot(failed, heights, "x", color=colour, label="no finite score", **foot)
+        if level is not None:
+            axes.axhline(level, color=GREY, linestyle="--", label="random scores")
+        axes.set(xlabel="epoch", ylabel="validation MRR")
+        axes.set_ylim(bottom=0)
+        axes.locator_params(axis="x", integer=True)
+        legend_above(axes, ncols=3)
+    return axes
+
+
+def _checked_history(history: Any) -> tuple[Floats, Floats]:
+    """Epochs and scores; a score that is not finite becomes nan."""
+    pairs = _validation.host_array(
+        "history", getattr(history, "history", history), "a list of (epoch, score)"
+    )
+    if pairs.size == 0:
+        raise ValueError(
+            "history must hold a scored epoch; got none: call BestCheckpoint.step first"
+        )
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iuf":
+        raise ValueError(
+            f"history must be a list of (epoch, score); got {pairs.dtype} of shape {pairs.shape}: "
+            "pass BestCheckpoint.history, or zip epochs and scores"
+        )
+    epochs, scores = pairs.astype(np.float64).T
+    return epochs, np.where(np.isfinite(scores), scores, np.nan)
+
+
+def comparison(compared: Comparison, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw the MRR of every row of a comparison, with its interval.
+
+    Parameters
+    ----------
+    compared : Comparison
+        As `gsnn_edges.compare` returns it.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; left out, on new axes 3.4 inches wide and as high as the rows need.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        From the top: the compared scores, the untrained models (the mean of their MRRs, and a line
+        from the least to the largest), the baselines. Lines of the others are the intervals of
+        the comparison. The grey line is the MRR of random scores.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib: the extra "plots".
+    TypeError
+        For something else than a comparison.
+
+    Examples
+    --------
+    >>> from gsnn_edges import compare
+    >>> from gsnn_edges.plots import blank_axes
+    >>> W = np.random.default_rng(0).random((6, 6))
+    >>> compared = compare({"W": W}, *2 * [[[0, 1], [2, 3]]], known_edges=[[4], [5]], seed=0)
+    >>> [label.get_text() for label in comparison(compared, ax=blank_axes()).get_yticklabels()[:3]]
+    ['W', 'random', 'in_degree']
+    """
+    if not isinstance(compared, Comparison):
+        raise TypeError(
+            f"compared must be a Comparison; got {type(compared).__name__}: pass what compare "
+            "returns"
+        )
+    nowhere = (np.nan, np.nan)
+    rows = [
+        (row.name, row.kind, row.ranking.mrr, *(row.ranking.intervals.get("mrr") or nowhere))
+        for row in compared.rows
+    ]
+    place = sum(row.kind == "given" for row in compared.rows)
+    for name, rankings in compared.untrained.items():
+        mrrs = [ranking.mrr for ranking in rankings]
+        label = f"{name} untrained".lstrip()
+        rows.insert(place, (label, "untrained", float(np.mean(mrrs)), min(mrrs), max(mrrs)))
+        place += 1
+    with drawing(ax, height=_FRAME + _ROW * len(rows)) as axes:
+        for kind, look in _LOOKS.items():
+            of_kind = [(y, *row[2:]) for y, row in enumerate(rows) if row[1] == kind]
+            if of_kind:
+                y, value, low, high = np.array(of_kind).T
+                axes.hlines(y, low, high, color=look["color"], linewidth=1)
+                axes.plot(value, y, linestyle="", **look)
+        expected = compared.rows[0].ranking.expected_mrr
+        axes.axvline(expected, color=GREY, linestyle="--", linewidth=1, label="random scores")
+        axes.set_yticks(range(len(rows)), [row[0] for row in rows])
+        axes.set(xlabel="mean reciprocal rank", xlim=(0, 1.02), ylim=(len(rows) - 0.5, -0.5))
+        legend_above(axes, ncols=2, centre=0.3)
+    return axes

@@ -1,0 +1,688 @@
+"""EdgeEvidence: what it lists, writes, reads, moves and combines, beside slow loops and SciPy."""
+
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import sys
+import tracemalloc
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from pandas.testing import assert_frame_equal
+
+from gsnn_edges import EdgeEvidence, backends, evaluate_edges
+from gsnn_edges.evaluation.candidates import top_k
+
+NAMES = ["P0", "P1", "R2", "R3", "R<4>"]
+KNOWN = np.array([[0, 1], [2, 3]])
+COUNTS = {"samples": 500, "layers": 6, "observations": 2500}
+
+
+def made(W=None, **options):
+    if W is None:
+        W = np.random.default_rng(0).integers(0, 9, (5, 5)).astype(np.float32)
+    known = {"known_edges": KNOWN, "counts": COUNTS, "settings": {"norm": "l1"}}
+    return EdgeEvidence(W, NAMES, **{**known, **options})
+
+
+def slow_table(evidence, *, exclude_known):
+    """Every pair but self-edges by a loop over all, best first."""
+    known = set(map(tuple, evidence.known_edges.T.tolist()))
+    rows = [
+        (i, j, float(evidence.W[i, j]))
+        for i, j in np.ndindex(*evidence.W.shape)
+        if i != j and not (exclude_known and (i, j) in known)
+    ]
+    return sorted(rows, key=lambda row: (-row[2], row[0], row[1]))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 12), st.integers(1, 200), st.integers(1, 160))
+def test_top_of_any_matrix_equals_a_slow_sort(seed, nodes, levels, k):
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(-levels, levels, (nodes, nodes)) / 4
+    scores[rng.random(scores.shape) < 0.1] *= -0.0
+    pool = rng.random(scores.shape) < 0.7
+    found = EdgeEvidence(scores).top(k, candidates=pool, exclude_self=False)
+    pairs = [(i, j) for i, j in np.ndindex(scores.shape) if pool[i, j]]
+    pairs.sort(key=lambda pair: (-float(scores[pair]), *pair))
+    assert [(edge.source, edge.target) for edge in found] == pairs[:k]
+    rows, columns = top_k(scores, k, pool)
+    for row in range(nodes):
+        best = [j for j in np.argsort(-scores[row], kind="stable") if pool[row, j]]
+        assert columns[rows == row].tolist() == best[:k]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "int64", "uint8"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_every_dtype_and_order(dtype, order):
+    W = np.random.default_rng(0).integers(0, 20, (9, 9)).astype(dtype, order=order)
+    W.flags.writeable = False
+    evidence = EdgeEvidence(W, known_edges=KNOWN)
+    expected = slow_table(evidence, exclude_known=True)[:30]
+    found = evidence.top(30)
+    assert [edge[:2] for edge in found] == [row[:2] for row in expected]
+    kinds = [type(value) for value in (found[0].source, found[0].score, found[0].rank)]
+    assert kinds == [int, float, int]
+
+
+@pytest.mark.parametrize("k", [1, 7, 18, 1000])
+def test_top_equals_a_slow_sort(k):
+    evidence = made()
+    expected = slow_table(evidence, exclude_known=True)[:k]
+    found = evidence.top(k)
+    assert [(e.source, e.target, e.score) for e in found] == expected
+    assert [(e.source_name, e.target_name) for e in found] == [
+        (NAMES[i], NAMES[j]) for i, j, _ in expected
+    ]
+    assert_array_equal([e.rank for e in found], np.arange(len(expected)) + 1)
+    assert_array_equal(evidence.to_edge_index(k), np.array([row[:2] for row in expected]).T)
+    assert evidence.to_edge_index(k).dtype == np.int64
+
+
+def test_top_is_the_same_in_every_library(library):
+    W = np.random.default_rng(1).integers(0, 9, (5, 5)).astype(np.float32)
+    evidence = made(library.array(W))
+    assert evidence.top(9) == made(W).top(9)
+    assert repr(evidence) == repr(made(W)).replace("numpy", backends.of(evidence.W).name)
+
+
+def test_known_edges_and_self_edges_on_request():
+    evidence = made()
+    with_known = slow_table(evidence, exclude_known=False)
+    assert [e[:2] for e in evidence.top(99, exclude_known=False)] == [r[:2] for r in with_known]
+    assert len(evidence.top(99, exclude_self=False)) == 25 - 2
+    assert len(made(known_edges=None).top(99)) == 20
+    with pytest.raises(ValueError, match="exclude_known=True needs known edges"):
+        made(known_edges=None).top(3, exclude_known=True)
+
+
+def test_candidates_by_mask_and_by_rule():
+    mask = np.zeros((5, 5), bool)
+    mask[:2, 2:] = True
+    evidence = made()
+    assert evidence.top(99, candidates=mask) == evidence.top(99, candidates="P* -> R*")
+    assert len(evidence.top(99, candidates=mask)) == 6 - 2
+    assert evidence.top(99, candidates=np.zeros((5, 5), bool)) == []
+    assert mask.sum() == 6
+    with pytest.raises(ValueError, match="candidates must have the shape of A"):
+        evidence.top(3, candidates=mask[:3])
+
+
+@pytest.mark.parametrize("k", [0, -1, 2.5, None])
+def test_k_is_a_whole_number_from_1(k):
+    with pytest.raises((ValueError, TypeError), match="k must be"):
+        made().top(k)
+
+
+def test_frame_equals_a_slow_loop():
+    evidence = made(std=np.arange(25, dtype=np.float32).reshape(5, 5))
+    known = set(map(tuple, KNOWN.T.tolist()))
+    rows = [
+        (NAMES[i], NAMES[j], evidence.W[i, j], evidence.std[i, j], (i, j) in known)
+        for i, j, _ in slow_table(evidence, exclude_known=False)
+    ]
+    kind = pd.CategoricalDtype(NAMES)
+    columns = ["source", "target", "score", "std", "known"]
+    expected = pd.DataFrame(rows, columns=columns).astype({"source": kind, "target": kind})
+    assert_frame_equal(evidence.to_frame(k=1000), expected)
+    assert_frame_equal(evidence.to_frame(k=3), expected[:3])
+    as_it_lies = expected.sort_values(["source", "target"], ignore_index=True)
+    assert_frame_equal(evidence.to_frame(), as_it_lies)
+    unknown = as_it_lies[~as_it_lies["known"]].reset_index(drop=True)
+    assert_frame_equal(evidence.to_frame(exclude_known=True), unknown)
+    assert len(evidence.to_frame(candidates=np.zeros((5, 5), bool))) == 0
+
+
+def test_frame_without_names_and_known_edges():
+    frame = EdgeEvidence(np.eye(2)).to_frame()
+    assert frame.to_dict("list") == {"source": [0, 1], "target": [1, 0], "score": [0.0, 0.0]}
+
+
+@pytest.mark.parametrize("nodes", [127, 128, 129, 255, 256, 300])
+def test_frame_of_names_of_any_number(nodes):
+    names = [f"n{k}" for k in range(nodes)]
+    frame = EdgeEvidence(np.eye(nodes), names).to_frame(nodes, exclude_self=False)
+    assert frame["source"].tolist() == frame["target"].tolist() == names
+
+
+@pytest.mark.parametrize(
+    ("module", "method"), [("pandas", "to_frame"), ("networkx", "to_networkx")]
+)
+def test_a_missing_library_is_named(monkeypatch, module, method):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=rf"{module}.*pip install 'gsnn-edges\[frames\]'"):
+        getattr(made(), method)(3)
+
+
+def test_graph_of_k_and_of_a_threshold():
+    evidence = made()
+    best = slow_table(evidence, exclude_known=True)
+    for found, rows in (
+        (evidence.to_networkx(4), best[:4]),
+        (evidence.to_networkx(threshold=5), [row for row in best if row[2] >= 5]),
+    ):
+        expected = nx.DiGraph()
+        expected.add_nodes_from(NAMES)
+        expected.add_weighted_edges_from((NAMES[i], NAMES[j], w) for i, j, w in rows)
+        assert nx.utils.graphs_equal(found, expected)
+        assert list(found) == NAMES
+    assert set(EdgeEvidence(np.eye(3)).to_networkx(1)) == {0, 1, 2}
+    assert len(evidence.to_networkx(threshold=1e9).edges) == 0
+
+
+@pytest.mark.parametrize("options", [{}, {"k": 3, "threshold": 0.5}])
+def test_graph_needs_k_or_threshold(options):
+    with pytest.raises(ValueError, match="k or threshold must be given, and not both"):
+        made().to_networkx(**options)
+
+
+@pytest.mark.parametrize("threshold", ["high", [1, 2], float("nan")])
+def test_a_threshold_is_a_number(threshold):
+    with pytest.raises((TypeError, ValueError), match="threshold must be a number; got"):
+        made().to_networkx(threshold=threshold)
+
+
+def fields(evidence):
+    return {f.name: getattr(evidence, f.name) for f in dataclasses.fields(evidence)}
+
+
+def assert_same(one, other):
+    for name, value in fields(one).items():
+        if value is None or not hasattr(value, "shape"):
+            assert value == getattr(other, name), name
+        else:
+            assert_array_equal(getattr(other, name), value)
+            assert getattr(other, name).dtype == value.dtype
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64"])
+@pytest.mark.parametrize("std", [None, np.eye(5)])
+def test_save_and_load(tmp_path, dtype, std):
+    evidence = made(np.arange(25).reshape(5, 5).astype(dtype), std=std)
+    evidence.save(tmp_path / "evidence.npz")
+    assert_same(EdgeEvidence.load(str(tmp_path / "evidence.npz")), evidence)
+    bare = EdgeEvidence(np.zeros((0, 0)))
+    bare.save(str(tmp_path / "bare.npz"))
+    assert_same(EdgeEvidence.load(tmp_path / "bare.npz"), bare)
+
+
+def test_arrays_of_every_library_are_saved(tmp_path, library):
+    W = np.random.default_rng(1).standard_normal((5, 5), np.float32)
+    made(library.array(W), std=library.array(W * W)).save(tmp_path / "evidence.npz")
+    loaded = EdgeEvidence.load(tmp_path / "evidence.npz")
+    assert_array_equal(loaded.W, W)
+    assert_array_equal(loaded.std, W * W)
+    assert library.name == "strict" or library.name in loaded.versions
+
+
+def test_bfloat16_is_saved_as_float32(tmp_path):
+    torch = pytest.importorskip("torch")
+    W = torch.randn(5, 5, generator=torch.Generator().manual_seed(0)).bfloat16()
+    made(W).save(tmp_path / "evidence.npz")
+    assert_array_equal(EdgeEvidence.load(tmp_path / "evidence.npz").W, W.float())
+
+
+def test_loading_imports_no_library(tmp_path):
+    path = tmp_path / "evidence.npz"
+    made(pytest.importorskip("torch").eye(5)).save(path)
+    script = (
+        f"import sys; from gsnn_edges import EdgeEvidence; EdgeEvidence.load({str(path)!r}).top(3);"
+        "print({'torch', 'jax', 'pandas', 'networkx', 'scipy'} & {*sys.modules})"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch", "jax", "generic"])
+def test_to_a_backend(name):
+    if name not in backends.available():
+        pytest.skip(f"{name} is not installed")
+    evidence = made(std=np.eye(5, dtype=np.float32))
+    moved = evidence.to(name)
+    ops = backends.load(name)
+    assert {type(x) for x in (moved.W, moved.std)} == {type(ops.adopt(np.eye(2)))}
+    assert_same(moved.to("numpy"), evidence)
+
+
+def test_to_an_unknown_backend():
+    with pytest.raises(ValueError, match="backend must be one of"):
+        made().to("cupy")
+
+
+def test_repr_is_one_line_and_html_a_table():
+    evidence = made(np.arange(25, dtype=np.float32).reshape(5, 5) / 10)
+    assert repr(evidence) == (
+        "EdgeEvidence of 5 nodes, spearman, 500 samples, 6 layers, 2500 observations, "
+        "numpy float32; best: R<4> -> R3 2.300, R<4> -> R2 2.200, R<4> -> P1 2.100"
+    )
+    assert evidence._repr_html_().count("<tr>") == 11
+    assert "R&lt;4&gt;" in evidence._repr_html_()
+    names = ["<b>", "a&b", "c", '"d"', "<script>"]
+    html = EdgeEvidence(evidence.W, names, method="<script>")._repr_html_()
+    assert not re.search(r"<script|<b>", html)
+    for text in ("&lt;script&gt;", "&lt;b&gt;", "a&amp;b", "&quot;d&quot;"):
+        assert text in html
+    assert (
+        repr(EdgeEvidence(np.zeros((0, 0)))) == "EdgeEvidence of 0 nodes, spearman, numpy float64"
+    )
+
+
+def test_evaluate_is_evaluate_edges():
+    W = np.random.default_rng(3).standard_normal((5, 5))
+    queries = np.array([[0, 3], [3, 1]])
+    options = {"ks": [1, 2], "seed": 0, "direction": "both", "candidates": "* -> *"}
+    found = made(W).evaluate(queries, **options)
+    known_too = np.concatenate([KNOWN, queries], axis=1)
+    expected = evaluate_edges(W, queries, known_too, node_names=NAMES, **options)
+    assert found.to_dict() == expected.to_dict()
+    given = made(W).evaluate(queries, queries, **options)
+    assert (
+        given.to_dict()
+        == evaluate_edges(W, queries, queries, node_names=NAMES, **options).to_dict()
+    )
+
+
+def members(count):
+    rng = np.random.default_rng(count)
+    return [
+        made(rng.standard_normal((5, 5)), settings={"norm": "l1", "seed": k}) for k in range(count)
+    ]
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_mean_of_several(offset):
+    parts = [dataclasses.replace(part, W=part.W + offset) for part in members(4)]
+    found = EdgeEvidence.mean(parts)
+    stack = np.stack([part.W for part in parts])
+    assert_allclose(found.W, stack.mean(0), rtol=1e-14, atol=1e-16)
+    assert_allclose(found.std, stack.std(0, ddof=1), rtol=1e-9)
+    assert found.settings == {"norm": "l1", "combined": "mean", "members": 4}
+    assert (found.node_names, found.counts, found.method) == (NAMES, COUNTS, "spearman")
+    assert_array_equal(found.known_edges, KNOWN)
+
+
+def test_mean_of_one_has_no_spread():
+    (part,) = members(1)
+    found = EdgeEvidence.mean([part])
+    assert_array_equal(found.W, part.W)
+    assert found.std is None
+    assert EdgeEvidence.mean(part).settings["members"] == 1
+    assert found.W is not part.W
+
+
+def test_rank_mean_keeps_the_order_of_one_member():
+    (part,) = members(1)
+    found = EdgeEvidence.rank_mean([part])
+    assert [e[:2] for e in found.top(99)] == [e[:2] for e in part.top(99)]
+    assert_allclose([found.W.min(), found.W.max()], [0, 1])
+
+
+@pytest.mark.parametrize("levels", [1, 3, 1000])
+def test_rank_mean_is_the_borda_count_by_scipy(levels):
+    rng = np.random.default_rng(levels)
+    scores = [rng.integers(0, levels, (5, 5)) * 10.0**k + k for k in range(3)]
+    found = EdgeEvidence.rank_mean([made(W) for W in scores])
+    points = sum(scipy.stats.rankdata(W).reshape(5, 5) - 1 for W in scores)
+    assert_allclose(found.W, points / 3 / 24, rtol=1e-14)
+    assert found.settings["combined"] == "rank_mean"
+
+
+@pytest.mark.parametrize("nodes", [0, 1])
+def test_rank_mean_of_next_to_nothing(nodes):
+    one = EdgeEvidence(np.ones((nodes, nodes)))
+    assert_array_equal(EdgeEvidence.rank_mean([one]).W, np.zeros((nodes, nodes)))
+
+
+def test_combined_arrays_are_those_of_the_first_member(library):
+    W = np.random.default_rng(0).standard_normal((2, 5, 5), np.float32)
+    for combine in (EdgeEvidence.mean, EdgeEvidence.rank_mean):
+        found = combine([made(library.array(W[0])), made(W[1])])
+        expected = combine([made(W[0]), made(W[1])])
+        assert_array_equal(library.numpy(found.W), expected.W)
+        assert_array_equal(library.numpy(found.std), expected.std)
+        assert expected.W.dtype == np.float32
+
+
+def test_an_edge_that_any_member_knows_is_known():
+    parts = [made(), made(known_edges=[[4, 0], [0, 2]]), made(known_edges=None)]
+    assert_array_equal(EdgeEvidence.mean(parts).known_edges, [[0, 1, 4], [2, 3, 0]])
+
+
+@pytest.mark.parametrize("combine", [EdgeEvidence.mean, EdgeEvidence.rank_mean])
+@pytest.mark.parametrize(
+    ("others", "error", "phrase"),
+    [
+        ([made(method="pearson")], ValueError, "differ in method: 'spearman', 'pearson'"),
+        (
+            [EdgeEvidence(np.eye(2), ["a", "b"])],
+            ValueError,
+            r"differ in shape: \(5, 5\), \(2, 2\); node_names: \['P0'.*\['a', 'b'\]",
+        ),
+        ([made(), np.eye(5)], TypeError, "members must be EdgeEvidence; got ndarray"),
+    ],
+)
+def test_members_that_differ_are_named(combine, others, error, phrase):
+    with pytest.raises(error, match=phrase):
+        combine([made(), *others])
+
+
+def test_scores_of_two_kinds_have_a_mean_of_ranks_alone():
+    kinds = ("magnitude", "channels", "channels")
+    members = [made(settings={"score": kind}) for kind in kinds]
+    with pytest.raises(ValueError, match="differ in score: 'magnitude', 'channels': combine"):
+        EdgeEvidence.mean(members)
+    assert "score" not in EdgeEvidence.rank_mean(members).settings
+    assert EdgeEvidence.mean([*members[1:], made()]).settings["members"] == 3
+
+
+def test_no_member_is_refused():
+    with pytest.raises(ValueError, match="members must hold at least one"):
+        EdgeEvidence.mean([])
+    with pytest.raises(TypeError, match="members must be a sequence of EdgeEvidence; got int"):
+        EdgeEvidence.mean(3)
+
+
+@pytest.mark.parametrize(
+    ("call", "bytes_a_pair"),
+    [
+        (lambda evidence: evidence.top(10), 4 + 2),
+        (lambda evidence: evidence.to_frame(), 35),
+        (lambda evidence: EdgeEvidence.mean([evidence] * 4), 5 * 8),
+        (lambda evidence: EdgeEvidence.rank_mean([evidence] * 4), 12 * 8),
+    ],
+    ids=["top", "to_frame", "mean", "rank_mean"],
+)
+def test_memory_is_what_the_docstrings_say(call, bytes_a_pair):
+    nodes = 1000
+    W = np.random.default_rng(0).standard_normal((nodes, nodes), np.float32)
+    evidence = EdgeEvidence(W, [f"n{k}" for k in range(nodes)], known_edges=KNOWN)
+    call(evidence)
+    tracemalloc.start()
+    call(evidence)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < nodes * nodes * (bytes_a_pair + 0.5)
+
+
+SQUARE = np.arange(9.0).reshape(3, 3)
+ABC = ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "phrase"),
+    [
+        ({"W": SQUARE.tolist()}, TypeError, "W must be an array"),
+        ({"W": SQUARE[0]}, ValueError, r"W must have 2 dimensions \(sources, targets\)"),
+        ({"W": SQUARE[:2]}, ValueError, r"W must be square.*got shape \(2, 3\)"),
+        ({"W": SQUARE > 1}, TypeError, "W must hold real numbers"),
+        ({"W": np.where(SQUARE == 4, np.nan, SQUARE)}, ValueError, "W must be finite; got 1 NaN"),
+        ({"std": SQUARE[:2, :2]}, ValueError, r"std must have the shape of W, \(3, 3\); got"),
+        ({"std": np.full((3, 3), np.inf)}, ValueError, "std must be finite"),
+        ({"node_names": ABC[:2]}, ValueError, "node_names must name each of the 3 nodes"),
+        ({"node_names": ["a", "b", "a"]}, ValueError, "node_names must be different; got 'a' more"),
+        ({"node_names": [0, 1, 2]}, TypeError, "node_names must be strings; got 0: map"),
+        ({"node_names": "abc"}, TypeError, "a sequence of strings; got 'abc'"),
+        ({"node_names": 3}, TypeError, "a sequence of strings; got 3"),
+        ({"method": None}, TypeError, "method must be a string"),
+        ({"counts": {"samples": 2.5}}, TypeError, r"counts\['samples'\] must be a whole number"),
+        ({"counts": {"layers": -1}}, ValueError, r"counts\['layers'\] must be at least 0"),
+        ({"settings": {"norm": np.eye(2)}}, TypeError, "settings must be .*what JSON can hold"),
+        ({"settings": {"penalty": float("nan")}}, ValueError, "settings must be .*JSON"),
+        ({"settings": 3}, TypeError, "settings must be a mapping"),
+        ({"known_edges": [[0], [3]]}, ValueError, "known_edges must hold targets in 0 .. 2"),
+    ],
+)
+def test_what_it_refuses(options, error, phrase):
+    with pytest.raises(error, match=phrase):
+        EdgeEvidence(**{"W": SQUARE, **options})
+
+
+def test_what_it_keeps():
+    settings = {"norm": "l1", "layers": (1, 2)}
+    kept = EdgeEvidence(
+        SQUARE,
+        tuple(np.array(ABC)),
+        counts={"samples": np.int64(5)},
+        settings=settings,
+        known_edges=[[0, 1], [1, 2]],
+    )
+    settings["norm"] = "l2"
+    assert kept.node_names == ABC
+    assert {type(name) for name in kept.node_names} == {str}
+    assert kept.counts == {"samples": 5}
+    assert kept.settings == {"norm": "l1", "layers": [1, 2]}
+    assert_array_equal(kept.known_edges, [[0, 1], [1, 2]])
+    assert kept.W is SQUARE
+
+
+def test_versions_are_those_installed(library):
+    found = EdgeEvidence(library.array(SQUARE.astype("float32"))).versions
+    package = {"strict": "array-api-compat"}.get(library.name, library.name)
+    assert list(found) == ["gsnn-edges", package]
+    assert EdgeEvidence(SQUARE, versions={"gsnn-edges": "0.0.1"}).versions == {
+        "gsnn-edges": "0.0.1"
+    }
+
+
+CORRELATIONS = np.tanh(np.random.default_rng(0).standard_normal((4, 4)))
+STD = np.random.default_rng(1).random((4, 4)) / 20
+SETTINGS = {
+    "score": "magnitude",
+    "estimate": True,
+    "estimate_iters": 10,
+    "estimate_n_samples": 2500,
+    "penalty_factor": 0.0,
+    "scale_by_act_mean": False,
+}
+
+
+def estimated(W=CORRELATIONS, std=STD, **settings):
+    return EdgeEvidence(W, std=std, counts={"samples": 100}, settings=SETTINGS | settings)
+
+
+def slow_interval(w, error, draws, level):
+    """Of one correlation: a t interval on the scale of z."""
+    scale = error / (1 - w**2)
+    return np.tanh(scipy.stats.t.interval(level, draws - 1, loc=np.arctanh(w), scale=scale))
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95])
+def test_intervals_equal_those_of_scipy(level):
+    found = np.array(estimated().interval(level))
+    error = estimated().standard_error
+    assert_allclose(error, STD * 5, rtol=1e-12)  # sqrt(2500 / 100)
+    for i, j in np.ndindex(CORRELATIONS.shape):
+        expected = slow_interval(CORRELATIONS[i, j], error[i, j], 10, level)
+        assert_allclose(found[:, i, j], expected, rtol=1e-9)
+
+
+def test_arrays_are_of_the_library_of_w(library):
+    if library.jit:
+        pytest.skip("evidence is no input of compiled code")
+    x, std = (library.array(x.astype(np.float32)) for x in (CORRELATIONS, STD))
+    found = estimated(x, std)
+    error, (low, high) = found.standard_error, found.interval()
+    for array in (error, low, high):
+        assert backends.of(array).name == backends.of(x).name
+        assert library.numpy(array).dtype == np.float32
+    assert_allclose(library.numpy(high), estimated().interval()[1], rtol=1e-5)
+
+
+def test_no_error_gives_no_width_also_at_the_ends():
+    ends = np.array([[1.0, -1.0], [0.0, 0.5]])
+    low, high = estimated(ends, np.zeros((2, 2))).interval()
+    assert_allclose(low, ends, rtol=0, atol=1e-11)
+    assert_allclose(high, ends, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("settings", "counts"),
+    [
+        ({}, {"samples": 100}),
+        (SETTINGS | {"estimate": False}, {"samples": 100}),
+        (SETTINGS | {"combined": "mean", "members": 3}, {"samples": 100}),
+        (SETTINGS, {}),
+    ],
+)
+def test_without_draws_of_one_model_there_is_no_error(settings, counts):
+    found = EdgeEvidence(CORRELATIONS, std=STD, counts=counts, settings=settings)
+    assert found.standard_error is None
+    with pytest.raises(ValueError, match=r"interval\(0.95\) needs a W with a standard error"):
+        found.interval()
+
+
+def test_one_draw_has_no_error():
+    assert estimated(std=None, estimate_iters=1).standard_error is None
+
+
+def test_combined_members_have_no_error_of_their_own():
+    members = [estimated(), estimated(CORRELATIONS.T)]
+    for combined in (EdgeEvidence.mean(members), EdgeEvidence.rank_mean(members)):
+        assert combined.std is not None
+        assert combined.standard_error is None
+
+
+def test_a_file_keeps_the_error(tmp_path):
+    estimated().save(tmp_path / "e.npz")
+    again = EdgeEvidence.load(tmp_path / "e.npz")
+    assert_array_equal(again.standard_error, estimated().standard_error)
+    assert_array_equal(again.interval(0.9), estimated().interval(0.9))
+
+
+@pytest.mark.parametrize(
+    ("settings", "phrase"),
+    [
+        ({"score": "channels"}, "score='channels'"),
+        ({"penalty_factor": 0.1, "scale_by_act_mean": True}, "penalty.*=0.1, scale.*=True"),
+    ],
+)
+def test_what_is_no_correlation_has_an_error_and_no_interval(settings, phrase):
+    assert_allclose(estimated(**settings).standard_error, 5 * STD, rtol=1e-12)
+    with pytest.raises(ValueError, match=f"correlations in .*; got settings with {phrase}: use"):
+        estimated(**settings).interval()
+
+
+DTYPES = ["float16", "float32", "float64", "int8", "uint16", "int64"]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 2**32), st.integers(0, 8), st.sampled_from(DTYPES), st.sampled_from("CF"))
+def test_any_matrix_is_saved_bit_for_bit(tmp_path_factory, seed, nodes, dtype, order):
+    path = tmp_path_factory.getbasetemp() / "evidence.npz"
+    W = np.random.default_rng(seed).integers(-99, 99, (nodes, nodes)) / 7
+    W = W.astype(dtype, order=order)
+    names = ["β-catenin", "b\0", 'quote"', "", *"abcd"][:nodes]
+    evidence = EdgeEvidence(W, names, settings={"none": None})
+    evidence.save(path)
+    assert_same(EdgeEvidence.load(path), evidence)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "evidence.npz"
+    made().save(path)
+    before = path.read_bytes()
+    for error in (OSError("no space"), KeyboardInterrupt()):
+
+        def fail(*_, error=error):
+            raise error
+
+        monkeypatch.setattr(os, "replace", fail)
+        with pytest.raises(type(error)):
+            made(np.ones((5, 5))).save(path)
+        assert path.read_bytes() == before
+        assert os.listdir(tmp_path) == ["evidence.npz"]
+
+
+@pytest.mark.parametrize("call", [made().save, EdgeEvidence.load])
+@pytest.mark.parametrize(
+    ("path", "error", "phrase"),
+    [
+        ("nowhere/evidence.npz", FileNotFoundError, "path must .*nowhere/evidence.npz"),
+        ("", IsADirectoryError, "path must be a file; .* is a folder: add a name"),
+        (3, TypeError, "path must be a text or a path; got int"),
+    ],
+)
+def test_paths_that_cannot_be(tmp_path, call, path, error, phrase):
+    with pytest.raises(error, match=phrase):
+        call(tmp_path / path if isinstance(path, str) else path)
+
+
+def saved(tmp_path):
+    path = tmp_path / "evidence.npz"
+    EdgeEvidence(np.arange(900.0).reshape(30, 30)).save(path)
+    return path
+
+
+@pytest.mark.parametrize("length", [0, 1, 4, 100, 4000])
+def test_a_cut_file_is_named(tmp_path, length):
+    path = saved(tmp_path)
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(ValueError, match=r"evidence.npz' is broken or of another kind"):
+        EdgeEvidence.load(path)
+
+
+def test_a_changed_byte_is_found(tmp_path):
+    path = saved(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[content.index(np.float64(500).tobytes())] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"is broken or of another kind .*CRC"):
+        EdgeEvidence.load(path)
+
+
+def write_npy(path):
+    with path.open("wb") as file:
+        np.save(file, np.eye(3))
+
+
+def write_pickled(path):
+    np.savez(path, W=np.array([{}], object))
+
+
+def write_header(**header):
+    def write(path):
+        np.savez(path, header=np.array(json.dumps(header)), W=np.eye(2))
+
+    return write
+
+
+OURS = {"format": "gsnn-edges evidence", "format_version": 1}
+
+
+@pytest.mark.parametrize(
+    ("write", "phrase"),
+    [
+        (lambda path: path.write_text("source,target\n"), "broken or of another kind"),
+        (write_npy, "broken or of another kind"),
+        (write_pickled, "broken or of another kind"),
+        (lambda path: np.savez(path, W=np.eye(3)), "must be a .*file of gsnn-edges evidence"),
+        (
+            lambda path: np.savez(path, header=np.eye(3)),
+            "must be a .*file of gsnn-edges evidence",
+        ),
+        (write_header(format="other"), "must be a .*file of gsnn-edges evidence"),
+        (write_header(**{**OURS, "format_version": 99}), "install a newer gsnn-edges"),
+        (write_header(format="gsnn-edges evidence"), "broken or of another kind"),
+        (write_header(**OURS), r"contents of .* do not fit each other \('node_names'\)"),
+        (
+            write_header(
+                **OURS, node_names=["a"], method="", counts={}, settings={}, versions={"a": "1"}
+            ),
+            "do not fit each other .*node_names must name each of the 2 nodes",
+        ),
+    ],
+)
+def test_a_file_of_another_kind_is_named(tmp_path, write, phrase):
+    path = tmp_path / "evidence.npz"
+    write(path)
+    with pytest.raises(ValueError, match=phrase):
+        EdgeEvidence.load(path)
