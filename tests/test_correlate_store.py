@@ -187,9 +187,9 @@ def test_pairs_have_frames(nodes):
     assert frame.columns.tolist() == ["source", "target", "score"]
     assert frame.source.tolist() == [names[source] for source in above.sources]
     for wrong, phrase in [
-        (names[:-1], "each of the 23 nodes, in their order; got 22"),
+        (names[:-1], "each of the 23 nodes, in their order; got 22 names"),
         ([*names, "x"], "each of the 23 nodes"),
-        (["x"] * 23, "differ from each other; got 22 twice"),
+        (["x"] * 23, "must be different; got 'x' more than once"),
     ]:
         with pytest.raises(ValueError, match=phrase):
             top.to_frame(wrong)

@@ -131,26 +131,6 @@ def put_in_place(made: Path, path: Path) -> None:
     flush(path.parent)
 
 
-def append_line(path: Path, line: str) -> None:
-    """Add a line to a file, which is made if need be; it is on the disk itself then."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"{line}\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def read_lines(path: Path) -> list[str]:
-    """Lines of a file, none where there is no file; a last line that was cut off does not count."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return text[: text.rfind("\n") + 1].splitlines()
-
-
-def cut_off_line(path: Path) -> None:
-    """Remove a last line that was not written to its end."""
-    if path.exists():
-        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
-
-
 def discard(path: Path) -> None:
     """Remove a file or a folder, which loses its name first: nothing half removed keeps it."""
     for left in path.parent.glob(f".{path.name}.*.discarded"):

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,27 +16,25 @@ import numpy as np
 from gsnn_edges import __version__, _io, _validation
 from gsnn_edges._progress import track
 from gsnn_edges._typing import Method, Ties
-from gsnn_edges.channels import block_norms, filled_up, node_members
+from gsnn_edges.channels import block_norms
 from gsnn_edges.correlation import leading_components
 from gsnn_edges.layer_pairs import LayerChoice
 from gsnn_edges.options import CorrelationOptions
-from gsnn_edges.ranks import FLOAT32_OBSERVATIONS
+from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, correlation_dtype
 from gsnn_edges.scale.outputs import (
     Journal,
     Output,
+    StoreCorrelation,
     Tile,
     ZarrMatrix,
-    checked_settings,
     differences,
-    layer_spans,
 )
-from gsnn_edges.store import ObservationStore, StoredMatrix, open_matrix, open_store
+from gsnn_edges.store import StoredMatrix, open_matrix
 
 # Columns of a chunk of W on disk: its rows are those that a device makes at a time.
 _CHUNK_COLUMNS = 4096
 # Seconds that a disk over a network may take to show a new file to another machine.
 _VISIBLE_SECONDS = 60.0
-_DONE = "block"
 # The cards that a process may see, where a cluster gives each its own; and the processes on this
 # machine, of Slurm for each node of the step, and of Open MPI.
 _CARDS = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
@@ -144,11 +143,10 @@ def correlate_distributed(
 
     def begin() -> dict[str, Any]:
         """What all processes must ask for alike."""
-        opened[:] = [store if isinstance(store, ObservationStore) else open_store(store)]
-        opened.append(Output.checked(out, "matrix", opened[0], (".zarr",)))
-        opened.append(checked_settings(opened[0], options, layers, n_components))
+        of = StoreCorrelation(store, options, layers, n_components)
+        opened[:] = [of, Output.checked(out, "matrix", of.store, (".zarr",))]
         versions = {"gsnn-edges": __version__, "jax": jax.__version__, "numpy": np.__version__}
-        return {**opened[2], "resume": resume, **versions}
+        return {**of.settings, "resume": resume, **versions}
 
     try:
         calls = _together(begin)
@@ -159,7 +157,9 @@ def correlate_distributed(
                     f"versions; from process 0 to process {number} {different}: give all the same, "
                     "and begin anew"
                 )
-        _correlate(*opened, options, resume=resume, verbose=verbose)
+        of = opened[0]
+        with jax.enable_x64(of.length >= FLOAT32_OBSERVATIONS or of.store.dtype == np.float64):
+            _correlate(*opened, resume=resume, verbose=verbose)
     finally:
         if joins:
             jax.distributed.shutdown()
@@ -266,77 +266,65 @@ def _together(step: Callable[[], Any]) -> list[Any]:
     return [each["result"] for each in reports]
 
 
-def _correlate(
-    store: ObservationStore,
-    output: Output,
-    settings: dict[str, Any],
-    options: CorrelationOptions,
-    *,
-    resume: bool,
-    verbose: bool,
-) -> None:
+def _correlate(of: StoreCorrelation, output: Output, *, resume: bool, verbose: bool) -> None:
     """Make the blocks of W that are missing; process 0 keeps the journal."""
     import jax
 
-    from gsnn_edges.sharded.correlation import rows_at_a_time
-    from gsnn_edges.sharded.task import local_rows
+    from gsnn_edges.sharded import local_rows
 
-    leads, nodes = jax.process_index() == 0, store.nodes
-    with jax.enable_x64(store.dtype == np.float64 or _is_wide(store, settings)):
-        task = _make_task(store, settings, options)
-        rows = rows_at_a_time(task, options.row_chunk)
+    task, leads, nodes = _make_task(of), jax.process_index() == 0, of.store.nodes
 
-        def begin() -> str | None:
-            """Number of the run; none where there is nothing to do."""
-            if output.is_finished(settings, resume=resume):
-                return None
-            if not resume:
-                _io.discard(output.unfinished)
-            journal = Journal.begin(output.unfinished, settings, {"rows": rows})
-            if not journal.done("ready"):
-                _matrix(journal, nodes).prepare()
-                journal.mark("ready", 0)
-            return journal.run
-
-        run = _together(lambda: begin() if leads else None)[0]
-        if run is None:
-            return
-        _together(lambda: _wait_for(output.unfinished, run))
-        journal = Journal.read(output.unfinished)
-        matrix, rows = _matrix(journal, nodes), journal.plan["rows"]
-        # Process 0 decides what is missing: files may look different from another machine.
-        done = set(_together(lambda: sorted(journal.done(_DONE)))[0])
-        step = rows * task.mesh.size
-        blocks = {
-            top: range(top // rows, -(-min(top + step, nodes) // rows))
-            for top in range(0, nodes, step)
-        }
-        left = [top for top in blocks if not done.issuperset(blocks[top])]
-        finished: list[int] = []
-
-        def write(top: int, block: Any) -> None:
-            if leads:
-                journal.mark(_DONE, *finished)
-            for offset, part in local_rows(block):
-                low, high = top + offset, min(top + offset + rows, nodes)
-                if low < high:
-                    matrix.put(Tile(0, low, high, 0, nodes), part[: high - low])
-
-        resident = task.resident(rows) if left else None
-        for top in track(left, len(left), "correlating", verbose=verbose and leads):
-            _together(partial(write, top, resident.block(top, top + step)))
-            finished[:] = blocks[top]
-
-        def finish() -> None:
-            output.put(matrix.save(settings), settings)
+    def begin() -> str | None:
+        """Number of the run; none where there is nothing to do."""
+        if output.is_finished(of.settings, resume=resume):
+            return None
+        if not resume:
             _io.discard(output.unfinished)
+        plan = {"rows": task.rows_at_a_time(of.options.row_chunk)}
+        journal = Journal.begin(output.unfinished, of.settings, plan)
+        if not journal.done("ready"):
+            _matrix(journal, of).prepare()
+            journal.mark("ready", 0)
+        return journal.run
 
-        _together(lambda: finish() if leads else None)
+    run = _together(lambda: begin() if leads else None)[0]
+    if run is None:
+        return
+    _together(lambda: _wait_for(output.unfinished, run))
+    journal = Journal.read(output.unfinished)
+    matrix, rows = _matrix(journal, of), journal.plan["rows"]
+    # Process 0 decides what is missing: files may look different from another machine.
+    done = set(_together(lambda: sorted(journal.done("block")))[0])
+    step = rows * task.mesh.size
+    blocks = {
+        top: range(top // rows, -(-min(top + step, nodes) // rows)) for top in range(0, nodes, step)
+    }
+    left = [top for top in blocks if not done.issuperset(blocks[top])]
+    finished: list[int] = []
+
+    def write(top: int, block: Any) -> None:
+        if leads:
+            journal.mark("block", *finished)
+        for offset, part in local_rows(block):
+            low, high = top + offset, min(top + offset + rows, nodes)
+            if low < high:
+                matrix.put(Tile(0, low, high, 0, nodes), part[: high - low])
+
+    rows_of = task.resident(rows) if left else None
+    for top in track(left, len(left), "correlating", verbose=verbose and leads):
+        _together(partial(write, top, rows_of(top, top + step)))
+        finished[:] = blocks[top]
+
+    def finish() -> None:
+        output.put(matrix.finish(), of.settings)
+        _io.discard(output.unfinished)
+
+    _together(lambda: finish() if leads else None)
 
 
-def _matrix(journal: Journal, nodes: int) -> ZarrMatrix:
-    chunks = (journal.plan["rows"], _CHUNK_COLUMNS)
-    return ZarrMatrix(journal.folder / "W.zarr", nodes, "float32", chunks)
+def _matrix(journal: Journal, of: StoreCorrelation) -> ZarrMatrix:
+    path, chunks = journal.folder / "W.zarr", (journal.plan["rows"], _CHUNK_COLUMNS)
+    return ZarrMatrix(path, of.store.nodes, "float32", of.settings, chunks)
 
 
 def _wait_for(folder: Path, run: str) -> None:
@@ -353,52 +341,27 @@ def _wait_for(folder: Path, run: str) -> None:
     )
 
 
-def _is_wide(store: ObservationStore, settings: Mapping[str, Any]) -> bool:
-    first, last = layer_spans(settings["layers"], store.pairs)[0]
-    return (last - first) * store.samples >= FLOAT32_OBSERVATIONS
-
-
-def _make_task(
-    store: ObservationStore, settings: Mapping[str, Any], options: CorrelationOptions
-) -> Any:
+def _make_task(of: StoreCorrelation) -> Any:
     """Both sides of the store on all devices, those of a process side by side."""
     import jax
-    from jax.sharding import Mesh
 
-    from gsnn_edges.sharded.arguments import Options
-    from gsnn_edges.sharded.correlation import channel_sides, make_score, plain_sides
-    from gsnn_edges.sharded.devices import AXIS
-    from gsnn_edges.sharded.placement import HostObservations, one_each
-    from gsnn_edges.sharded.task import Task
+    from gsnn_edges.sharded import HostObservations, device_mesh, sharded_task
 
-    spans = layer_spans(settings["layers"], store.pairs)
-    pairs = spans[0][0], spans[-1][1]
-    if store.score == "channels":
-        shape = np.empty((0, store.columns))
-        table = node_members("column_nodes", store.column_nodes, shape)
-        table = filled_up(table, store.nodes)
-        components = settings["n_components"]
-        sides, norms = channel_sides((table, table), components, leading_components), block_norms
-    else:
-        table, sides, norms = one_each(store.nodes), plain_sides(), None
+    store, pairs = of.store, (of.spans[0][0], of.spans[-1][1])
+    count = pairs[1] - pairs[0]
 
     def read(side: str, samples: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:
         values = store.read(side, columns, pairs, samples)
-        return values.reshape(pairs[1] - pairs[0], samples[1] - samples[0], -1)
+        return values.reshape(count, samples[1] - samples[0], -1)
 
-    a, g = (
-        HostObservations(
-            partial(read, side), table, pairs[1] - pairs[0], store.samples, store.dtype, store.unit
-        )
-        for side in ("a", "g")
-    )
-    dtype = "float64" if _is_wide(store, settings) else "float32"
-    score = make_score(
-        (a, g),
-        sides,
-        Options(options.method, options.ties, dtype),
-        pooled=settings["layers"] == "pooled",
-        norms=norms,
-    )
+    sizes = (of.members, count, store.samples, store.dtype, store.unit)
+    a, g = (HostObservations(partial(read, side), *sizes) for side in ("a", "g"))
     devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
-    return Task(a, g, Mesh(np.array(devices), (AXIS,)), score)
+    dtype = correlation_dtype(jax.numpy, of.options.precision, of.length)
+    channels: dict[str, Any] = {}
+    if of.channels:
+        channels = {"project": leading_components, "norms": block_norms}
+        channels["n_components"] = of.n_components
+    pooled = of.settings["layers"] == "pooled"
+    options = replace(of.options, row_chunk=None)  # which is that of a device at a time
+    return sharded_task(a, g, device_mesh(devices), options, dtype, pooled=pooled, **channels)

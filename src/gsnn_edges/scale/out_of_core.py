@@ -9,45 +9,40 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
-from itertools import chain, product
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from gsnn_edges import _io, _validation, backends
 from gsnn_edges._progress import track
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
-from gsnn_edges.backends import Backend
 from gsnn_edges.backends.numpy_backend import BLOCK_ELEMENTS
 from gsnn_edges.backends.summation import sum_of_sums
 from gsnn_edges.backends.threads import allowed_threads
-from gsnn_edges.channels import block_norms, filled_up, node_members
+from gsnn_edges.channels import block_norms
 from gsnn_edges.correlation import Operand
 from gsnn_edges.layer_pairs import LayerChoice
 from gsnn_edges.options import CorrelationOptions
-from gsnn_edges.ranks import FLOAT32_OBSERVATIONS
+from gsnn_edges.ranks import correlation_dtype
 from gsnn_edges.scale.outputs import (
     Journal,
     NpyMatrix,
     Output,
     PairPieces,
     Result,
-    Sink,
+    StoreCorrelation,
     Tile,
     TopPieces,
     ZarrMatrix,
-    checked_settings,
     chunk_edge,
-    layer_spans,
     write_all,
 )
-from gsnn_edges.store import ObservationStore, open_store
 
 # Beside the arrays that are counted: threads and buffers of the libraries; and, as a share of the
 # bound, what the allocator keeps back.
@@ -184,50 +179,34 @@ def correlate_store(
            [1]])
     >>> folder.cleanup()
     """
-    options = CorrelationOptions(
-        method=method, ties=ties, precision=precision, backend=backend, device=device
-    )
     if top is not None and threshold is not None:
         raise ValueError(
             f"top and threshold must not both be given; got {top} and {threshold}: call twice"
         )
-    store = store if isinstance(store, ObservationStore) else open_store(store)
-    run = _Run(
-        store,
-        options,
-        checked_settings(store, options, layers, n_components, top, threshold),
-        _io.parse_bytes("max_memory", max_memory),
-        _checked_scratch(scratch),
-        _validation.flag("verbose", verbose),
-    )
-    kind = "matrix" if top is threshold is None else "threshold" if top is None else "top"
     resume = _validation.flag("resume", resume)
+    kind = "matrix" if top is threshold is None else "threshold" if top is None else "top"
+    if out is None and kind == "matrix":
+        raise ValueError(
+            "out must name a .zarr or a .npy for W, which is never held; got None: name one, or "
+            "give top= or threshold="
+        )
+    options = CorrelationOptions(
+        method=method, ties=ties, precision=precision, backend=backend, device=device
+    )
+    run = _Run(
+        StoreCorrelation(store, options, layers, n_components, top, threshold),
+        _io.parse_bytes("max_memory", max_memory),
+        scratch,
+        verbose=_validation.flag("verbose", verbose),
+    )
     if out is None:
-        if kind == "matrix":
-            raise ValueError(
-                "out must name a .zarr or a .npy for W, which is never held; got None: name one, "
-                "or give top= or threshold="
-            )
-        with TemporaryDirectory(dir=run.scratch, prefix="correlate-") as folder:
-            return _Work.begin(run, Path(folder) / "work", None).finish()
-    output = Output.checked(out, kind, store)
-    finished = output.is_finished(run.settings, resume=resume)
+        with TemporaryDirectory(dir=scratch, prefix="correlate-") as folder:
+            return run.finish(Path(folder) / "work", None)
+    output = Output.checked(out, kind, run.of.store)
+    finished = output.is_finished(run.of.settings, resume=resume)
     if finished or not resume:
         _forget(output.unfinished)
-    if not finished:
-        return _Work.begin(run, output.unfinished, output).finish()
-    return output.load()
-
-
-def _checked_scratch(scratch: Any) -> Path | None:
-    if scratch is None:
-        return None
-    path = _io.as_path("scratch", scratch).absolute()
-    if not path.is_dir():
-        raise NotADirectoryError(
-            f"scratch must be a folder that is there; got {str(path)!r}: make it first"
-        )
-    return path
+    return output.load() if finished else run.finish(output.unfinished, output)
 
 
 def _forget(folder: Path) -> None:
@@ -243,186 +222,239 @@ def _scratch_of(journal: Journal) -> Path:
     return base / f"{journal.folder.name}.{journal.run}.rows"
 
 
-@dataclass(frozen=True)
 class _Run:
-    """A checked call: what both passes compute."""
+    """A checked call: its sizes, and both passes."""
 
-    store: ObservationStore
-    options: CorrelationOptions
-    settings: dict[str, Any]
-    max_memory: int
-    scratch: Path | None
-    verbose: bool
+    def __init__(
+        self, of: StoreCorrelation, max_memory: int, scratch: Any, *, verbose: bool
+    ) -> None:
+        self.of, self.max_memory, self.verbose = of, max_memory, verbose
+        self.scratch = None if scratch is None else _io.as_path("scratch", scratch).absolute()
+        if self.scratch is not None and not self.scratch.is_dir():
+            raise NotADirectoryError(
+                f"scratch must be a folder that is there; got {str(self.scratch)!r}: make it first"
+            )
+        self.ops = backends.load(str(of.options.backend), of.options.device)
+        self.dtype = correlation_dtype(self.ops.xp, of.options.precision, of.length)
+        if of.store.dtype == np.float64:
+            _validation.float64_there(self.ops.xp, "a store of dtype float64")
+        self.item = np.dtype(self.dtype).itemsize
+        self.nodes, self.widest = of.members.shape
+        self.width = min(self.widest, of.n_components or self.widest)
+        # Standardized rows of each matrix of the mean, of both sides.
+        self.shape = (len(of.spans), 2, self.nodes * self.width, of.length)
+        self.row_bytes = math.prod(self.shape) * self.item
+        # torch's libraries pack the operands of a product (measured).
+        self.copies = 3 if self.ops.name in ("jax", "torch") else 1
+        kept = 2 * (8 + self.item) * self.nodes * (of.top or 0)
+        if kept >= max_memory:
+            raise ValueError(
+                f"top must leave room in max_memory={_io.format_bytes(max_memory)}; got {of.top}, "
+                f"which takes {_io.format_bytes(kept)}: keep fewer, or give more memory"
+            )
+        self.free = max_memory - kept
+        self.room = int(_COUNTED_SHARE * self.free) - _FIXED_BYTES
 
-    @cached_property
-    def spans(self) -> list[Span]:
-        """Layer pairs of each matrix of the mean."""
-        return layer_spans(self.settings["layers"], self.store.pairs)
+    def finish(self, folder: Path, output: Output | None) -> Result:
+        """Do what is left of the work in a folder, and put the result in its place."""
+        scratch = None if output is None or self.scratch is None else str(self.scratch)
+        settings = {"max_memory": self.max_memory, "backend": self.ops.name, "scratch": scratch}
+        plan = asdict(self._choose_sizes())
+        journal = Journal.begin(folder, self.of.settings | settings, plan)
+        sizes = _Sizes(**journal.plan)
+        try:
+            sink = self._sink(folder, output, sizes)
+            files = None if sizes.held else _scratch_of(journal)
+            rows = _Rows(self.shape, np.dtype(self.dtype), files)
+            if not journal.done(_READY):
+                sink.prepare()
+                rows.prepare()
+                journal.mark(_READY, 0)
+            self._make_tiles(journal, sizes, rows, sink)
+            if output is None:
+                assert isinstance(sink, TopPieces | PairPieces)
+                return sink.result()
+            output.put(sink.finish(), self.of.settings)
+        except OSError as error:
+            if not _io.is_full(error):
+                raise
+            ranked, tiled = (len(journal.done(kind)) for kind in (_RANKED, _TILED))
+            kept = (
+                f"{ranked} blocks of ranked columns and {tiled} tiles are kept in "
+                f"{str(folder)!r}: make room, and call again with the same arguments"
+                if output is not None
+                else "nothing was kept: make room, or name a larger disk by scratch="
+            )
+            raise OSError(errno.ENOSPC, f"the disk is full ({error.strerror}); {kept}") from error
+        _forget(folder)
+        return output.load()
 
-    @cached_property
-    def length(self) -> int:
-        """Observations of a matrix."""
-        first, last = self.spans[0]
-        return (last - first) * self.store.samples
+    def _sink(
+        self, folder: Path, output: Output | None, sizes: "_Sizes"
+    ) -> TopPieces | PairPieces | NpyMatrix | ZarrMatrix:
+        """What takes the tiles."""
+        of, made = self.of, (self.nodes, self.dtype, self.of.settings)
+        if of.top is not None:
+            return TopPieces(folder / "pieces", *made, of.top)
+        if of.threshold is not None:
+            return PairPieces(folder / "pieces", *made, of.threshold, self.room, self.max_memory)
+        if output is not None and output.path.suffix == ".npy":
+            return NpyMatrix(folder / "W.npy", self.nodes, self.dtype)
+        return ZarrMatrix(folder / "W.zarr", *made, (chunk_edge(sizes.tile),) * 2)
 
-    @cached_property
-    def ops(self) -> Backend:
-        """The backend of ranks and products."""
-        ops = backends.load(str(self.options.backend), self.options.device)
-        if self.dtype == "float64":
-            _validation.float64_there(ops.xp, "this correlation")
-        if self.store.dtype == np.float64:
-            _validation.float64_there(ops.xp, "a store of dtype float64")
-        return ops
+    def _make_tiles(self, journal: Journal, sizes: "_Sizes", rows: "_Rows", sink: Any) -> None:
+        """Rank all columns, and then make all tiles, but for those that are done."""
+        done = journal.done(_TILED)
+        left = [tile for tile in _tiles(self.nodes, sizes.tile) if tile.number not in done]
+        if not left:
+            return
+        rows.check()
+        self._rank(journal, sizes, rows)
+        for tile in track(left, len(left), "correlating", verbose=self.verbose):
+            sink.put(tile, self._tile(rows, tile))
+            journal.mark(_TILED, tile.number)
 
-    @property
-    def dtype(self) -> str:
-        """Of ranks and result."""
-        return "float64" if self.length >= FLOAT32_OBSERVATIONS else self.options.precision
+    def _rank(self, journal: Journal, sizes: "_Sizes", rows: "_Rows") -> None:
+        """Standardize all columns; those on disk are made once, and noted when they are on it."""
+        done = set() if sizes.held else journal.done(_RANKED)
+        starts = range(0, self.nodes, sizes.block)
+        blocks = enumerate(product(range(len(self.of.spans)), (0, 1), starts))
+        left = [block for block in blocks if block[0] not in done]
+        written: list[int] = []
+        noted = time.monotonic()
 
-    @property
-    def channels(self) -> bool:
-        """Whether nodes have several columns."""
-        return self.store.score == "channels"
+        def note() -> None:
+            if not sizes.held:
+                rows.flush()
+                journal.mark(_RANKED, *written)
+            written.clear()
 
-    @cached_property
-    def members(self) -> np.ndarray:
-        """Columns of each node, (N, widest), -1 for none."""
-        if not self.channels:
-            return np.arange(self.store.columns)[:, None]
-        shape = np.empty((0, self.store.columns))
-        table = node_members("column_nodes", self.store.column_nodes, shape)
-        return filled_up(table, self.store.nodes)
+        try:
+            tracked = track(left, len(left), "ranking", verbose=self.verbose)
+            for number, (part, side, low) in tracked:
+                high = min(low + sizes.block, self.nodes)
+                standardized = self._standardized(self.of.spans[part], side, low, high)
+                rows.write(part, side, low * self.width, standardized)
+                del standardized
+                written.append(number)
+                if time.monotonic() - noted > _NOTED_SECONDS:
+                    note()
+                    noted = time.monotonic()
+        finally:
+            note()
 
-    @property
-    def width(self) -> int:
-        """Rows of a node."""
-        widest = int(self.members.shape[1])
-        return min(widest, self.settings["n_components"] or widest)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Shape of the standardized rows of a side, for one matrix."""
-        return len(self.members) * self.width, self.length
-
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of all standardized rows, both sides."""
-        return 2 * len(self.spans) * math.prod(self.shape) * self.item
-
-    @property
-    def item(self) -> int:
-        """Bytes of a computed number."""
-        return np.dtype(self.dtype).itemsize
-
-    def rows(self, side: str, span: Span, low: int, high: int) -> np.ndarray:
+    def _standardized(self, span: Span, side: int, low: int, high: int) -> np.ndarray:
         """Standardized rows of the nodes ``low`` to ``high``, on the host.
 
         Each column is standardized over all samples of the layer pairs together.
         """
-        members, n_components = self.members[low:high], self.settings["n_components"]
+        members = self.of.members[low:high]
         columns = np.unique(members[members >= 0])
-        x = self._read(side, span, columns)
+        # Columns that lie side by side are read at once.
+        runs = np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1) if len(columns) else []
+        spans = [(int(run[0]), int(run[-1]) + 1) for run in runs]
+        parts = (self.of.store.read("ag"[side], each, span) for each in spans)
+        if len(spans) == 1:
+            x = next(parts)
+        else:
+            x = np.zeros((self.of.length, max(1, len(columns))), self.of.store.dtype)
+            for (first, last), part in zip(spans, parts, strict=True):
+                at = int(np.searchsorted(columns, first))
+                x[:, at : at + last - first] = part
         # Principal directions are those of centred rows, which a shift does not leave.
-        shift = side == "g" and n_components is None
-        operand = Operand(x, self.ops, self.dtype, self.options, shift)
-        if self.channels:
+        shift = side == 1 and self.of.n_components is None
+        operand = Operand(x, self.ops, self.dtype, self.of.options, shift)
+        if self.of.channels:
             places = np.where(members >= 0, np.searchsorted(columns, members), -1)
-            operand = replace(operand, members=places, n_components=n_components)
+            operand = replace(operand, members=places, n_components=self.of.n_components)
         return self.ops.to_numpy(operand.rows(0, high - low))
 
-    def _read(self, side: str, span: Span, columns: np.ndarray) -> np.ndarray:
-        """Read columns, those that lie side by side at once."""
-        runs = np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1)
-        if len(runs) == 1 and len(columns):
-            return self.store.read(side, (int(columns[0]), int(columns[-1]) + 1), span)
-        x = np.zeros((self.length, max(1, len(columns))), self.store.dtype)
-        for run in filter(len, runs):
-            first = int(np.searchsorted(columns, run[0]))
-            part = self.store.read(side, (int(run[0]), int(run[-1]) + 1), span)
-            x[:, first : first + len(run)] = part
-        return x
+    def _tile(self, rows: "_Rows", tile: Tile) -> np.ndarray:
+        """One tile of W, on the host: the mean over all matrices."""
+        stretches, width, total = _stretches(self.of.length), self.width, np.zeros(0)
+        for part in range(len(self.of.spans)):
 
-    def tile(self, parts: Sequence[tuple["_Rows", "_Rows"]], tile: Tile) -> np.ndarray:
-        """One tile of W, on the host: the mean over all parts."""
-        total = np.zeros(0)
-        for number, (sources, targets) in enumerate(parts):
-            products = self._product(sources, targets, tile)
-            if self.channels:
-                norms = {"left": self.width, "right": self.width}
-                products = self.ops.call(block_norms, products, **norms)
+            def add(products: Array | None, number: int, _: int, part: int = part) -> Array:
+                where = stretches[number]
+                sources = rows.read(part, 0, *where, tile.top * width, tile.bottom * width)
+                targets = rows.read(part, 1, *where, tile.left * width, tile.right * width)
+                more = self.ops.matmul(self.ops.take_over(sources), self.ops.take_over(targets))
+                if products is not None:
+                    products += more
+                    more = products
+                # Libraries that compute later would pile up the stretches that they still need.
+                self.ops.to_numpy(more[:1, :1])
+                return more
+
+            products = sum_of_sums(add, len(stretches), 1)
+            if self.of.channels:
+                products = self.ops.call(block_norms, products, left=width, right=width)
             else:
                 products = self.ops.xp.clip(products, -1, 1)
             # JAX hands out its own memory, which is not to be written to.
-            part = np.require(self.ops.to_numpy(products), requirements="W")
-            total = np.add(total, part, out=total) if number else part
-        total /= len(parts)
+            matrix = np.require(self.ops.to_numpy(products), requirements="W")
+            total = np.add(total, matrix, out=total) if part else matrix
+        total /= len(self.of.spans)
         return total
 
-    def _product(self, sources: "_Rows", targets: "_Rows", tile: Tile) -> Array:
-        """Multiply the rows of a tile, stretch by stretch of the observations."""
-        stretches, width = _stretches(self.length), self.width
-
-        def add(total: Array | None, number: int, _: int) -> Array:
-            rows = sources.read(*stretches[number], tile.top * width, tile.bottom * width)
-            columns = targets.read(*stretches[number], tile.left * width, tile.right * width)
-            product = self.ops.matmul(self.ops.take_over(rows), self.ops.take_over(columns))
-            if total is not None:
-                total += product
-                product = total
-            # Libraries that compute later would pile up the stretches that they have not used.
-            self.ops.to_numpy(product[:1, :1])
-            return product
-
-        return sum_of_sums(add, len(stretches), 1)
-
-    def ranking_bytes(self, nodes: int) -> int:
+    def _ranking_bytes(self, nodes: int) -> int:
         """Bytes that ranking so many nodes takes."""
-        read, widest = self.store.dtype.itemsize, int(self.members.shape[1])
-        values = nodes * widest * self.length
+        of, read = self.of, self.of.store.dtype.itemsize
+        values = nodes * self.widest * of.length
         # As read, side by side for the threads, ranked; and gathered where nodes have several.
         arrays = values * (2 * read + self.item)
-        if widest > 1:
+        if self.widest > 1:
             arrays += values * (read + self.item)
-        if self._operand_copies > 1:
+        if self.copies > 1:
             arrays += values * self.item
         # The store reads whole chunks before it puts them together.
-        unit = self.store.unit * (self.spans[0][1] - self.spans[0][0])
-        columns = max(self.store.chunk_columns, nodes * widest)
-        arrays += 2 * min(unit, self.length) * columns * read
-        together = allowed_threads() * max(BLOCK_ELEMENTS, self.length)
+        unit = min(of.store.unit * (of.spans[0][1] - of.spans[0][0]), of.length)
+        arrays += 2 * unit * max(of.store.chunk_columns, nodes * self.widest) * read
+        together = allowed_threads() * max(BLOCK_ELEMENTS, of.length)
         # Columns are ranked in blocks that threads share, or all at once.
         busy = min(values, together) if self.ops.ranker().name == "numpy" else values
         return arrays + busy * _RANKING_BYTES
 
-    def tile_bytes(self, nodes: int) -> int:
+    def _tile_bytes(self, nodes: int) -> int:
         """Bytes that a tile of so many sources and targets takes."""
         rows = nodes * self.width
-        operands = 2 * rows * min(_STRETCH, self.length) * self.item * self._operand_copies
+        operands = 2 * rows * min(_STRETCH, self.of.length) * self.item * self.copies
         # Sums of sums hold four products at most; the mean and its last term are on the host.
         return operands + (4 * rows**2 + 3 * nodes**2) * self.item
 
-    @property
-    def _operand_copies(self) -> int:
-        """How often a product holds its operands: torch's libraries pack them (measured)."""
-        return 3 if self.ops.name in ("jax", "torch") else 1
-
-    @property
-    def free(self) -> int:
-        """The bound without what the best targets of each source take."""
-        kept = 2 * (8 + self.item) * self.store.nodes * (self.settings["top"] or 0)
-        if kept >= self.max_memory:
+    def _choose_sizes(self) -> "_Sizes":
+        """The largest sizes that fit; the bound is on the host, devices have their own."""
+        nodes, on_host = self.nodes, self.ops.ranker().name == "numpy"
+        tiling = _COMPILER_BYTES if self.ops.name == "jax" else 0
+        ranking = 0 if on_host and self.of.n_components is None else tiling
+        least = max(self._ranking_bytes(1) + ranking, self._tile_bytes(1) + tiling)
+        least = int((_FIXED_BYTES + least) / _COUNTED_SHARE) + 1
+        if self.free < least:
+            least += self.max_memory - self.free
             raise ValueError(
-                f"top must leave room in max_memory={_io.format_bytes(self.max_memory)}; got "
-                f"{self.settings['top']}, which takes {_io.format_bytes(kept)}: keep fewer, or "
-                "give more memory"
+                f"max_memory must hold a node of {self.of.length} observations while it is ranked; "
+                f"got {_io.format_bytes(self.max_memory)}: give {_io.format_bytes(least)} or more"
             )
-        return self.max_memory - kept
-
-    @property
-    def room(self) -> int:
-        """Bytes of the bound that arrays may take."""
-        return int(_COUNTED_SHARE * self.free) - _FIXED_BYTES
+        usual = max(
+            self._ranking_bytes(min(_USUAL_BLOCK, nodes)) + ranking,
+            self._tile_bytes(min(_USUAL_TILE, nodes)) + tiling,
+        )
+        held = self.room - self.row_bytes >= usual
+        room = self.room - self.row_bytes if held else self.room
+        limits = [room - ranking, room - tiling]
+        if not on_host and (free := self.ops.free_bytes()) is not None:
+            limits = [min(limit, int(_DEVICE_SHARE * free)) for limit in limits]
+        block = _largest(self._ranking_bytes, limits[0], nodes)
+        # Whole chunks of the store, or an even part of one.
+        together = max(1, self.of.store.chunk_columns // self.widest)
+        block -= block % together if block >= together else 0
+        if block < together:
+            block = 1 << (block.bit_length() - 1)
+        # As few tiles, about equal, each of whole chunks of W.
+        edge = _largest(self._tile_bytes, limits[1], nodes)
+        edge = -(-nodes // -(-nodes // edge))
+        chunk = chunk_edge(edge)
+        return _Sizes(block, -(-edge // chunk) * chunk, held)
 
 
 @dataclass(frozen=True)
@@ -432,37 +464,6 @@ class _Sizes:
     block: int
     tile: int
     held: bool
-
-
-def _choose_sizes(run: _Run) -> _Sizes:
-    """The largest sizes that fit; the bound is on the host, devices have their own."""
-    nodes, on_host = len(run.members), run.ops.ranker().name == "numpy"
-    tiling = _COMPILER_BYTES if run.ops.name == "jax" else 0
-    compiled = run.settings["n_components"] is not None or not on_host
-    ranking = tiling if compiled else 0
-    least = _FIXED_BYTES + max(run.ranking_bytes(1) + ranking, run.tile_bytes(1) + tiling)
-    least = int(least / _COUNTED_SHARE) + 1
-    if run.free < least:
-        least += run.max_memory - run.free
-        raise ValueError(
-            f"max_memory must hold a node of {run.length} observations while it is ranked; got "
-            f"{_io.format_bytes(run.max_memory)}: give {_io.format_bytes(least)} or more"
-        )
-    usual = max(
-        run.ranking_bytes(min(_USUAL_BLOCK, nodes)) + ranking,
-        run.tile_bytes(min(_USUAL_TILE, nodes)) + tiling,
-    )
-    held = run.room - run.row_bytes >= usual
-    room = run.room - run.row_bytes if held else run.room
-    block, tile = room - ranking, room - tiling
-    if not on_host and (free := run.ops.free_bytes()) is not None:
-        block, tile = (min(limit, int(_DEVICE_SHARE * free)) for limit in (block, tile))
-    width, line = int(run.members.shape[1]), run.store.chunk_columns
-    return _Sizes(
-        _whole_chunks(_largest(run.ranking_bytes, block, nodes), max(1, line // width)),
-        _even(_largest(run.tile_bytes, tile, nodes), nodes),
-        held,
-    )
 
 
 def _largest(cost: Callable[[int], int], limit: int, most: int) -> int:
@@ -476,29 +477,6 @@ def _largest(cost: Callable[[int], int], limit: int, most: int) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if cost(middle) <= limit else (low, middle - 1)
     return low
-
-
-def _whole_chunks(nodes: int, together: int) -> int:
-    """Round nodes down to those that a store keeps together, or to an even part of them.
-
-    >>> _whole_chunks(1000, 64), _whole_chunks(50, 64)
-    (960, 32)
-    """
-    if nodes >= together:
-        return nodes - nodes % together
-    return 1 << (nodes.bit_length() - 1)
-
-
-def _even(edge: int, nodes: int) -> int:
-    """Edge of as few tiles, about equal, each of whole chunks of W.
-
-    >>> _even(7, 10), _even(2100, 4100)
-    (5, 2052)
-    """
-    count = max(1, -(-nodes // edge))
-    edge = max(1, -(-nodes // count))
-    chunk = chunk_edge(edge)
-    return -(-edge // chunk) * chunk
 
 
 def _tiles(nodes: int, edge: int) -> Iterator[Tile]:
@@ -517,227 +495,75 @@ def _stretches(length: int) -> list[tuple[int, int]]:
     return [(start, min(start + _STRETCH, length)) for start in range(0, length, _STRETCH)]
 
 
-@dataclass(frozen=True)
-class _HeldRows:
-    """Standardized rows in memory."""
+class _Rows:
+    """Standardized rows of shape (parts, 2, rows, observations), in memory or in flat files.
 
-    values: np.ndarray
-
-    def write(self, low: int, rows: np.ndarray) -> None:
-        """Put rows at ``low`` and after it."""
-        self.values[low : low + len(rows)] = rows
-
-    def read(self, start: int, stop: int, low: int, high: int) -> np.ndarray:
-        """A stretch of the rows ``low`` to ``high``, a view."""
-        return self.values[low:high, start:stop]
-
-
-@dataclass(frozen=True)
-class _RowFile:
-    """Standardized rows in a flat file, stretch after stretch, so that a tile reads in one go.
-
-    Plain reads and writes: pages of a mapped file count as memory of the process.
+    A file holds stretch after stretch of the observations, so that a tile is read in one go. Plain
+    reads and writes: pages of a mapped file count as memory of the process.
     """
 
-    path: Path
-    shape: tuple[int, int]
-    dtype: np.dtype[Any]
+    def __init__(
+        self, shape: tuple[int, int, int, int], dtype: np.dtype[Any], folder: Path | None
+    ) -> None:
+        self.shape, self.dtype, self.folder = shape, dtype, folder
+        self.held = np.empty(shape if folder is None else 0, dtype)
+        self.bytes = math.prod(shape[2:]) * dtype.itemsize
 
-    @property
-    def nbytes(self) -> int:
-        """Length of the whole file."""
-        return math.prod(self.shape) * self.dtype.itemsize
+    def _files(self) -> Iterator[Path]:
+        if self.folder is not None:
+            for part, side in product(range(self.shape[0]), "ag"):
+                yield self.folder / f"{side}-{part}"
 
-    def write(self, low: int, rows: np.ndarray) -> None:
-        """Put rows at ``low`` and after it."""
-        with self.path.open("r+b", buffering=0) as file:
-            for start, stop in _stretches(self.shape[1]):
-                file.seek(self._place(start, stop, low))
-                write_all(file, np.ascontiguousarray(rows[:, start:stop]))
-
-    def read(self, start: int, stop: int, low: int, high: int) -> np.ndarray:
-        """A stretch of the rows ``low`` to ``high``, a new array."""
-        count, place = (high - low) * (stop - start), self._place(start, stop, low)
-        values = np.fromfile(self.path, self.dtype, count, offset=place)
-        if len(values) < count:
-            raise OSError(
-                f"{str(self.path)!r} must hold all standardized rows; it was cut short while it "
-                "was read: call again with resume=False to make it anew"
-            )
-        return values.reshape(high - low, stop - start)
-
-    def _place(self, start: int, stop: int, low: int) -> int:
-        """Where in the file a stretch of a row begins."""
-        return (self.shape[0] * start + low * (stop - start)) * self.dtype.itemsize
-
-
-_Rows: TypeAlias = _HeldRows | _RowFile
-
-
-class _Block(NamedTuple):
-    """Nodes of one side that are ranked together, for one matrix of the mean."""
-
-    number: int
-    part: int
-    side: int
-    low: int
-    high: int
-
-
-@dataclass(frozen=True)
-class _Work:
-    """A run in a folder; what the journal of the folder notes is not done again."""
-
-    run: _Run
-    output: Output | None
-    journal: Journal
-    sizes: _Sizes
-
-    @classmethod
-    def begin(cls, run: _Run, folder: Path, output: Output | None) -> "_Work":
-        """Begin the work in a folder, or resume it."""
-        scratch = None if output is None or run.scratch is None else str(run.scratch)
-        settings = {"max_memory": run.max_memory, "backend": run.ops.name, "scratch": scratch}
-        plan = asdict(_choose_sizes(run))
-        journal = Journal.begin(folder, run.settings | settings, plan)
-        return cls(run, output, journal, _Sizes(**journal.plan))
-
-    def finish(self) -> Result:
-        """Do what is left of both passes, and put the result in its place."""
-        try:
-            sink = self._sink()
-            self._fill(sink)
-            if self.output is None:
-                assert isinstance(sink, TopPieces | PairPieces)
-                return sink.result()
-            self.output.put(sink.save(self.run.settings), self.run.settings)
-        except OSError as error:
-            self._explain(error)
-            raise
-        _forget(self.journal.folder)
-        return self.output.load()
-
-    def _explain(self, error: OSError) -> None:
-        """Say what a full disk has left."""
-        if not _io.is_full(error):
+    def prepare(self) -> None:
+        """Make the files at their full length."""
+        if self.folder is None:
             return
-        ranked, tiled = (len(self.journal.done(kind)) for kind in (_RANKED, _TILED))
-        kept = (
-            f"{ranked} blocks of ranked columns and {tiled} tiles are kept in "
-            f"{str(self.journal.folder)!r}: make room, and call again with the same arguments"
-            if self.output is not None
-            else "nothing was kept: make room, or name a larger disk by scratch="
-        )
-        raise OSError(errno.ENOSPC, f"the disk is full ({error.strerror}); {kept}") from error
-
-    def _sink(self) -> Sink:
-        """What takes the tiles."""
-        run, folder = self.run, self.journal.folder
-        nodes, top, threshold = len(run.members), run.settings["top"], run.settings["threshold"]
-        if top is not None:
-            return TopPieces(folder / "pieces", nodes, run.dtype, top)
-        if threshold is not None:
-            bounds = (run.room, run.max_memory)
-            return PairPieces(folder / "pieces", nodes, run.dtype, threshold, *bounds)
-        assert self.output is not None, "W has a place"
-        path = folder / f"W{self.output.path.suffix}"
-        if path.suffix == ".npy":
-            return NpyMatrix(path, nodes, run.dtype)
-        return ZarrMatrix(path, nodes, run.dtype, (chunk_edge(self.sizes.tile),) * 2)
-
-    def _fill(self, sink: Sink) -> None:
-        """Rank all columns, and then make all tiles, but for those that are done."""
-        if not self.journal.done(_READY):
-            sink.prepare()
-            self._prepare_scratch()
-            self.journal.mark(_READY, 0)
-        done = self.journal.done(_TILED)
-        tiles = _tiles(len(self.run.members), self.sizes.tile)
-        left = [tile for tile in tiles if tile.number not in done]
-        if left:
-            parts = self._ranked()
-            for tile in track(left, len(left), "correlating", verbose=self.run.verbose):
-                sink.put(tile, self.run.tile(parts, tile))
-                self.journal.mark(_TILED, tile.number)
-
-    def _files(self) -> list[tuple[_RowFile, _RowFile]]:
-        """Files of the rows of both sides, for each matrix of the mean."""
-        scratch, dtype = _scratch_of(self.journal), np.dtype(self.run.dtype)
-        return [
-            (
-                _RowFile(scratch / f"a-{part}", self.run.shape, dtype),
-                _RowFile(scratch / f"g-{part}", self.run.shape, dtype),
-            )
-            for part in range(len(self.run.spans))
-        ]
-
-    def _prepare_scratch(self) -> None:
-        """Make the files of the rows at their full length, where rows are not held."""
-        if self.sizes.held:
-            return
-        scratch = _scratch_of(self.journal)
-        _io.discard(scratch)
-        scratch.mkdir(parents=True)
-        need, free = self.run.row_bytes, shutil.disk_usage(scratch).free
+        _io.discard(self.folder)
+        self.folder.mkdir(parents=True)
+        files = list(self._files())
+        need, free = len(files) * self.bytes, shutil.disk_usage(self.folder).free
         if free < need:
             raise OSError(
                 f"scratch must hold the standardized rows, {_io.format_bytes(need)}; got "
-                f"{_io.format_bytes(free)} free in {str(scratch)!r}: name a folder on a larger disk"
+                f"{_io.format_bytes(free)} free in {str(self.folder)!r}: name a folder on a larger "
+                "disk"
             )
-        for file in chain.from_iterable(self._files()):
-            file.path.touch()
-            os.truncate(file.path, file.nbytes)
+        for file in files:
+            file.touch()
+            os.truncate(file, self.bytes)
 
-    def _rows(self) -> list[tuple[_Rows, _Rows]]:
-        """Room for the rows of both sides, for each matrix of the mean."""
-        if self.sizes.held:
-            return [
-                (
-                    _HeldRows(np.empty(self.run.shape, self.run.dtype)),
-                    _HeldRows(np.empty(self.run.shape, self.run.dtype)),
-                )
-                for _ in self.run.spans
-            ]
-        files = self._files()
-        for file in chain.from_iterable(files):
-            if not file.path.is_file() or file.path.stat().st_size != file.nbytes:
+    def check(self) -> None:
+        """Reject files that are missing or cut short."""
+        for file in self._files():
+            if not file.is_file() or file.stat().st_size != self.bytes:
                 raise FileNotFoundError(
-                    f"the rows ranked so far must lie in {str(file.path)!r}, which is missing or "
-                    "cut short: give resume=False to begin anew"
+                    f"the rows ranked so far must lie in {str(file)!r}, which is missing or cut "
+                    "short: give resume=False to begin anew"
                 )
-        return [*files]
 
-    def _blocks(self) -> Iterator[_Block]:
-        """Columns to rank, some at a time."""
-        starts = range(0, count := len(self.run.members), step := self.sizes.block)
-        each = product(range(len(self.run.spans)), (0, 1), starts)
-        for number, (part, side, low) in enumerate(each):
-            yield _Block(number, part, side, low, min(low + step, count))
+    def flush(self) -> None:
+        """Put all files on the disk itself."""
+        for file in self._files():
+            _io.flush(file)
 
-    def _ranked(self) -> list[tuple[_Rows, _Rows]]:
-        """Standardized rows; those on disk are made once, and noted when they are on it."""
-        rows, run = self._rows(), self.run
-        done = set() if self.sizes.held else self.journal.done(_RANKED)
-        left = [block for block in self._blocks() if block.number not in done]
-        written: list[int] = []
-        noted = time.monotonic()
-        try:
-            for block in track(left, len(left), "ranking", verbose=run.verbose):
-                values = run.rows("ag"[block.side], run.spans[block.part], block.low, block.high)
-                rows[block.part][block.side].write(block.low * run.width, values)
-                del values
-                written.append(block.number)
-                if time.monotonic() - noted > _NOTED_SECONDS:
-                    self._note(rows, written)
-                    noted = time.monotonic()
-        finally:
-            self._note(rows, written)
-        return rows
+    def write(self, part: int, side: int, low: int, rows: np.ndarray) -> None:
+        """Put rows at ``low`` and after it."""
+        if self.folder is None:
+            self.held[part, side, low : low + len(rows)] = rows
+            return
+        with (self.folder / f"{'ag'[side]}-{part}").open("r+b", buffering=0) as file:
+            for start, stop in _stretches(self.shape[3]):
+                file.seek(self._place(start, stop, low))
+                write_all(file, np.ascontiguousarray(rows[:, start:stop]))
 
-    def _note(self, rows: list[tuple[_Rows, _Rows]], written: list[int]) -> None:
-        if not self.sizes.held:
-            for file in chain.from_iterable(rows):
-                if isinstance(file, _RowFile):
-                    _io.flush(file.path)
-            self.journal.mark(_RANKED, *written)
-        written.clear()
+    def read(self, part: int, side: int, start: int, stop: int, low: int, high: int) -> np.ndarray:
+        """A stretch of the rows ``low`` to ``high``."""
+        if self.folder is None:
+            return self.held[part, side, low:high, start:stop]
+        path, count = self.folder / f"{'ag'[side]}-{part}", (high - low) * (stop - start)
+        values = np.fromfile(path, self.dtype, count, offset=self._place(start, stop, low))
+        return values.reshape(high - low, stop - start)
+
+    def _place(self, start: int, stop: int, low: int) -> int:
+        """Where in a file a stretch of a row begins."""
+        return (self.shape[2] * start + low * (stop - start)) * self.dtype.itemsize

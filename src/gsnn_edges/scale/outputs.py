@@ -12,10 +12,11 @@ from typing import Any, NamedTuple, Self, TypeAlias
 import numpy as np
 
 from gsnn_edges import __version__, _io, _validation
+from gsnn_edges.channels import filled_up, node_members
 from gsnn_edges.layer_pairs import LayerChoice, checked_layers
 from gsnn_edges.options import CorrelationOptions
-from gsnn_edges.store import ObservationStore, StoredMatrix, open_matrix
-from gsnn_edges.store.matrix import create_matrix, read_attributes, write_attributes, write_block
+from gsnn_edges.store import ObservationStore, StoredMatrix, open_matrix, open_store
+from gsnn_edges.store.matrix import create_matrix, read_attributes, write_block
 
 # An edge of a chunk of W on disk, at most: 4 MB each.
 _CHUNK = 1024
@@ -26,59 +27,86 @@ _PANEL_VALUES = 1 << 18
 _PAIR_BYTES = 72
 
 
-def checked_settings(
-    store: ObservationStore,
-    options: CorrelationOptions,
-    layers: LayerChoice,
-    n_components: Any,
-    top: Any = None,
-    threshold: Any = None,
-) -> dict[str, Any]:
-    """What W follows from, ready for JSON, whichever function makes it."""
-    n_components = _validation.whole_number_or_none("n_components", n_components, least=1)
-    if n_components is not None and store.score != "channels":
-        raise ValueError(
-            f"n_components={n_components} needs a store of score='channels'; got "
-            f"{store.score!r}, which has one column a node: leave n_components out"
-        )
-    top = _validation.whole_number_or_none("top", top, least=1)
-    if top is not None and top > store.nodes:
-        raise ValueError(f"top must be at most {store.nodes}, the nodes that there are; got {top}")
-    settings = {
-        "observations": store.fingerprint(),
-        "score": store.score,
-        "method": options.method,
-        "ties": options.ties,
-        "layers": checked_layers(layers, store.score, store.pairs),
-        "n_components": n_components,
-        "precision": options.precision,
-        "top": top,
-        "threshold": _checked_threshold(threshold),
-    }
-    first, last = layer_spans(settings["layers"], store.pairs)[0]
-    length, least = (last - first) * store.samples, 3 if store.score == "channels" else 2
-    if length < least:
-        raise ValueError(
-            f"store must have at least {least} observations for each matrix; got {length}: capture "
-            "more samples"
-        )
-    return settings
+class StoreCorrelation:
+    """A correlation of a store, checked: what W follows from, whichever function makes it.
+
+    Attributes
+    ----------
+    store, options, n_components, top, threshold
+        The arguments.
+    spans : list of (int, int)
+        Layer pairs of each matrix to average, half-open.
+    length : int
+        Observations of a matrix.
+    channels : bool
+        Whether nodes have several columns.
+    members : int array of shape (N, widest)
+        Columns of each node, -1 for none.
+    settings : dict
+        All that W follows from, ready for JSON.
+    """
+
+    def __init__(
+        self,
+        store: Any,
+        options: CorrelationOptions,
+        layers: LayerChoice = None,
+        n_components: int | None = None,
+        top: int | None = None,
+        threshold: float | None = None,
+    ) -> None:
+        store = store if isinstance(store, ObservationStore) else open_store(store)
+        self.store, self.options = store, options
+        self.channels = store.score == "channels"
+        n_components = _validation.whole_number_or_none("n_components", n_components, least=1)
+        if n_components is not None and not self.channels:
+            raise ValueError(
+                f"n_components={n_components} needs a store of score='channels'; got "
+                f"{store.score!r}, which has one column a node: leave n_components out"
+            )
+        top = _validation.whole_number_or_none("top", top, least=1)
+        if top is not None and top > store.nodes:
+            raise ValueError(
+                f"top must be at most {store.nodes}, the nodes that there are; got {top}"
+            )
+        if threshold is not None:
+            if isinstance(threshold, bool) or not isinstance(threshold, int | float | np.number):
+                raise TypeError(f"threshold must be a number; got {threshold!r}")
+            if not (math.isfinite(threshold) and threshold >= 0):
+                raise ValueError(f"threshold must be at least 0, and finite; got {threshold}")
+            threshold = float(threshold)
+        self.n_components, self.top, self.threshold = n_components, top, threshold
+        self.settings: dict[str, Any] = {
+            "observations": store.fingerprint(),
+            "score": store.score,
+            "method": options.method,
+            "ties": options.ties,
+            "layers": checked_layers(layers, store.score, store.pairs),
+            "n_components": n_components,
+            "precision": options.precision,
+            "top": top,
+            "threshold": threshold,
+        }
+        self.spans = _layer_spans(self.settings["layers"], store.pairs)
+        first, last = self.spans[0]
+        self.length = (last - first) * store.samples
+        least = 3 if self.channels else 2
+        if self.length < least:
+            raise ValueError(
+                f"store must have at least {least} observations for each matrix; got "
+                f"{self.length}: capture more samples"
+            )
+        self.members = np.arange(store.columns)[:, None]
+        if self.channels:
+            columns = np.empty((0, store.columns))
+            self.members = node_members("column_nodes", store.column_nodes, columns)
+            self.members = filled_up(self.members, store.nodes)
 
 
-def _checked_threshold(threshold: Any) -> float | None:
-    if threshold is None:
-        return None
-    if isinstance(threshold, bool) or not isinstance(threshold, int | float | np.number):
-        raise TypeError(f"threshold must be a number; got {threshold!r}")
-    if not (math.isfinite(threshold) and threshold >= 0):
-        raise ValueError(f"threshold must be at least 0, and finite; got {threshold}")
-    return float(threshold)
+def _layer_spans(layers: str | int, pairs: int) -> list[tuple[int, int]]:
+    """Layer pairs of each matrix to average.
 
-
-def layer_spans(layers: str | int, pairs: int) -> list[tuple[int, int]]:
-    """Layer pairs of each matrix to average, half-open.
-
-    >>> layer_spans("pooled", 3), layer_spans("mean", 3), layer_spans("last", 3)
+    >>> _layer_spans("pooled", 3), _layer_spans("mean", 3), _layer_spans("last", 3)
     ([(0, 3)], [(0, 1), (1, 2), (2, 3)], [(2, 3)])
     """
     if layers == "pooled":
@@ -102,11 +130,11 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     )
 
 
-def _to_json(values: Mapping[str, Any]) -> str:
-    return json.dumps(values, indent=1, sort_keys=True, allow_nan=False) + "\n"
+def _write_json(path: Path, values: Mapping[str, Any]) -> None:
+    text = json.dumps(values, indent=1, sort_keys=True, allow_nan=False)
+    _io.write_whole(path, f"{text}\n")
 
 
-@dataclass(frozen=True)
 class Journal:
     """Finished blocks and tiles, a line each, in a folder beside what they make.
 
@@ -121,10 +149,10 @@ class Journal:
         What the first call chose by itself, and later ones keep to.
     """
 
-    folder: Path
-    run: str
-    settings: Mapping[str, Any]
-    plan: Mapping[str, Any]
+    def __init__(self, folder: Path, run: str, settings: Any, plan: Any) -> None:
+        self.folder, self.run = folder, run
+        self.settings, self.plan = dict(settings), dict(plan)
+        self._path = folder / "done.txt"
 
     @classmethod
     def begin(cls, folder: Path, settings: Mapping[str, Any], plan: Mapping[str, Any]) -> Self:
@@ -134,19 +162,19 @@ class Journal:
             folder.mkdir(parents=True, exist_ok=True)
             journal = cls(folder, uuid.uuid4().hex, settings, plan)
             # What earlier work has left, if it could not all be removed.
-            journal._lines.unlink(missing_ok=True)
-            _io.append_line(journal._lines, f"run {journal.run}")
+            journal._path.unlink(missing_ok=True)
+            journal.mark("run", journal.run)
             job = {"run": journal.run, "settings": settings, "plan": plan}
-            _io.write_whole(folder / "job.json", _to_json(job))
+            _write_json(folder / "job.json", job)
             return journal
         journal = cls.read(folder)
         if different := differences(journal.settings, settings):
             raise ValueError(
                 f"resume=True must go on with the settings of the first call, kept in "
-                f"{str(folder)!r}; {different}: call with those, or with resume=False to begin "
-                "anew"
+                f"{str(folder)!r}; {different}: call with those, or with resume=False to begin anew"
             )
-        _io.cut_off_line(journal._lines)
+        # A last line that was not written to its end must not become the begin of another.
+        os.truncate(journal._path, journal._path.read_bytes().rfind(b"\n") + 1)
         return journal
 
     @classmethod
@@ -154,8 +182,8 @@ class Journal:
         """The journal of a folder; a ValueError where it is broken, or of other work."""
         try:
             job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-            journal = cls(folder, job["run"], dict(job["settings"]), dict(job["plan"]))
-            if _io.read_lines(journal._lines)[:1] == [f"run {journal.run}"]:
+            journal = cls(folder, job["run"], job["settings"], job["plan"])
+            if journal._lines()[:1] == [f"run {journal.run}"]:
                 return journal
         except (OSError, ValueError, KeyError, TypeError):
             pass
@@ -164,19 +192,23 @@ class Journal:
             "resume=False to begin anew"
         )
 
-    @property
-    def _lines(self) -> Path:
-        return self.folder / "done.txt"
+    def _lines(self) -> list[str]:
+        """Whole lines: a process that is killed may leave a part of one."""
+        text = self._path.read_text(encoding="utf-8")
+        return text[: text.rfind("\n") + 1].splitlines()
 
     def done(self, kind: str) -> set[int]:
         """Numbers of what is finished of a kind."""
-        words = [line.split() for line in _io.read_lines(self._lines)]
+        words = [line.split() for line in self._lines()]
         return {int(number) for each, number in words if each == kind}
 
-    def mark(self, kind: str, *numbers: int) -> None:
+    def mark(self, kind: str, *numbers: Any) -> None:
         """Note what is finished and on the disk itself."""
         if numbers:
-            _io.append_line(self._lines, "\n".join(f"{kind} {number}" for number in numbers))
+            with self._path.open("a", encoding="utf-8") as file:
+                file.writelines(f"{kind} {number}\n" for number in numbers)
+                file.flush()
+                os.fsync(file.fileno())
 
 
 class Tile(NamedTuple):
@@ -304,18 +336,8 @@ def _frame(
     pandas = _validation.imported("pandas", "to_frame needs pandas", "frames")
     ends: list[Any] = [sources, targets]
     if node_names is not None:
-        names = list(node_names)
-        least = 1 + max((int(end.max()) for end in ends if end.size), default=-1)
-        if len(names) < least or (nodes is not None and len(names) != nodes):
-            raise ValueError(
-                f"node_names must name each of the {nodes or least} nodes, in their order; got "
-                f"{len(names)}"
-            )
-        if len(set(names)) < len(names):
-            raise ValueError(
-                f"node_names must differ from each other; got {len(names) - len(set(names))} "
-                "twice: leave them out to get numbers"
-            )
+        count = len(node_names) if nodes is None else nodes
+        names = _validation.node_names(node_names, count)
         # Categories: a row holds two small numbers, and each name is stored once.
         ends = [pandas.Categorical.from_codes(end, categories=names) for end in ends]
     return pandas.DataFrame({"source": ends[0], "target": ends[1], "score": scores})
@@ -414,7 +436,7 @@ class Output:
         _io.discard(self.path)
         if self.path.suffix == ".npy":
             sidecar = {"made": dict(settings), "file": _file_state(made)}
-            _io.write_whole(self._sidecar, _to_json(sidecar))
+            _write_json(self._sidecar, sidecar)
         _io.put_in_place(made, self.path)
 
     def load(self) -> Result:
@@ -437,20 +459,21 @@ class ZarrMatrix:
     path: Path
     nodes: int
     dtype: str
+    settings: Mapping[str, Any]
     chunks: tuple[int, int]
 
     def prepare(self) -> None:
         """Make an array without chunks."""
         _io.discard(self.path)
-        create_matrix(self.path, self.nodes, self.dtype, self.chunks)
+        made = {"made": dict(self.settings)}
+        create_matrix(self.path, self.nodes, self.dtype, self.chunks, made)
 
     def put(self, tile: Tile, block: np.ndarray) -> None:
         """Write a tile."""
         write_block(self.path, tile.top, tile.left, block)
 
-    def save(self, settings: Mapping[str, Any]) -> Path:
-        """Path of the array, with what it was made of."""
-        write_attributes(self.path, {"made": dict(settings)})
+    def finish(self) -> Path:
+        """Path of the array."""
         for leftover in self.path.rglob("*.partial"):  # what a killed process was writing
             leftover.unlink()
         return self.path
@@ -478,8 +501,8 @@ class NpyMatrix:
                 write_all(file, values)
             os.fsync(file.fileno())
 
-    def save(self, settings: Mapping[str, Any]) -> Path:
-        """Path of the file; it has no room for settings."""
+    def finish(self) -> Path:
+        """Path of the file."""
         return self.path
 
 
@@ -506,10 +529,22 @@ class _Pieces:
     folder: Path
     nodes: int
     dtype: str
+    settings: Mapping[str, Any]
 
     def prepare(self) -> None:
         """Make the folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
+
+    def finish(self) -> Path:
+        """Path of a file of the result."""
+        result, path = self.result(), self.folder / "result"
+        kind = "top" if isinstance(result, TopTargets) else "threshold"
+        _io.write_arrays(path, kind, {"made": dict(self.settings)}, vars(result))
+        return path
+
+    def result(self) -> TopTargets | PairsAbove:
+        """Join all pieces."""
+        raise NotImplementedError
 
     def _write(self, tile: Tile, arrays: Mapping[str, np.ndarray]) -> None:
         name = f"{tile.top}-{tile.left}-{len(arrays['scores'])}.npz"
@@ -557,12 +592,6 @@ class TopPieces(_Pieces):
             targets[rows], scores[rows] = best["targets"], best["scores"]
         return TopTargets(targets, scores)
 
-    def save(self, settings: Mapping[str, Any]) -> Path:
-        """Path of a file of the result."""
-        path = self.folder / "result"
-        _io.write_arrays(path, "top", {"made": settings}, vars(self.result()))
-        return path
-
 
 def best_targets(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Columns and values of the ``k`` largest scores of each row, best first.
@@ -576,7 +605,9 @@ def best_targets(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     rows, width = scores.shape
     k = min(k, width)
     columns, best = np.empty((rows, k), np.int64), np.empty((rows, k), scores.dtype)
-    for panel in _panels(rows, width):
+    height = max(1, _PANEL_VALUES // width)
+    for start in range(0, rows, height):
+        panel = slice(start, start + height)
         part = scores[panel]
         least = np.partition(part, width - k, axis=1)[:, width - k, None]
         above, level = part > least, part == least
@@ -590,16 +621,6 @@ def best_targets(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     return columns, best
 
 
-def _panels(rows: int, width: int) -> list[slice]:
-    """Slices of rows that are small together.
-
-    >>> _panels(5, 2**17)
-    [slice(0, 2, None), slice(2, 4, None), slice(4, 6, None)]
-    """
-    height = max(1, _PANEL_VALUES // width)
-    return [slice(start, start + height) for start in range(0, rows, height)]
-
-
 @dataclass(frozen=True)
 class PairPieces(_Pieces):
     """The pairs whose score is at least ``threshold`` away from 0; so many bytes hold them."""
@@ -610,24 +631,18 @@ class PairPieces(_Pieces):
 
     def put(self, tile: Tile, block: np.ndarray) -> None:
         """Keep the pairs of a tile, by source, then by target."""
-        here = (tile.top, tile.left)
-        most = max(0, self.room // _PAIR_BYTES)
+        here, above = (tile.top, tile.left), abs(block) >= self.threshold
         count = sum(length for *place, length in self._places() if tuple(place) != here)
-        parts = []
-        for rows in _panels(len(block), block.shape[1]):
-            row, column = np.nonzero(abs(block[rows]) >= self.threshold)
-            parts.append(
-                (row + rows.start + tile.top, column + tile.left, block[rows][row, column])
+        most = max(0, self.room // _PAIR_BYTES)
+        if count + np.count_nonzero(above) > most:
+            raise ValueError(
+                f"threshold must leave at most {most} pairs, which max_memory="
+                f"{_io.format_bytes(self.max_memory)} can hold; got {self.threshold}, and more of "
+                "them: raise one of the two, with resume=False, or write all of W to a .zarr"
             )
-            count += len(row)
-            if count > most:
-                raise ValueError(
-                    f"threshold must leave at most {most} pairs, which max_memory="
-                    f"{_io.format_bytes(self.max_memory)} can hold; got {self.threshold}, and more "
-                    "of them: raise one of the two, with resume=False, or write all of W to a .zarr"
-                )
-        sources, targets, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
-        self._write(tile, {"sources": sources, "targets": targets, "scores": scores})
+        row, column = np.nonzero(above)
+        arrays = {"sources": row + tile.top, "targets": column + tile.left, "scores": block[above]}
+        self._write(tile, arrays)
 
     def result(self) -> PairsAbove:
         """Join the pieces, band by band."""
@@ -647,12 +662,6 @@ class PairPieces(_Pieces):
                 joined[name][start : start + len(order)] = values[order]
             start += len(order)
         return PairsAbove(**joined)
-
-    def save(self, settings: Mapping[str, Any]) -> Path:
-        """Path of a file of the result."""
-        path = self.folder / "result"
-        _io.write_arrays(path, "threshold", {"made": settings}, vars(self.result()))
-        return path
 
 
 Sink: TypeAlias = ZarrMatrix | NpyMatrix | TopPieces | PairPieces

@@ -173,19 +173,43 @@ def plan(
       values to rank            1.20e+08
       product                   3.60e+11 flop
     """
-    sizes = {
-        "nodes": _validation.whole_number("nodes", nodes, least=1),
-        "observations": _validation.whole_number("observations", observations, least=2),
-        "devices": _validation.whole_number("devices", devices, least=1),
-        "channels": _validation.whole_number("channels", channels, least=1),
-        "layers": _validation.whole_number("layers", layers, least=1),
-    }
+    _validation.whole_number("nodes", nodes, least=1)
+    _validation.whole_number("observations", observations, least=2)
+    _validation.whole_number("devices", devices, least=1)
+    _validation.whole_number("channels", channels, least=1)
+    _validation.whole_number("layers", layers, least=1)
     _validation.choice("precision", precision, tuple(_ITEM_BYTES))
-    ops = backends.load(backend, device)
+    ops, item = backends.load(backend, device), _ITEM_BYTES[precision]
     limit = ops.free_bytes() if memory is None else parse_bytes("memory", memory)
 
     def on(devices: int) -> Plan:
-        return _plan_for(ops, limit, _ITEM_BYTES[precision], **(sizes | {"devices": devices}))
+        own, length = -(-nodes // devices), -(-observations // layers)
+        side = own * channels * observations * item
+        assumed: Any = _Assumed(ops, None if limit is None else max(0, limit - 2 * side))
+        chunks = chunk_sizes(assumed, (length, own, own), item, None, (channels, channels))
+        held = {
+            "input_bytes": 2 * side,
+            "target_bytes": own * channels * length * item * (1 if devices == 1 else 3),
+            # Of W's mean, and of the next term where there are several matrices.
+            "result_bytes": own * nodes * item * (1 if layers == 1 else 2),
+            "chunk_bytes": chunks.sources * chunks.source_bytes,
+        }
+        total = sum(held.values())
+        return Plan(
+            nodes=nodes,
+            observations=observations,
+            channels=channels,
+            layers=layers,
+            devices=devices,
+            **held,
+            total_bytes=total,
+            memory=limit,
+            fits=None if limit is None else total <= limit,
+            row_chunk=chunks.sources,
+            ranked_values=2 * own * channels * observations,
+            flops=2 * own * nodes * channels**2 * observations,
+            scratch_bytes=2 * nodes * channels * observations * item,
+        )
 
     planned = on(devices)
     if limit is None:
@@ -200,45 +224,3 @@ def plan(
         middle = (low + high) // 2
         low, high = (low, middle) if on(middle).fits else (middle, high)
     return replace(planned, devices_needed=high)
-
-
-def _plan_for(
-    ops: backends.Backend,
-    memory: int | None,
-    item: int,
-    *,
-    nodes: int,
-    observations: int,
-    devices: int,
-    channels: int,
-    layers: int,
-) -> Plan:
-    own = -(-nodes // devices)
-    length = -(-observations // layers)
-    side = own * channels * observations * item
-    targets = own * channels * length * item * (1 if devices == 1 else 3)
-    # Of W's mean, and of the next term where there are several matrices.
-    result = own * nodes * item * (1 if layers == 1 else 2)
-    left = None if memory is None else max(0, memory - 2 * side)
-    assumed: Any = _Assumed(ops, left)
-    chunks = chunk_sizes(assumed, (length, own, own), item, None, (channels, channels))
-    chunk = chunks.sources * chunks.source_bytes
-    total = 2 * side + targets + result + chunk
-    return Plan(
-        nodes=nodes,
-        observations=observations,
-        channels=channels,
-        layers=layers,
-        devices=devices,
-        input_bytes=2 * side,
-        target_bytes=targets,
-        result_bytes=result,
-        chunk_bytes=chunk,
-        total_bytes=total,
-        memory=memory,
-        fits=None if memory is None else total <= memory,
-        row_chunk=chunks.sources,
-        ranked_values=2 * own * channels * observations,
-        flops=2 * own * nodes * channels**2 * observations,
-        scratch_bytes=2 * nodes * channels * observations * item,
-    )

@@ -139,7 +139,9 @@ def _zarr_cells(path: Path) -> Any:
     return found if hasattr(found, "shape") else found["W"]
 
 
-def create_matrix(path: Path, nodes: int, dtype: str, chunks: tuple[int, int]) -> None:
+def create_matrix(
+    path: Path, nodes: int, dtype: str, chunks: tuple[int, int], attributes: Mapping[str, Any]
+) -> None:
     """Make W of shape (N, N) without chunks; a chunk that is lost is read as NaN, never as 0."""
     _zarr().create_array(
         os.fspath(path),
@@ -148,7 +150,7 @@ def create_matrix(path: Path, nodes: int, dtype: str, chunks: tuple[int, int]) -
         chunks=(min(chunks[0], nodes), min(chunks[1], nodes)),
         compressors=None,  # scores hardly shrink
         fill_value=math.nan,
-        attributes={"format": _FORMAT, "version": _VERSION},
+        attributes={"format": _FORMAT, "version": _VERSION, **attributes},
     )
 
 
@@ -187,11 +189,6 @@ def _chunks_within(
 
 def _chunk_file(path: Path, row: int, column: int) -> Path:
     return path / "c" / str(row) / str(column)
-
-
-def write_attributes(path: Path, attributes: Mapping[str, Any]) -> None:
-    """Add attributes to W."""
-    _zarr().open_array(os.fspath(path), mode="r+").attrs.update(attributes)
 
 
 def read_attributes(path: Path) -> dict[str, Any] | None:
