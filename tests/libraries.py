@@ -2,7 +2,7 @@
 
 import importlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +78,20 @@ LIBRARIES = [
     pytest.param(Library("torch", gpu=True), marks=pytest.mark.gpu),
     pytest.param(Library("jax", gpu=True), marks=pytest.mark.gpu),
 ]
+
+
+def each_library(name: str, values: Iterable[Any], *, fixed: Any) -> pytest.MarkDecorator:
+    """Parametrize ``library`` and another argument; JAX, which compiles for each shape, has one."""
+    cases = []
+    for each in LIBRARIES:
+        library, marks = (each, ()) if isinstance(each, Library) else (each.values[0], each.marks)
+        cases += [
+            pytest.param(library, value, marks=marks, id=f"{library}-{value}")
+            for value in ([fixed] if library.name == "jax" else values)
+        ]
+    return pytest.mark.parametrize(("library", name), cases, indirect=["library"])
+
+
 MODULES = {"numpy": "numpy", "torch": "torch", "jax": "jax", "strict": "array_api_strict"}
 
 

@@ -104,10 +104,10 @@ def test_channels(stores, tmp_path, name, max_memory, layers, n_components):
     assert_allclose(W.to_numpy(), np.mean(each, axis=0), atol=2 * BOUND)
 
 
-@pytest.mark.parametrize("backend", ["numpy", "torch", "jax", "generic"])
+@pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
 @pytest.mark.parametrize(("method", "ties"), [("pearson", "average"), ("spearman", "ordinal")])
 def test_options_on_each_backend(stores, tmp_path, backend, method, ties):
-    require({"generic": "numpy"}.get(backend, backend))
+    require(backend)
     store, a, g = stores["nodes"]
     options = {"method": method, "ties": ties, "backend": backend}
     W = correlate_store(store, tmp_path / "W.npy", **options)
@@ -220,7 +220,7 @@ for call in json.loads(calls):
     print(1024 * (kilobytes("VmHWM") - before))
 """
 # A tenth of the inputs.
-BOUNDS = {"numpy": 20, "torch": 24, "generic": 20, "jax": 200}
+BOUNDS = {"numpy": 20, "torch": 24, "jax": 200}
 # Twenty targets of each source, or about as many pairs as the bound may hold.
 KEPT = {"matrix": {}, "top": {"top": 20}, "threshold": {}}
 THRESHOLDS = {"magnitude": 0.0125, "channels": 0.0205}
@@ -252,7 +252,7 @@ def write_large(path, score, total, columns=1200):
     ],
 )
 def test_memory_stays_under_a_tenth_of_the_inputs(tmp_path, backend, cases):
-    require({"generic": "numpy"}.get(backend, backend))
+    require(backend)
     bound, calls = BOUNDS[backend] * 10**6, []
     for score in dict(cases):
         write_large(tmp_path / score, score, 10 * bound)

@@ -242,7 +242,7 @@ def test_loading_imports_no_library(tmp_path):
     assert run.stdout == "set()\n"
 
 
-@pytest.mark.parametrize("name", ["numpy", "torch", "jax", "generic"])
+@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
 def test_to_a_backend(name):
     if name not in backends.available():
         pytest.skip(f"{name} is not installed")

@@ -13,7 +13,7 @@ FOLDERS = {"": ROOT / "src/gsnn_edges", "backends.": ROOT / "backends"}
 LAYERS = (
     ("_typing", "_validation", "_io", "_progress"),
     ("backends", "options"),
-    ("ranks", "standardization", "chunks"),
+    ("ranks", "chunks"),
     ("sharded", "correlation"),
     ("channels", "partial", "resampling", "layer_pairs"),
     ("store",),

@@ -9,7 +9,7 @@ from gsnn_edges.scoring import Scorer, backend_of, mean, to_host
 
 SAMPLES, PAIRS, NODES = 60, 3, 5
 COLUMNS = torch.tensor([0, 0, 1, 2, 3, 3, 4])
-BACKENDS = ["torch", "numpy", "jax", "generic"]
+BACKENDS = ["torch", "numpy", "jax"]
 
 
 def scorer(score="magnitude", layers="pooled", backend="numpy", ties="average", n_components=None):

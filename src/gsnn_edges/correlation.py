@@ -11,11 +11,10 @@ from gsnn_edges import backends
 from gsnn_edges._progress import track
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
-from gsnn_edges.backends.windows import windows
+from gsnn_edges.backends.generic_backend import windows
 from gsnn_edges.chunks import Chunks, chunk_sizes, halved, out_of_memory, raise_explained
 from gsnn_edges.options import CorrelationOptions, check_pair, check_values
-from gsnn_edges.ranks import correlation_dtype, on_ranker
-from gsnn_edges.standardization import standardize_drawn, standardize_rows
+from gsnn_edges.ranks import correlation_dtype, on_ranker, standardize_drawn, standardize_rows
 
 
 def cross_correlation(
@@ -46,7 +45,7 @@ def cross_correlation(
         is free.
     precision : {"float32", "float64"}
         Of the ranks, the product and the result, whatever the library is set to.
-    backend : {"numpy", "torch", "jax", "generic"}, optional
+    backend : {"numpy", "torch", "jax"}, optional
         Where to compute. By default in the library of ``a``, where ``a`` lies. With a name,
         chunks of ``a`` and ``g`` are moved there from wherever they are.
     device : optional
@@ -378,7 +377,8 @@ def row_pairs(
 
 def _resident(targets: Operand, left: int, right: int, row_chunk: int) -> Array:
     """Standardized rows of some targets; what is copied to a device is so in chunks."""
-    if targets.ops.ranker().name == "numpy" or right - left <= row_chunk:
+    # NumPy ranks in place, and XLA decides by itself what becomes of parts of traced arrays.
+    if targets.ops.ranker().device is None or right - left <= row_chunk:
         return targets.rows(left, right)
     shape = (right - left) * targets.width, targets.observations
     rows = targets.ops.empty(shape, getattr(targets.ops.xp, targets.dtype))

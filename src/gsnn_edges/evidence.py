@@ -15,6 +15,7 @@ from gsnn_edges import __version__, _io, _validation, backends
 from gsnn_edges._typing import Array, Device
 from gsnn_edges.evaluation import LinkRanking, evaluate_edges
 from gsnn_edges.evaluation.candidates import candidate_pool, top_k
+from gsnn_edges.options import BACKENDS
 from gsnn_edges.ranks import rankdata
 from gsnn_edges.resampling import Moments
 
@@ -478,7 +479,7 @@ class EdgeEvidence:
 
         Parameters
         ----------
-        backend : {"numpy", "torch", "jax", "generic"}
+        backend : {"numpy", "torch", "jax"}
         device : optional
             A device of that backend, or its name.
 
@@ -487,6 +488,7 @@ class EdgeEvidence:
         ValueError, ImportError
             As for `gsnn_edges.backends.load`.
         """
+        _validation.choice("backend", backend, BACKENDS)
         ops = backends.load(backend, device)
         std = None if self.std is None else backends.move(self.std, ops)
         return replace(self, W=backends.move(self.W, ops), std=std)

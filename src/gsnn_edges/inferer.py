@@ -18,7 +18,7 @@ from gsnn_edges.baselines import untrained_scores
 from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.inference import Found, Inference, Options
 from gsnn_edges.layer_pairs import LayerChoice, checked_layers
-from gsnn_edges.options import PRECISIONS, TIES
+from gsnn_edges.options import BACKENDS, PRECISIONS, TIES
 from gsnn_edges.scoring import SCORES, ScoreChoice, Scorer, backend_of, mean
 
 # What an EdgeEvidence says of how it was made: settings of the inferer, and options of the call.
@@ -63,7 +63,7 @@ class FunctionEdgeInferer:
         ``|v|``, ``v**2`` or the signed ``v`` of each channel of activations and gradients.
     agg : {"sum", "mean", "max"}
         How the channels of a node become one number.
-    backend : {"torch", "jax", "numpy", "generic"}
+    backend : {"torch", "jax", "numpy"}
         Where the correlation runs.
     backend_device : optional
         A device of that backend, or its name. By default ``device`` for torch, JAX's default
@@ -123,6 +123,7 @@ class FunctionEdgeInferer:
         _validation.choice("ties", ties, TIES)
         _validation.choice("precision", precision, PRECISIONS)
         _validation.edge_index("edge_index", edge_index)
+        _validation.choice("backend", backend, BACKENDS)
         backends.load(backend, backend_device)
         self.model = model
         self.crit = crit

@@ -84,6 +84,17 @@ def test_dry_run_writes_nothing(run, folder):
     assert not (folder / "m.json").exists()
 
 
+def test_known_edges_are_not_ranked(run, folder, wanted, refused):
+    both = (folder / "held_out.csv").read_text() + (folder / "known.csv").read_text()[14:]
+    (folder / "both.csv").write_text(both)
+    call = ("evaluate", "W.npy", "--known", "known.csv", "--names", "names.txt", "--json")
+    shown = run(*call, "--edges", "both.csv")
+    assert shown.stderr == "Warning: 37 of --edges are known edges: they are not ranked\n"
+    assert json.loads(shown.stdout)["edges"] == 18
+    assert json.loads(shown.stdout)["micro"]["mrr"] == wanted().mrr
+    assert "all of them are in --known" in refused(*call, "--edges", "known.csv")
+
+
 @pytest.mark.usefixtures("folder")
 def test_quiet_says_nothing(run):
     shown = run(*NAMED, "-q", "--out", "ranked.csv")
@@ -116,16 +127,24 @@ def test_edges_by_index_need_no_names(run, problem, folder):
 
 
 @pytest.mark.parametrize("name", ["W.npy", "W.npz", "W.csv", "W.zarr"])
-def test_w_comes_from_many_kinds_of_files(name, folder, run, wanted):
+def test_w_comes_from_many_kinds_of_files(name, folder, run, wanted, names):
     W = np.load("W.npy")
     {
         "W.npy": lambda: np.save("W.npy", W),
         "W.npz": lambda: np.savez("W.npz", W=W),
-        "W.csv": lambda: pd.DataFrame(W).to_csv("W.csv", index=False, header=list("a" * 50)),
+        "W.csv": lambda: pd.DataFrame(W, names, names).to_csv("W.csv"),
         "W.zarr": lambda: zarr.save_array("W.zarr", W),
     }[name]()
     shown = run("evaluate", name, *NAMED[2:], "--json")
     assert json.loads(shown.stdout)["micro"]["mrr"] == wanted().mrr
+
+
+def test_names_that_w_has_already_are_held_against_others(folder, run, refused, names):
+    pd.DataFrame(np.load("W.npy"), columns=names).to_csv("W.csv", index=False)
+    call = ("evaluate", "W.csv", "--edges", "held_out.csv", "--known", "known.csv", "-q")
+    assert run(*call).exit_code == 0
+    (folder / "others.txt").write_text("\n".join(names[::-1]))
+    assert "--names must be the names that W has, in th" in refused(*call, "--names", "others.txt")
 
 
 def test_evidence_comes_with_names_and_known_edges(folder, run, wanted, names, problem, refused):

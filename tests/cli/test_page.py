@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from tables import write_edges
@@ -45,9 +46,11 @@ def named_files(empty, problem, names):
     network = GSNN(problem.edge_index_dict, problem.node_names_dict, seed=1)
     for weights in ("state.pt", "trained.pt"):
         torch.save(network.state_dict(), empty / weights)
-    for side, values in {"x": problem.x_test[:60], "y": problem.y_test[:60]}.items():
+    for side, kind in {"x": "input", "y": "output"}.items():
+        values = getattr(problem, f"{side}_test")[:60]
         np.save(empty / f"{side}.npy", values)
-        np.savetxt(empty / f"{side}.csv", values, delimiter=",")
+        frame = pd.DataFrame(values, columns=problem.node_names_dict[kind])
+        frame.to_csv(empty / f"{side}.csv", index=False)
     np.save(empty / "known.npy", problem.known_edges)
     write_edges(empty / "known.csv", problem.known_edges, names)
     write_edges(empty / "held_out.csv", problem.test_edges, names)

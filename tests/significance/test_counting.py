@@ -37,7 +37,7 @@ def tables(found):
 def test_blocks_do_not_change_the_answer(row_chunk, host_rows, share, options, monkeypatch):
     a, g = observations()
     expected = tables(permutation_test(a, g, SAMPLES, **OPTIONS, **options))
-    monkeypatch.setattr("gsnn_edges.chunks.TARGET_SHARE", share)
+    monkeypatch.setattr("gsnn_edges.chunks._TARGET_SHARE", share)
     monkeypatch.setattr("gsnn_edges.significance.counting.HOST_ROWS", host_rows)
     found = tables(permutation_test(a, g, SAMPLES, row_chunk=row_chunk, **OPTIONS, **options))
     for x, y in zip(found, expected, strict=True):

@@ -62,7 +62,7 @@ def capture(
     if known is not None and not stored:
         raise ValueError("--known needs a .zarr for --out; evaluate --known takes them too")
     with screen.work():
-        network = read_network(**{name: settings[name] for name in options.MODEL})
+        network = read_network(settings)
         edges = network.known_edges(known, by)
     sizes = network.sizes(score)
     result = {

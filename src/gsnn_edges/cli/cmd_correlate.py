@@ -104,15 +104,10 @@ def correlate(
         screen.say(f"would {work}")
         screen.json({**result, "memory": memory, "dry_run": True})
         return
-    screen.note(work)
     screen.resumes = stored
-    pairs = None
-    if several:
-        _with_others(screen, seen, out, settings)
-    elif stored:
-        pairs = _from_store(screen, seen, out, settings)
-    else:
-        pairs = _in_memory(screen, seen, out, settings)
+    correlate_all = _with_others if several else _from_store if stored else _in_memory
+    with screen.work(work):
+        pairs = correlate_all(screen, seen, out, settings)
     what = f"W of {seen.nodes} nodes" if pairs is None else f"{pairs} pairs"
     screen.say(f"{what}, score {seen.score}: {out}")
     # Beside W in .npy lies a file that says what it was made of.
@@ -122,7 +117,7 @@ def correlate(
 
 def _check_options(observations: str, out: str, settings: dict[str, Any], *, stored: bool) -> bool:
     """Check options before anything is read; whether several processes share the work."""
-    from gsnn_edges.cli.tables import TABLES, check_outputs, ending, writable
+    from gsnn_edges.cli.tables import WRITTEN, check_outputs, ending, writable
 
     top, threshold = settings["top"], settings["threshold"]
     few = top is not None or threshold is not None
@@ -131,7 +126,7 @@ def _check_options(observations: str, out: str, settings: dict[str, Any], *, sto
     if threshold is not None and not 0 <= threshold < math.inf:
         raise ValueError(f"--threshold must be at least 0, and finite; got {threshold}")
     if few:
-        writable("--out with --top or --threshold", out, TABLES)
+        writable("--out with --top or --threshold", out, WRITTEN)
     else:
         kind = ".zarr" if stored else ".npz"
         writable(
@@ -176,13 +171,14 @@ def _check_settings(seen: Any, settings: dict[str, Any], *, several: bool) -> No
         backends.load(settings["backend"], settings["device"])
 
 
-def _with_others(screen: Screen, store: Any, out: str, settings: dict[str, Any]) -> None:
+def _with_others(screen: Screen, store: Any, out: str, settings: dict[str, Any]) -> int | None:
     from gsnn_edges.cli.child import run_in_child
     from gsnn_edges.scale import correlate_distributed
 
     names = (*_METHOD, *_OF_SEVERAL, "coordinator", "processes", "process", "resume")
     call = {name: settings[name] for name in names} | {"verbose": screen.progress}
     run_in_child(correlate_distributed, store=store.path, out=out, **call)
+    return None
 
 
 def _from_store(screen: Screen, store: Any, out: str, settings: dict[str, Any]) -> int | None:
@@ -194,16 +190,15 @@ def _from_store(screen: Screen, store: Any, out: str, settings: dict[str, Any]) 
     # Pairs go to a file too, so that a call that was interrupted can continue.
     kept = Path(out).with_name(f".{Path(out).name}.pairs.npz")
     names = (*_METHOD, "max_memory", "precision", "backend", "device", "scratch", "resume")
-    with screen.work():
-        result: Any = correlate_store(
-            store,
-            out if whole else kept,
-            # One of the best targets may be the source itself.
-            top=None if top is None else min(top + 1, store.nodes),
-            threshold=threshold,
-            verbose=screen.progress,
-            **{name: settings[name] for name in names},
-        )
+    result: Any = correlate_store(
+        store,
+        out if whole else kept,
+        # One of the best targets may be the source itself.
+        top=None if top is None else min(top + 1, store.nodes),
+        threshold=threshold,
+        verbose=screen.progress,
+        **{name: settings[name] for name in names},
+    )
     if whole:
         return None
     sources = getattr(result, "sources", None)
@@ -212,7 +207,7 @@ def _from_store(screen: Screen, store: Any, out: str, settings: dict[str, Any]) 
     return count
 
 
-def _in_memory(screen: Screen, seen: Any, out: str, settings: dict[str, Any]) -> int | None:
+def _in_memory(_: Screen, seen: Any, out: str, settings: dict[str, Any]) -> int | None:
     """Correlate observations in memory; number of pairs, where W is not written whole."""
     import numpy as np
 
@@ -221,8 +216,7 @@ def _in_memory(screen: Screen, seen: Any, out: str, settings: dict[str, Any]) ->
     from gsnn_edges.scale.outputs import best_targets
 
     top, threshold = settings["top"], settings["threshold"]
-    with screen.work(f"correlating {seen.nodes} nodes"):
-        W = _matrix(seen, settings)
+    W = _matrix(seen, settings)
     if threshold is not None:
         sources, targets = np.nonzero(abs(W) >= threshold)
         return _write_pairs(out, seen.node_names, sources, targets, W[sources, targets], None)

@@ -56,11 +56,6 @@ class Screen:
         with redirect_stdout(sys.stderr if self.as_json else sys.stdout), watched(shown):
             yield
 
-    def note(self, text: str) -> None:
-        """Show a step, with --verbose."""
-        if self.level > 0:
-            click.echo(text, err=True)
-
     def say(self, text: str) -> None:
         """Show a line of the result."""
         if self.level >= 0 and not self.as_json:

@@ -7,7 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
 from os import PathLike
@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gsnn_edges import _validation
-from gsnn_edges.cli.tables import column_names, read_array, read_edges, read_nodes, readable
+from gsnn_edges.cli.tables import (
+    TABLES,
+    Table,
+    ending,
+    read_array,
+    read_edges,
+    read_nodes,
+    read_table,
+    readable,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -388,60 +397,63 @@ class Network:
         return None
 
 
-def read_network(
-    *,
-    model: str | None,
-    model_args: str | None,
-    weights: str | None,
-    untrained_model: bool,
-    trust_pickle: str | None,
-    crit: str,
-    x: Sequence[str],
-    y: str,
-    blocks: Sequence[str],
-    groups: str | None,
-    names: str | None,
-    device: str,
-) -> Network:
-    """Model, loss and data that the options of a command name.
+def read_network(settings: Mapping[str, Any]) -> Network:
+    """Model, loss and data that the options of a command name, by `options.model`.
 
     The data are read first, so that a wrong path is an error before torch is loaded.
 
     Raises
     ------
     TypeError, ValueError, FileNotFoundError, ImportError
-        As `load_model`, `load_pickled`, `load_criterion` and `read_array`; and for options that
-        do not go together.
+        As `load_model`, `load_pickled`, `load_criterion`, `read_array` and `read_table`; for
+        options that do not go together, and for data of other columns or samples.
     """
-    _check_origin(model, model_args, weights, untrained_model, trust_pickle)
-    inputs = [read_array(file, name="--x") for file in x]
-    targets = read_array(y, name="--y")
+    _check_origin(settings)
+    files = [("--x", path) for path in settings["x"]] + [("--y", settings["y"])]
+    header = settings["header"]
+    data = [
+        read_table(path, name=option, header=header)
+        if ending(path) in TABLES
+        else read_array(path, name=option)
+        for option, path in files
+    ]
+    groups, names = settings["groups"], settings["names"]
     layout = {
-        "blocks": list(blocks) or None,
-        "groups": None if groups is None else read_array(groups, name="--groups"),
+        "blocks": list(settings["blocks"]) or None,
+        "groups": None if groups is None else read_array(groups, name="--groups", header=header),
         "node_names": None if names is None else read_nodes(names)[0],
     }
-    rows = dict(zip((*x, y), map(_rows, (*inputs, targets)), strict=True))
-    if len(set(rows.values())) > 1:
-        counts = ", ".join(f"{count} in {file!r}" for file, count in rows.items())
-        raise ValueError(f"--x and --y must have a row for each sample; got {counts}")
-    if trust_pickle is not None:
-        module = load_pickled(trust_pickle, trust_pickle=True)
+    counts = [len(one.values[0]) if isinstance(one, Table) else _rows(one) for one in data]
+    if len(set(counts)) > 1:
+        found = ", ".join(
+            f"{count} in {path!r}" for count, (_, path) in zip(counts, files, strict=True)
+        )
+        raise ValueError(f"--x and --y must have a row for each sample; got {found}")
+    if settings["trust_pickle"] is not None:
+        module = load_pickled(settings["trust_pickle"], trust_pickle=True)
     else:
-        module = load_model(str(model), weights, model_args=model_arguments(model_args))
-    inputs[0] = _in_order("--x", x[0], inputs[0], _node_names(module, "input"))
-    targets = _in_order("--y", y, targets, _node_names(module, "output"))
-    data = inputs[0] if len(inputs) == 1 else tuple(inputs)
-    return Network(_on_device(module, device), load_criterion(crit), data, targets, layout)
+        arguments = model_arguments(settings["model_args"])
+        module = load_model(settings["model"], settings["weights"], model_args=arguments)
+    middle = [None] * (len(data) - 2)
+    nodes = [_node_names(module, "input"), *middle, _node_names(module, "output")]
+    index = settings["index"]
+    matched = [_match(one, names, index) for one, names in zip(data, nodes, strict=True)]
+    samples = [rows for _, rows in matched if rows is not None]
+    if any(rows != samples[0] for rows in samples):
+        raise ValueError(
+            "--x and --y must have the same samples, in the same order; they have not: sort both "
+            "by the names of the samples"
+        )
+    *inputs, targets = [values for values, _ in matched]
+    x = inputs[0] if len(inputs) == 1 else tuple(inputs)
+    module = _on_device(module, settings["device"])
+    return Network(module, load_criterion(settings["crit"]), x, targets, layout)
 
 
-def _check_origin(
-    model: str | None,
-    model_args: str | None,
-    weights: str | None,
-    untrained_model: bool,
-    trust_pickle: str | None,
-) -> None:
+def _check_origin(settings: Mapping[str, Any]) -> None:
+    model, model_args = settings["model"], settings["model_args"]
+    weights, trust_pickle = settings["weights"], settings["trust_pickle"]
+    untrained_model = settings["untrained_model"]
     if (model is None) == (trust_pickle is None):
         raise ValueError(
             "--model must be given, as package.module:name, or else --trust-pickle, and not both"
@@ -504,17 +516,43 @@ def _node_names(model: Any, kind: str) -> list[str] | None:
     return None
 
 
-def _in_order(option: str, file: str, array: Any, nodes: list[str] | None) -> Any:
-    """Columns of an array in the order of the model's nodes, where both have names.
+def _match(
+    data: Any, nodes: list[str] | None, index: str | None
+) -> tuple[Any, list[tuple[Any, ...]] | None]:
+    """Values in the order of the model's nodes, and the names of samples where there are any.
+
+    Names of samples are those that ``index`` names, an index as pandas writes it, or else the one
+    column that is none of the model's.
 
     Raises
     ------
     ValueError
-        For a name that one of the two lacks, or has twice.
+        For a name that the table or the model lacks, or has twice.
     """
-    columns = column_names(file)
-    if nodes is None or columns is None or columns == nodes:
-        return array
+    if not isinstance(data, Table):
+        return data, None
+    where = f"{data.name} {data.path!r}"
+    if data.columns is None or nodes is None:
+        if data.columns is not None or nodes is not None:
+            warnings.warn(
+                f"{where} is matched to the model by position: only one of them has names",
+                stacklevel=3,
+            )
+        data = replace(data, index=(data.column(index),)) if index is not None else data
+        return data.without_index().numbers(), data.rows()
+    unknown = [place for place, name in enumerate(data.columns) if name not in nodes]
+    if index is not None:
+        data = replace(data, index=(data.column(index),))
+    elif not data.index and len(unknown) == 1 and len(data.columns) == len(nodes) + 1:
+        data = replace(data, index=tuple(unknown))
+    if data.index and index is None:
+        columns = ", ".join(repr(data.columns[place]) for place in data.index)
+        warnings.warn(
+            f"{where}: column {columns} is taken as the names of samples: name another by --index",
+            stacklevel=3,
+        )
+    rows, data = data.rows(), data.without_index()
+    columns = data.columns or []
     there, wanted = Counter(columns), Counter(nodes)
     wrong = {
         "missing": [repr(name) for name in wanted if name not in there],
@@ -523,14 +561,14 @@ def _in_order(option: str, file: str, array: Any, nodes: list[str] | None) -> An
     }
     if any(wrong.values()):
         raise ValueError(
-            f"{option} must have a column for each of the model's {len(nodes)} nodes, by their "
-            f"names; {file!r} does not ({_listed(wrong)}): name them so, or leave the names out "
-            "where the columns stand in the model's order"
+            f"{data.name} must have a column for each of the model's {len(nodes)} nodes, by their "
+            f"names; {data.path!r} does not ({_listed(wrong)}): name them so, or, where the "
+            "columns stand in the model's order, leave the names out and add --no-header"
         )
-    warnings.warn(
-        f"{option} {file!r} has its columns in another order than the model: they are put in the "
-        "model's order, by their names",
-        stacklevel=3,
-    )
-    place = {name: number for number, name in enumerate(columns)}
-    return array[:, [place[name] for name in nodes]]
+    if columns != nodes:
+        warnings.warn(
+            f"{where} has its columns in another order than the model: they are put in the "
+            "model's order, by their names",
+            stacklevel=3,
+        )
+    return data.take([columns.index(name) for name in nodes]).numbers(), rows

@@ -22,9 +22,8 @@ import numpy as np
 from gsnn_edges import _io, _validation, backends
 from gsnn_edges._progress import track
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
-from gsnn_edges.backends.numpy_backend import BLOCK_ELEMENTS
-from gsnn_edges.backends.summation import sum_of_sums
-from gsnn_edges.backends.threads import allowed_threads
+from gsnn_edges.backends.generic_backend import sum_of_sums
+from gsnn_edges.backends.numpy_backend import BLOCK_ELEMENTS, allowed_threads
 from gsnn_edges.channels import block_norms
 from gsnn_edges.correlation import Operand
 from gsnn_edges.layer_pairs import LayerChoice
@@ -151,10 +150,9 @@ def correlate_store(
 
     Memory: a column of M observations takes up to 72 M bytes while it is ranked, and the columns
     of a chunk of one unit are read together, so that ``max_memory`` must hold that; JAX compiles in
-    150 MB. The generic backend ranks all columns of a block at once. What a GPU's driver takes on
-    the host does not count. With ``top`` the result counts twice, 12 bytes for each score (16 in
-    float64); with ``threshold`` 72 bytes for each pair that is kept, beside 8 MB and an eighth of
-    the bound.
+    150 MB. What a GPU's driver takes on the host does not count. With ``top`` the result counts
+    twice, 12 bytes for each score (16 in float64); with ``threshold`` 72 bytes for each pair that
+    is kept, beside 8 MB and an eighth of the bound.
 
     Everything unfinished lies in ``out`` + ".unfinished": ``out`` is there when it is whole, and
     not before. A journal in that folder notes the blocks of columns and the tiles that are done;

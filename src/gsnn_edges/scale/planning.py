@@ -7,6 +7,7 @@ from gsnn_edges import _validation, backends
 from gsnn_edges._io import format_bytes, parse_bytes
 from gsnn_edges._typing import Device, Precision
 from gsnn_edges.chunks import chunk_sizes
+from gsnn_edges.options import BACKENDS
 
 _ITEM_BYTES = {"float32": 4, "float64": 8}
 
@@ -179,6 +180,7 @@ def plan(
     _validation.whole_number("channels", channels, least=1)
     _validation.whole_number("layers", layers, least=1)
     _validation.choice("precision", precision, tuple(_ITEM_BYTES))
+    _validation.choice("backend", backend, BACKENDS)
     ops, item = backends.load(backend, device), _ITEM_BYTES[precision]
     limit = ops.free_bytes() if memory is None else parse_bytes("memory", memory)
 

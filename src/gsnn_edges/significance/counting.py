@@ -10,9 +10,9 @@ import numpy as np
 from gsnn_edges._progress import track
 from gsnn_edges._typing import Array
 from gsnn_edges.backends import Backend
-from gsnn_edges.backends.windows import windows
+from gsnn_edges.backends.generic_backend import windows
 from gsnn_edges.channels import norms_of_nodes
-from gsnn_edges.chunks import Chunks, explain_memory
+from gsnn_edges.chunks import Chunks, raise_explained
 from gsnn_edges.correlation import Operand, chunks_of
 from gsnn_edges.layer_pairs import layer_sums
 from gsnn_edges.significance.layers import ROUNDING, each_layer, permuted, within_layers
@@ -70,10 +70,7 @@ class Counting:
             for _ in track(self.steps(chunks, tile), total, "permutations", verbose=verbose):
                 pass
         except Exception as error:
-            explained = explain_memory(error, chunks, self.ops)
-            if explained is None:
-                raise
-            raise explained from error
+            raise_explained(error, chunks, self.ops)
 
     def sizes(self) -> tuple[Chunks, int]:
         """Choose how many sources and targets are on the device, and targets at a time."""

@@ -6,7 +6,7 @@ from typing import Any
 from gsnn_edges import backends
 from gsnn_edges._typing import Array, Device, Method, Precision
 from gsnn_edges.backends import Backend
-from gsnn_edges.backends.windows import windows
+from gsnn_edges.backends.generic_backend import windows
 from gsnn_edges.chunks import chunk_sizes
 from gsnn_edges.correlation import Operand, backend_and_dtype
 from gsnn_edges.layer_pairs import LayerChoice, layer_sums
