@@ -85,8 +85,8 @@ def test_bytes_are_flushed_before_they_get_their_name(tmp_path, monkeypatch):
     steps, replace = [], os.replace
     monkeypatch.setattr(_io.os, "fsync", lambda handle: steps.append("flush"))
     monkeypatch.setattr(_io.os, "replace", lambda *a: (steps.append("name"), replace(*a)))
-    _io.write_whole(tmp_path / "x", "text")
-    assert (tmp_path / "x").read_text() == "text"
+    _io.write_json(tmp_path / "x", {"a": [1]})
+    assert json.loads((tmp_path / "x").read_text()) == {"a": [1]}
     assert steps == ["flush", "name", "flush"]
 
 

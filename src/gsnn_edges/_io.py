@@ -118,10 +118,11 @@ def whole(path: Path) -> Iterator[Path]:
         raise
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text to a file, whole or not at all."""
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write values as JSON to a file, whole or not at all."""
     with whole(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
+        text = json.dumps(values, indent=1, sort_keys=True, allow_nan=False)
+        unfinished.write_text(f"{text}\n", encoding="utf-8")
 
 
 def put_in_place(made: Path, path: Path) -> None:

@@ -144,7 +144,7 @@ def correlate_distributed(
     def begin() -> dict[str, Any]:
         """What all processes must ask for alike."""
         of = StoreCorrelation(store, options, layers, n_components)
-        opened[:] = [of, Output.checked(out, "matrix", of.store, (".zarr",))]
+        opened[:] = [of, Output(out, "matrix", of.store, (".zarr",))]
         versions = {"gsnn-edges": __version__, "jax": jax.__version__, "numpy": np.__version__}
         return {**of.settings, "resume": resume, **versions}
 

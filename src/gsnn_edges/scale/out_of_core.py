@@ -200,7 +200,7 @@ def correlate_store(
     if out is None:
         with TemporaryDirectory(dir=scratch, prefix="correlate-") as folder:
             return run.finish(Path(folder) / "work", None)
-    output = Output.checked(out, kind, run.of.store)
+    output = Output(out, kind, run.of.store)
     finished = output.is_finished(run.of.settings, resume=resume)
     if finished or not resume:
         _forget(output.unfinished)
@@ -255,24 +255,37 @@ class _Run:
 
     def finish(self, folder: Path, output: Output | None) -> Result:
         """Do what is left of the work in a folder, and put the result in its place."""
+        of, made = self.of, (self.nodes, self.dtype, self.of.settings)
         scratch = None if output is None or self.scratch is None else str(self.scratch)
         settings = {"max_memory": self.max_memory, "backend": self.ops.name, "scratch": scratch}
-        plan = asdict(self._choose_sizes())
-        journal = Journal.begin(folder, self.of.settings | settings, plan)
+        journal = Journal.begin(folder, of.settings | settings, asdict(self._choose_sizes()))
         sizes = _Sizes(**journal.plan)
+        sink: TopPieces | PairPieces | NpyMatrix | ZarrMatrix
+        if of.top is not None:
+            sink = TopPieces(folder / "pieces", *made, of.top)
+        elif of.threshold is not None:
+            sink = PairPieces(folder / "pieces", *made, of.threshold, self.room, self.max_memory)
+        elif output is not None and output.path.suffix == ".npy":
+            sink = NpyMatrix(folder / "W.npy", self.nodes, self.dtype)
+        else:
+            sink = ZarrMatrix(folder / "W.zarr", *made, (chunk_edge(sizes.tile),) * 2)
+        rows = _Rows(self.shape, self.dtype, None if sizes.held else _scratch_of(journal))
         try:
-            sink = self._sink(folder, output, sizes)
-            files = None if sizes.held else _scratch_of(journal)
-            rows = _Rows(self.shape, np.dtype(self.dtype), files)
             if not journal.done(_READY):
                 sink.prepare()
                 rows.prepare()
                 journal.mark(_READY, 0)
-            self._make_tiles(journal, sizes, rows, sink)
+            done = journal.done(_TILED)
+            left = [tile for tile in _tiles(self.nodes, sizes.tile) if tile.number not in done]
+            if left:
+                self._rank(journal, sizes, rows)
+            for tile in track(left, len(left), "correlating", verbose=self.verbose):
+                sink.put(tile, self._tile(rows, tile))
+                journal.mark(_TILED, tile.number)
             if output is None:
                 assert isinstance(sink, TopPieces | PairPieces)
                 return sink.result()
-            output.put(sink.finish(), self.of.settings)
+            output.put(sink.finish(), of.settings)
         except OSError as error:
             if not _io.is_full(error):
                 raise
@@ -287,33 +300,9 @@ class _Run:
         _forget(folder)
         return output.load()
 
-    def _sink(
-        self, folder: Path, output: Output | None, sizes: "_Sizes"
-    ) -> TopPieces | PairPieces | NpyMatrix | ZarrMatrix:
-        """What takes the tiles."""
-        of, made = self.of, (self.nodes, self.dtype, self.of.settings)
-        if of.top is not None:
-            return TopPieces(folder / "pieces", *made, of.top)
-        if of.threshold is not None:
-            return PairPieces(folder / "pieces", *made, of.threshold, self.room, self.max_memory)
-        if output is not None and output.path.suffix == ".npy":
-            return NpyMatrix(folder / "W.npy", self.nodes, self.dtype)
-        return ZarrMatrix(folder / "W.zarr", *made, (chunk_edge(sizes.tile),) * 2)
-
-    def _make_tiles(self, journal: Journal, sizes: "_Sizes", rows: "_Rows", sink: Any) -> None:
-        """Rank all columns, and then make all tiles, but for those that are done."""
-        done = journal.done(_TILED)
-        left = [tile for tile in _tiles(self.nodes, sizes.tile) if tile.number not in done]
-        if not left:
-            return
-        rows.check()
-        self._rank(journal, sizes, rows)
-        for tile in track(left, len(left), "correlating", verbose=self.verbose):
-            sink.put(tile, self._tile(rows, tile))
-            journal.mark(_TILED, tile.number)
-
     def _rank(self, journal: Journal, sizes: "_Sizes", rows: "_Rows") -> None:
         """Standardize all columns; those on disk are made once, and noted when they are on it."""
+        rows.check()
         done = set() if sizes.held else journal.done(_RANKED)
         starts = range(0, self.nodes, sizes.block)
         blocks = enumerate(product(range(len(self.of.spans)), (0, 1), starts))
@@ -500,17 +489,12 @@ class _Rows:
     reads and writes: pages of a mapped file count as memory of the process.
     """
 
-    def __init__(
-        self, shape: tuple[int, int, int, int], dtype: np.dtype[Any], folder: Path | None
-    ) -> None:
-        self.shape, self.dtype, self.folder = shape, dtype, folder
+    def __init__(self, shape: tuple[int, int, int, int], dtype: str, folder: Path | None) -> None:
+        self.shape, self.dtype, self.folder = shape, np.dtype(dtype), folder
         self.held = np.empty(shape if folder is None else 0, dtype)
-        self.bytes = math.prod(shape[2:]) * dtype.itemsize
-
-    def _files(self) -> Iterator[Path]:
-        if self.folder is not None:
-            for part, side in product(range(self.shape[0]), "ag"):
-                yield self.folder / f"{side}-{part}"
+        self.bytes = math.prod(shape[2:]) * self.dtype.itemsize
+        files = () if folder is None else product(range(shape[0]), "ag")
+        self.files = {(part, "ag".index(s)): Path(f"{folder}/{s}-{part}") for part, s in files}
 
     def prepare(self) -> None:
         """Make the files at their full length."""
@@ -518,21 +502,20 @@ class _Rows:
             return
         _io.discard(self.folder)
         self.folder.mkdir(parents=True)
-        files = list(self._files())
-        need, free = len(files) * self.bytes, shutil.disk_usage(self.folder).free
+        need, free = len(self.files) * self.bytes, shutil.disk_usage(self.folder).free
         if free < need:
             raise OSError(
                 f"scratch must hold the standardized rows, {_io.format_bytes(need)}; got "
                 f"{_io.format_bytes(free)} free in {str(self.folder)!r}: name a folder on a larger "
                 "disk"
             )
-        for file in files:
+        for file in self.files.values():
             file.touch()
             os.truncate(file, self.bytes)
 
     def check(self) -> None:
         """Reject files that are missing or cut short."""
-        for file in self._files():
+        for file in self.files.values():
             if not file.is_file() or file.stat().st_size != self.bytes:
                 raise FileNotFoundError(
                     f"the rows ranked so far must lie in {str(file)!r}, which is missing or cut "
@@ -541,7 +524,7 @@ class _Rows:
 
     def flush(self) -> None:
         """Put all files on the disk itself."""
-        for file in self._files():
+        for file in self.files.values():
             _io.flush(file)
 
     def write(self, part: int, side: int, low: int, rows: np.ndarray) -> None:
@@ -549,7 +532,7 @@ class _Rows:
         if self.folder is None:
             self.held[part, side, low : low + len(rows)] = rows
             return
-        with (self.folder / f"{'ag'[side]}-{part}").open("r+b", buffering=0) as file:
+        with self.files[part, side].open("r+b", buffering=0) as file:
             for start, stop in _stretches(self.shape[3]):
                 file.seek(self._place(start, stop, low))
                 write_all(file, np.ascontiguousarray(rows[:, start:stop]))
@@ -558,8 +541,8 @@ class _Rows:
         """A stretch of the rows ``low`` to ``high``."""
         if self.folder is None:
             return self.held[part, side, low:high, start:stop]
-        path, count = self.folder / f"{'ag'[side]}-{part}", (high - low) * (stop - start)
-        values = np.fromfile(path, self.dtype, count, offset=self._place(start, stop, low))
+        count, place = (high - low) * (stop - start), self._place(start, stop, low)
+        values = np.fromfile(self.files[part, side], self.dtype, count, offset=place)
         return values.reshape(high - low, stop - start)
 
     def _place(self, start: int, stop: int, low: int) -> int:

@@ -130,11 +130,6 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     )
 
 
-def _write_json(path: Path, values: Mapping[str, Any]) -> None:
-    text = json.dumps(values, indent=1, sort_keys=True, allow_nan=False)
-    _io.write_whole(path, f"{text}\n")
-
-
 class Journal:
     """Finished blocks and tiles, a line each, in a folder beside what they make.
 
@@ -165,7 +160,7 @@ class Journal:
             journal._path.unlink(missing_ok=True)
             journal.mark("run", journal.run)
             job = {"run": journal.run, "settings": settings, "plan": plan}
-            _write_json(folder / "job.json", job)
+            _io.write_json(folder / "job.json", job)
             return journal
         journal = cls.read(folder)
         if different := differences(journal.settings, settings):
@@ -343,43 +338,37 @@ def _frame(
     return pandas.DataFrame({"source": ends[0], "target": ends[1], "score": scores})
 
 
-@dataclass(frozen=True)
 class Output:
-    """A place for a result of some kind: "matrix", "top" or "threshold"."""
+    """A place for a result of some kind: "matrix", "top" or "threshold".
 
-    path: Path
-    kind: str
+    Attributes
+    ----------
+    path : Path
+    unfinished : Path
+        The folder of a journal and of what is made, until it is whole.
+    """
 
-    @classmethod
-    def checked(
-        cls, out: Any, kind: str, store: ObservationStore, endings: tuple[str, ...] = ()
-    ) -> Self:
-        """A place that suits the kind, outside the store of observations."""
-        path = _io.as_path("out", out).absolute()
+    def __init__(
+        self, out: Any, kind: str, store: ObservationStore, endings: tuple[str, ...] = ()
+    ) -> None:
+        self.kind, self.path = kind, _io.as_path("out", out).absolute()
         endings = endings or ((".zarr", ".npy") if kind == "matrix" else (".npz",))
-        if path.suffix not in endings:
+        if self.path.suffix not in endings:
             what = "W" if kind == "matrix" else f"{kind}="
             raise ValueError(
-                f"out must end with {' or '.join(endings)} for {what}; got {path.name!r}: rename it"
+                f"out must end with {' or '.join(endings)} for {what}; got {self.path.name!r}: "
+                "rename it"
             )
-        _io.new_path("out", path)
-        inside = store.path.resolve()
-        if inside in (path.resolve(), *path.resolve().parents):
+        _io.new_path("out", self.path)
+        inside, place = store.path.resolve(), self.path.resolve()
+        if inside in (place, *place.parents):
             raise ValueError(
                 f"out must lie outside the store of observations; got {str(out)!r}, within "
                 f"{str(store.path)!r}: choose another folder"
             )
-        return cls(path, kind)
-
-    @property
-    def unfinished(self) -> Path:
-        """The folder of a journal and of what is made, until it is whole."""
-        return self.path.with_name(f"{self.path.name}.unfinished")
-
-    @property
-    def _sidecar(self) -> Path:
-        """The file that says what a .npy, which cannot say it, was made of."""
-        return self.path.with_name(f"{self.path.name}.json")
+        self.unfinished = self.path.with_name(f"{self.path.name}.unfinished")
+        # Says what a .npy, which cannot say it, was made of.
+        self._sidecar = self.path.with_name(f"{self.path.name}.json")
 
     def is_finished(self, settings: Mapping[str, Any], *, resume: bool) -> bool:
         """Whether the result of these settings is there already.
@@ -436,7 +425,7 @@ class Output:
         _io.discard(self.path)
         if self.path.suffix == ".npy":
             sidecar = {"made": dict(settings), "file": _file_state(made)}
-            _write_json(self._sidecar, sidecar)
+            _io.write_json(self._sidecar, sidecar)
         _io.put_in_place(made, self.path)
 
     def load(self) -> Result:
