@@ -18,7 +18,7 @@ LAYERS = (
     ("channels", "partial", "resampling", "layer_pairs"),
     ("store",),
     ("activations", "evaluation", "scale"),
-    ("scoring", "significance", "evidence", "splits", "choosing", "inference"),
+    ("scoring", "significance", "evidence", "splits"),
     ("baselines", "training", "plots"),
     ("inferer",),
     ("demo", "bench", "cli"),
