@@ -153,7 +153,7 @@ from gsnn_edges.cli.main import main
 from gsnn_edges.scale import out_of_core as work
 from gsnn_edges.scale import outputs
 
-work._choose_sizes = lambda *_: work._Sizes(20, 13, False)
+work._Run._choose_sizes = lambda _: work._Sizes(20, 13, False)
 left = int(os.environ["LEFT"])
 
 def stopping(put):
