@@ -208,27 +208,3 @@ def test_a_gsnn_that_diverges_is_not_kept():
         warnings.simplefilter("error")
         assert tracker.step(3) == first
     assert (tracker.best_epoch, tracker.failures, tracker.stale) == (0, 2, 3)
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "phrase"),
-    [
-        ({"model": 3}, TypeError, "model must be a torch.nn.Module; got int"),
-        ({"infer": np.eye(2)}, TypeError, "infer must be a callable; got ndarray"),
-        ({"metric": None}, TypeError, "metric must be a callable"),
-        ({"edge_index": [[0, 1], [1, 0], [1, 1]]}, ValueError, "edge_index must have shape"),
-        ({"edge_index": [[], []]}, ValueError, "edge_index must hold an edge to validate by"),
-        ({"all_true_edges": [[0], [-1]]}, ValueError, "all_true_edges must hold node indices"),
-        ({"every": 0}, ValueError, "every must be at least 1"),
-    ],
-)
-def test_bad_input_is_explained(options, error, phrase):
-    good = {"infer": lambda: np.eye(2), "edge_index": EDGES, "all_true_edges": TRUE}
-    with pytest.raises(error, match=phrase):
-        BestCheckpoint(**{"model": weighted_module(), **good, **options})
-
-
-@pytest.mark.parametrize("epoch", [-1, 0.5, None])
-def test_an_epoch_is_a_whole_number(epoch):
-    with pytest.raises((ValueError, TypeError), match="epoch must be"):
-        tracker_of([0.5]).step(epoch)

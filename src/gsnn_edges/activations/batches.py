@@ -80,18 +80,17 @@ def as_pair(x: Any, y: Any) -> tuple[Batch, Batch]:
 def _as_batch(name: str, value: Any) -> Batch:
     """X or y as a finite tensor, or a tuple or dict of them, with as many rows."""
     batch = _mapped(name, value, _as_tensor)
-    counts = {}
-    for part, rows in _named_tensors(name, batch):
-        _validation.finite(part, rows.flatten(1) if rows.ndim > 1 else rows[:, None])
-        counts[part] = len(rows)
-    if len(set(counts.values())) != 1:
-        shown = ", ".join(f"{part} with {count}" for part, count in counts.items()) or "none"
-        raise ValueError(f"{name} must hold tensors with as many rows, at least one; got {shown}")
+    if len({len(rows) for rows in tensors_in(batch)}) != 1:
+        counts = [f"{part} with {len(rows)}" for part, rows in _named_tensors(name, batch)]
+        raise ValueError(
+            f"{name} must hold tensors with as many rows, at least one; got "
+            f"{', '.join(counts) or 'none'}"
+        )
     return batch
 
 
 def _as_tensor(name: str, value: Any) -> Tensor:
-    """A tensor with a row for each sample."""
+    """A finite tensor with a row for each sample."""
     kind = type(value).__name__
     if np.ma.is_masked(value):
         raise TypeError(
@@ -116,6 +115,7 @@ def _as_tensor(name: str, value: Any) -> Tensor:
         )
     if rows.ndim == 0 or len(rows) == 0:
         raise ValueError(f"{name} must have a row for each sample; got shape {tuple(rows.shape)}")
+    _validation.finite(name, rows.flatten(1) if rows.ndim > 1 else rows[:, None])
     return rows
 
 
@@ -214,18 +214,17 @@ def as_arguments(x: Batch) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
     return copies if isinstance(copies, tuple) else (copies,), {}
 
 
-def checked_kwargs(forward_kwargs: Any) -> dict[str, Any]:
-    """Further arguments of the forward pass as a dict, of tensors that autograd takes."""
+def checked_kwargs(forward_kwargs: Any, x: Any = None) -> dict[str, Any]:
+    """Further arguments of the forward pass as a dict, of tensors that autograd takes.
+
+    Rejects names in x that the forward pass could not take, or would get twice.
+    """
     if forward_kwargs is not None and not isinstance(forward_kwargs, Mapping):
         raise TypeError(
             "forward_kwargs must be a mapping of names to arguments of the forward pass; got "
             f"{_validation.shown(forward_kwargs)}: pass a dict such as {{'edge_mask': mask}}"
         )
-    return {name: _out_of_inference(value) for name, value in (forward_kwargs or {}).items()}
-
-
-def check_names(x: Any, forward_kwargs: Mapping[str, Any]) -> None:
-    """Reject names in x that the forward pass could not take, or would get twice."""
+    kwargs = {name: _out_of_inference(value) for name, value in (forward_kwargs or {}).items()}
     names = list(x) if isinstance(x, Mapping) else []
     other = [name for name in names if not isinstance(name, str)]
     if other:
@@ -233,12 +232,13 @@ def check_names(x: Any, forward_kwargs: Mapping[str, Any]) -> None:
             "x must have names of arguments as its keys, as a dict; got "
             f"{_validation.listing(other)}"
         )
-    twice = [name for name in names if name in forward_kwargs]
+    twice = [name for name in names if name in kwargs]
     if twice:
         raise ValueError(
             "forward_kwargs must not repeat arguments that x holds; got "
             f"{_validation.listing(twice)} in both"
         )
+    return kwargs
 
 
 def iter_batches(x: Any, y: Any, batch_size: int, samples: int) -> Iterator[tuple[Batch, Batch]]:

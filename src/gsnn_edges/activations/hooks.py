@@ -102,6 +102,7 @@ def float32_at_least(values: Tensor) -> Tensor:
     return values if values.dtype == torch.float64 else values.float()
 
 
+@dataclass
 class Recorder:
     """Activations of one forward pass, reduced as they arrive, and their places in the graph.
 
@@ -125,15 +126,15 @@ class Recorder:
         Of the activations.
     """
 
-    def __init__(
-        self, layout: ModelLayout, reducers: Sequence[Reducer], use_prenorm: bool, a: Tensor
-    ) -> None:
-        self.layout, self.reducers, self.use_prenorm, self.a = layout, reducers, use_prenorm, a
-        self.edges: list[GradientEdge] = []
-        self.dtypes: set[torch.dtype] = set()
-        self._called: list[nn.Module] = []
-        # What last passed a linear map, by the id of the map: blocks may share it.
-        self._passed: dict[int, tuple[Tensor, GradientEdge]] = {}
+    layout: ModelLayout
+    reducers: Sequence[Reducer]
+    use_prenorm: bool
+    a: Tensor
+    edges: list[GradientEdge] = field(default_factory=list)
+    dtypes: set[torch.dtype] = field(default_factory=set)
+    _called: list[nn.Module] = field(default_factory=list)
+    # What last passed a linear map, by the id of the map: blocks may share it.
+    _passed: dict[int, tuple[Tensor, GradientEdge]] = field(default_factory=dict)
 
     @contextmanager
     def attached(self) -> Iterator[None]:

@@ -283,7 +283,12 @@ def rows_are_independent(model: nn.Module, mode: Mode = None) -> bool:
 
 def warn_of_mode(model: nn.Module, modules: Iterable[nn.Module], mode: Mode) -> None:
     """Warn where nobody has chosen a mode, and the one there is makes samples random or mixed."""
-    active = [m for m in modules if _mixes_samples(m) or _draws_masks(m)]
+    active = [
+        module
+        for module in modules
+        if _mixes_samples(module)
+        or (isinstance(module, _DropoutNd) and module.training and module.p > 0)
+    ]
     if mode is not None or not active:
         return
     names = _named(active, model)
@@ -304,7 +309,7 @@ def warn_of_parts(
 ) -> None:
     """Warn where parts of a batch give something else than the whole."""
     active = [module for module in modules if _mixes_samples(module)]
-    if batch_size < rows and active:
+    if active:
         warn(
             f"batch_size={batch_size} changes what is captured from {rows} rows: batch statistics "
             f"of each part, and not of the whole, are used in {_named(active, model)}; with "
@@ -315,10 +320,6 @@ def warn_of_parts(
 def _mixes_samples(module: nn.Module) -> bool:
     """Whether a module takes its statistics from the batch."""
     return isinstance(module, _BatchNorm) and (module.training or module.running_mean is None)
-
-
-def _draws_masks(module: nn.Module) -> bool:
-    return isinstance(module, _DropoutNd) and module.training and module.p > 0
 
 
 def _named(modules: Sequence[nn.Module], model: nn.Module) -> str:

@@ -16,7 +16,6 @@ from gsnn_edges.activations.batches import (
     Batch,
     as_arguments,
     as_pair,
-    check_names,
     checked_kwargs,
     dtype_of,
     for_model,
@@ -308,7 +307,8 @@ class Passes:
         seed = _validation.whole_number_or_none("seed", seed, least=0)
         x, y, batch_size = read_loader(x, y, batch_size)
         with self.guarded(seed):
-            return self.run(*as_pair(x, y), checked_kwargs(forward_kwargs), batch_size)
+            x, y = as_pair(x, y)
+            return self.run(x, y, checked_kwargs(forward_kwargs, x), batch_size)
 
     @contextmanager
     def guarded(self, seed: int | None) -> Iterator[None]:
@@ -333,7 +333,6 @@ class Passes:
         ``whole`` are the rows of all data where these are only a part of them.
         """
         x, y = (for_model(batch, self.device, self.model) for batch in (x, y))
-        check_names(x, kwargs)
         if not any(tensor.is_floating_point() for tensor in tensors_in(x)):
             # Nothing but parameters can lead a gradient to the activations.
             for parameter in self.model.parameters():
@@ -341,8 +340,9 @@ class Passes:
         rows = rows_in(x)
         size = rows if batch_size is None else min(batch_size, rows)
         whole = rows if whole is None else whole
-        warn_of_parts(self.model, self._modules, size, whole)
         averaged = size < whole and _is_mean(self.crit, self.loss_reduction, y)
+        if size < whole:
+            warn_of_parts(self.model, self._modules, size, whole)
         shape = self.layout.pairs, rows, self.reducers[0].width
         a, g = (torch.empty(shape, dtype=self.precision(x), device=self.device) for _ in range(2))
         starts: Iterable[int] = range(0, rows, size)

@@ -160,7 +160,7 @@ def capture_to_store(
     settings |= {"loss_reduction": loss_reduction, "mode": mode}
     passes = Passes(model, crit, layout, **settings)
     data = in_batches(x, y, batch_size, samples, repeatable)
-    recording = _Recording(passes, *data, seed, checked_kwargs(forward_kwargs))
+    recording = _Recording(passes, *data, seed, forward_kwargs)
     metadata = recording.metadata(score, settings) | {"edge_index": edge_index}
     path = _io.as_path("path", path)
     if path.exists() and is_empty_store(path):  # of a call that was killed at once
@@ -186,7 +186,7 @@ class _Recording:
     batch_size: int
     samples: int
     seed: int | None
-    forward_kwargs: dict[str, Any]
+    forward_kwargs: Any
 
     def _batches(self) -> Iterator[tuple[Batch, Batch]]:
         return iter_batches(self.x, self.y, self.batch_size, self.samples)
@@ -196,6 +196,7 @@ class _Recording:
         first = next(self._batches(), None)
         if first is None:
             raise ValueError("x must be a DataLoader with at least one batch; got an empty one")
+        self.forward_kwargs = checked_kwargs(self.forward_kwargs, first[0])
         layout, columns = self.passes.layout, self.passes.reducers[0].width
         # As the passes see it: a csv gives float64 to a model of float32.
         x = for_model(first[0], torch.device("cpu"), self.passes.model)
