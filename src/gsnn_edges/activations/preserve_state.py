@@ -70,6 +70,7 @@ def parts_of(*values: Any) -> Iterator[Any]:
             continue
         seen[id(value)] = value
         yield value
+        items: list[Any]
         if isinstance(value, Tensor):
             items = [value.grad] if value.is_leaf else []
         elif isinstance(value, nn.Module):
