@@ -154,12 +154,10 @@ def test_processes_share_a_store(run, fitted):
 STOPPED = """
 import os, signal, sys, tempfile
 from gsnn_edges.cli.main import main
-from gsnn_edges.scale import above
-from gsnn_edges.scale import top
 from gsnn_edges.scale import out_of_core as work
-from gsnn_edges.scale.sizes import Sizes
+from gsnn_edges.scale import outputs
 
-work.sizes_for = lambda *_: Sizes(20, 13, False)
+work._Run._choose_sizes = lambda _: work._Sizes(20, 13, False)
 left = int(os.environ["LEFT"])
 
 def stopping(put):
@@ -171,7 +169,7 @@ def stopping(put):
         return put(*arguments)
     return call
 
-for sink in (above.AboveSink, top.TopSink):
+for sink in (outputs.TopPieces, outputs.PairPieces):
     sink.put = stopping(sink.put)
 main()
 """
