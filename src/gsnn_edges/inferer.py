@@ -1,41 +1,54 @@
 """FunctionEdgeInferer: capture, correlate, adjust."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from gsnn_edges import _validation, backends
+from gsnn_edges._progress import track
 from gsnn_edges._typing import Agg, Array, Device, Method, Norm, Precision, Score, Ties
-from gsnn_edges.activations import capture, capture_channels
-from gsnn_edges.activations.model_layout import Layers, find_layers
-from gsnn_edges.activations.modes import Mode
-from gsnn_edges.activations.nodes import AGGS, NORMS
-from gsnn_edges.activations.passes import Reduction, check_criterion
+from gsnn_edges.activations.batches import (
+    Batch,
+    as_pair,
+    checked_kwargs,
+    read_loader,
+    rows_in,
+    select_arguments,
+    select_rows,
+)
+from gsnn_edges.activations.hooks import AGGS, NORMS, Reducer
+from gsnn_edges.activations.model_layout import (
+    Layers,
+    Mode,
+    find_layers,
+    rows_are_independent,
+    warn,
+)
+from gsnn_edges.activations.passes import Passes, Reduction, check_criterion
 from gsnn_edges.baselines import untrained_scores
 from gsnn_edges.evidence import EdgeEvidence
-from gsnn_edges.inference import Found, Inference, Options
-from gsnn_edges.layer_pairs import LayerChoice, checked_layers
-from gsnn_edges.options import BACKENDS, PRECISIONS, TIES
-from gsnn_edges.scoring import SCORES, ScoreChoice, Scorer, backend_of, mean
+from gsnn_edges.layer_pairs import LayerChoice, checked_layers, mean
+from gsnn_edges.options import CorrelationOptions
+from gsnn_edges.resampling import Moments, drawn_counts
+from gsnn_edges.scoring import (
+    SCORE_CHOICES,
+    SCORES,
+    ScoreChoice,
+    ScoreComparison,
+    Scorer,
+    compare_scores,
+)
 
+_FEW_SAMPLES = 10
 # What an EdgeEvidence says of how it was made: settings of the inferer, and options of the call.
-SETTINGS = ("use_prenorm", "norm", "agg", "backend", "ties", "precision")
-ASKED = (
-    "score",
-    "layers",
-    "n_components",
-    "penalty_factor",
-    "scale_by_act_mean",
-    "estimate",
-    "estimate_iters",
-    "estimate_n_samples",
-    "batch_size",
-    "seed",
-    "loss_reduction",
-    "mode",
+_SETTINGS = ("use_prenorm", "norm", "agg", "backend", "ties", "precision")
+_OPTIONS = (
+    *("score", "layers", "n_components", "penalty_factor", "scale_by_act_mean", "estimate"),
+    *("estimate_iters", "estimate_n_samples", "batch_size", "seed", "loss_reduction", "mode"),
 )
 
 
@@ -120,10 +133,8 @@ class FunctionEdgeInferer:
         _validation.flag("use_prenorm", use_prenorm)
         _validation.choice("norm", norm, NORMS)
         _validation.choice("agg", agg, AGGS)
-        _validation.choice("ties", ties, TIES)
-        _validation.choice("precision", precision, PRECISIONS)
         _validation.edge_index("edge_index", edge_index)
-        _validation.choice("backend", backend, BACKENDS)
+        CorrelationOptions(ties=ties, precision=precision, backend=backend, device=backend_device)
         backends.load(backend, backend_device)
         self.model = model
         self.crit = crit
@@ -252,28 +263,26 @@ class FunctionEdgeInferer:
         >>> inferer.fit(torch.randn(20, 4), torch.randn(20, 3)).shape
         (3, 3)
         """
-        inference = self.prepared(
-            Options(
-                method=method,
-                penalty_factor=penalty_factor,
-                scale_by_act_mean=scale_by_act_mean,
-                estimate=estimate,
-                estimate_iters=estimate_iters,
-                estimate_n_samples=estimate_n_samples,
-                row_chunk=row_chunk,
-                verbose=verbose,
-                batch_size=batch_size,
-                seed=seed,
-                forward_kwargs=forward_kwargs,
-                loss_reduction=loss_reduction,
-                mode=mode,
-                score=score,
-                layers=layers,
-                n_components=n_components,
-            )
+        run = _Run(
+            self,
+            method=method,
+            penalty_factor=penalty_factor,
+            scale_by_act_mean=scale_by_act_mean,
+            estimate=estimate,
+            estimate_iters=estimate_iters,
+            estimate_n_samples=estimate_n_samples,
+            row_chunk=row_chunk,
+            verbose=verbose,
+            batch_size=batch_size,
+            seed=seed,
+            forward_kwargs=forward_kwargs,
+            loss_reduction=loss_reduction,
+            mode=mode,
+            score=score,
+            layers=layers,
+            n_components=n_components,
         )
-        W: np.ndarray = inference.run(x, y).on_host().W
-        return W
+        return _on_host(run.infer(x, y))
 
     def infer(
         self,
@@ -318,7 +327,7 @@ class FunctionEdgeInferer:
             With ``estimate`` its ``std`` is the standard deviation of the
             draws, and ``standard_error`` what that says of W. ``settings["score"]`` is the score,
             or with "auto" that which was chosen, and ``settings["choice"]`` what it was chosen
-            by, as of `choosing.standing`.
+            by, as of `gsnn_edges.scoring.compare_scores`.
 
         Raises
         ------
@@ -343,105 +352,295 @@ class FunctionEdgeInferer:
         >>> evidence.settings["score"], len(evidence.top(3))
         ('channels', 3)
         """
-        chosen = Options(
-            **usual_options(options),
-            method=method,
-            score=score,
-            layers=layers,
-            n_components=n_components,
-        )
-        untrained = checked_untrained(untrained, chosen)
+        options |= {"score": score, "layers": layers, "n_components": n_components}
+        call = inspect.signature(self.fit).bind(x, y, method, **options)
+        call.apply_defaults()
+        run = _Run(self, **{k: v for k, v in call.arguments.items() if k not in ("x", "y")})
+        untrained = _checked_untrained(untrained, run)
         on_host = _validation.flag("on_host", on_host)
-        inference = self.prepared(chosen)
-        found = inference.run(x, y)
-        if on_host:
-            found = found.on_host()
-        untrained = untrained if found.scorer.score == "channels" else 0
+        W, std = run.infer(x, y), run.std
+        untrained = untrained if run.scorer.score == "channels" else 0
         evidence = EdgeEvidence(
-            found.W,
-            inference.layers.node_names,
+            _on_host(W) if on_host else W,
+            run.passes.layers.node_names,
             method=method,
-            counts=inference.counts(found.samples),
-            settings=self.settings(inference, found) | {"untrained": untrained},
-            std=found.std,
+            counts=run.counts,
+            settings=run.settings | {"untrained": untrained},
+            std=_on_host(std) if on_host and std is not None else std,
             known_edges=self.edge_index,
         )
-        return self.beside_untrained(evidence, x, y, untrained) if untrained else evidence
+        if not untrained:
+            return evidence
+        # Untrained models weigh as much together as the trained one.
+        before = mean(untrained_scores(self, x, y, like=evidence, seeds=untrained))
+        W = mean([evidence.W, backends.of(evidence.W).adopt(before)])
+        return replace(evidence, W=W)
 
-    def beside_untrained(self, evidence: EdgeEvidence, x: Any, y: Any, models: int) -> EdgeEvidence:
-        """Average evidence with that of untrained models, which weigh as much together."""
-        before = mean(untrained_scores(self, x, y, like=evidence, seeds=models))
-        return replace(evidence, W=mean([evidence.W, backends.of(evidence.W).adopt(before)]))
 
-    def prepared(self, options: Options) -> Inference:
-        """Settle everything before the first pass; known edges must lie among the nodes."""
-        options = options.checked()
-        found = find_layers(self.model, self.blocks, self.groups, self.node_names)
-        _validation.edge_index("edge_index", self.edge_index, (found.nodes, found.nodes))
-        scores = SCORES if options.score == "auto" else (options.score,)
-        scorers = tuple(self.scorer(score, found, options) for score in scores)
-        return Inference(self, found, scorers, options)
+@dataclass(kw_only=True)
+class _Run:
+    """One call of `fit` or `infer`: its options, checked before the first pass, and its result."""
 
-    def scorer(self, score: Score, found: Layers, options: Options) -> Scorer:
-        """Settle how observations of this model become a matrix."""
-        pairs = len(found.blocks) - 1
+    inferer: FunctionEdgeInferer = field(kw_only=False)
+    method: Method
+    penalty_factor: float
+    scale_by_act_mean: bool
+    estimate: bool | None
+    estimate_iters: int
+    estimate_n_samples: int
+    row_chunk: int | None
+    verbose: bool
+    batch_size: int | None
+    seed: int | None
+    forward_kwargs: Mapping[str, Any] | None
+    loss_reduction: Reduction | None
+    mode: Mode
+    score: ScoreChoice
+    layers: LayerChoice
+    n_components: int | None
+
+    samples: int = 0
+    std: Array | None = None
+    comparison: ScoreComparison | None = None
+
+    def __post_init__(self) -> None:
+        _validation.choice("score", self.score, SCORE_CHOICES)
+        if self.n_components is not None and self.score == "magnitude":
+            raise ValueError(
+                f"n_components={self.n_components!r} needs score='channels'; got {self.score!r}, "
+                "which has one column a node: leave n_components out"
+            )
+        # As in the original, whatever counts as true.
+        self.estimate = bool(self.estimate)
+        self.estimate_iters = self.estimate_iters if self.estimate else 1
+        for name in ("estimate_iters", "estimate_n_samples", "n_components", "batch_size", "seed"):
+            least = 0 if name == "seed" else 1
+            value = _validation.whole_number_or_none(name, getattr(self, name), least=least)
+            setattr(self, name, value)
+        self.penalty_factor = _validation.fraction("penalty_factor", self.penalty_factor)
+        _validation.flag("scale_by_act_mean", self.scale_by_act_mean)
+        _validation.flag("verbose", self.verbose)
+        self.forward_kwargs = checked_kwargs(self.forward_kwargs)
+        inferer = self.inferer
+        # torch correlates where the model lies.
+        here = inferer.device if inferer.backend == "torch" else None
+        options = CorrelationOptions(
+            method=self.method,
+            ties=inferer.ties,
+            precision=inferer.precision,
+            backend=inferer.backend,
+            device=here if inferer.backend_device is None else inferer.backend_device,
+            row_chunk=self.row_chunk,
+        )
+        blocks = find_layers(inferer.model, inferer.blocks, inferer.groups, inferer.node_names)
+        _validation.edge_index("edge_index", inferer.edge_index, (blocks.nodes, blocks.nodes))
+        scores = SCORES if self.score == "auto" else (self.score,)
+        self.scorers = [self._scorer(score, blocks, options) for score in scores]
+        self.passes = Passes(
+            inferer.model,
+            inferer.crit,
+            blocks,
+            inferer.norm if scores == ("magnitude",) else None,
+            inferer.agg,
+            inferer.use_prenorm,
+            inferer.device,
+            self.loss_reduction,
+            self.mode,
+        )
+        self.scorer = self.scorers[0]
+
+    def _scorer(self, score: Score, blocks: Layers, options: CorrelationOptions) -> Scorer:
+        if score == "channels":
+            blocks.check_same_channels()
+        layers = checked_layers(self.layers, score, blocks.pairs)
+        columns = blocks.groups[0]
         return Scorer(
-            score=score,
-            layers=checked_layers(options.layers, score, pairs),
-            n_components=options.n_components,
-            method=options.method,
-            ties=self.ties,
-            row_chunk=options.row_chunk,
-            pairs=pairs,
-            nodes=found.nodes,
-            columns=found.groups[0],
-            where=backend_of(self.backend, self.backend_device, self.device, self.precision),
+            score, layers, blocks.pairs, blocks.nodes, columns, options, self.n_components
         )
 
-    def settings(self, inference: Inference, found: Found) -> dict[str, Any]:
+    @property
+    def counts(self) -> dict[str, int]:
+        """Numbers of samples, layers and observations."""
+        pairs = self.scorer.pairs
+        return {"samples": self.samples, "layers": pairs + 1, "observations": pairs * self.samples}
+
+    @property
+    def settings(self) -> dict[str, Any]:
         """All that W was made with, as JSON can hold it."""
-        taken = {"score": found.scorer.score, "layers": found.scorer.layers}
-        asked = {**vars(inference.options), **taken}
-        own = {name: getattr(self, name) for name in SETTINGS}
-        why = {} if found.standing is None else {"choice": found.standing.as_json()}
-        return own | {name: asked[name] for name in ASKED} | why
+        settings = {name: getattr(self.inferer, name) for name in _SETTINGS}
+        settings |= {name: getattr(self, name) for name in _OPTIONS}
+        settings |= {"score": self.scorer.score, "layers": self.scorer.layers}
+        if self.comparison is not None:
+            settings["choice"] = self.comparison.as_json()
+        return settings
 
-    def observe(
-        self, x: Any, y: Any, *, score: Score = "magnitude", **options: Any
-    ) -> tuple[Array, Array]:
-        """Capture with this inferer's settings: nodes, or channels."""
-        options |= {"use_prenorm": self.use_prenorm, "device": self.device}
-        options |= {"blocks": self.blocks, "groups": self.groups, "node_names": self.node_names}
-        if score == "channels":
-            return capture_channels(self.model, self.crit, x, y, **options)[:2]
-        return capture(self.model, self.crit, x, y, norm=self.norm, agg=self.agg, **options)
+    def infer(self, x: Any, y: Any) -> Array:
+        """W of a batch, where the backend made it."""
+        x, y, batch_size = read_loader(x, y, self.batch_size)
+        x, y = as_pair(x, y)
+        self.samples = rows_in(x)
+        self._check_samples()
+        draws = self._matrices(x, y, batch_size)
+        averages = self._averages(draws) if self.estimate else [(W, None) for W in next(draws)]
+        best = 0
+        if len(averages) > 1:
+            means = (mean for mean, _ in averages)
+            self.comparison = compare_scores(*means, self.inferer.edge_index)
+            best = SCORES.index(self.comparison.score)
+        self.scorer = self.scorers[best]
+        W, std = averages[best]
+        _warn_of_constants(W)
+        self.std = None if std is None else self._penalised(std)
+        return self._penalised(W)
+
+    def _averages(self, draws: Iterator[list[Array]]) -> list[tuple[Array, Array | None]]:
+        """Mean and standard deviation (ddof 1) of the matrices of each score."""
+        count = self.estimate_iters
+        shown = self.verbose and count > 1
+        tracked = iter(track(draws, count, "resampled batches", verbose=shown))
+        moments = [Moments(W) for W in next(tracked)]
+        for matrices in tracked:
+            for each, W in zip(moments, matrices, strict=True):
+                each.add(W)
+        pairs = ((each.mean, each.variance) for each in moments)
+        return [(mean, None if v is None else backends.of(v).xp.sqrt(v)) for mean, v in pairs]
+
+    def _check_samples(self) -> None:
+        """Reject so few samples that layer pairs of them say nothing by themselves.
+
+        Pooled magnitudes take any number, as in the original.
+        """
+        if any((each.score, each.layers) != ("magnitude", "pooled") for each in self.scorers):
+            _validation.samples("the samples (rows) of x", self.samples)
+            if self.estimate:
+                _validation.samples("estimate_n_samples", self.estimate_n_samples)
+        if self.samples < _FEW_SAMPLES:
+            warn(
+                f"x should hold at least {_FEW_SAMPLES} samples, better some hundred; got "
+                f"{self.samples}: correlations of so few are noise, and layers of a sample are no "
+                "samples of their own"
+            )
+
+    def _matrices(self, x: Batch, y: Batch, batch_size: int | None) -> Iterator[list[Array]]:
+        """W of each draw, one a score: magnitudes can be made of channels."""
+        for a, g, counts in self._observations(x, y, batch_size):
+            by_score = []
+            for scorer in self.scorers:
+                mixed = len(self.scorers) > 1 and scorer.score == "magnitude"
+                sides = (self._nodes(a), self._nodes(g)) if mixed else (a, g)
+                by_score.append(scorer.matrices(*sides, counts))
+            for draw, matrices in enumerate(zip(*by_score, strict=True)):
+                count = None if counts is None else counts[draw]
+                yield [self._scaled(W, a, count) for W in matrices]
+
+    def _observations(
+        self, x: Batch, y: Batch, batch_size: int | None
+    ) -> Iterator[tuple[Any, Any, np.ndarray | None]]:
+        """Activations and gradients, of all samples or of each draw of ``estimate``.
+
+        With them comes how often each sample stands in each draw, where draws need no rows of
+        their own. One draw serves all layers. Where samples do not depend on each other the model
+        runs once, and its rows are drawn; gradients then differ from those of a pass over the draw
+        by one factor, which no correlation sees. Otherwise each draw is a pass of its own, with a
+        seed of its own.
+        """
+        kwargs: Any = self.forward_kwargs
+        rows, generator = self.estimate_n_samples, np.random.default_rng(self.seed)
+        if self.estimate and not rows_are_independent(self.inferer.model, self.mode):
+            for _ in range(self.estimate_iters):
+                pick = torch.from_numpy(generator.integers(0, self.samples, rows))
+                seed = int(generator.integers(1 << 62))
+                drawn = select_rows(x, pick), select_rows(y, pick)
+                arguments = select_arguments(kwargs, pick, self.samples)
+                yield *self.passes.observe(*drawn, batch_size, seed, arguments), None
+            return
+        a, g = self.passes.observe(x, y, batch_size, self.seed, kwargs)
+        if not self.estimate:
+            yield a, g, None
+        elif 2 * rows >= self.samples and all(scorer.can_count for scorer in self.scorers):
+            yield a, g, drawn_counts(self.samples, self.estimate_iters, generator, size=rows)
+        else:  # draws of few rows are cheaper ranked anew; ordinal ranks hang on their order
+            first = torch.arange(0, len(a), self.samples, device=a.device)[:, None]
+            for _ in range(self.estimate_iters):
+                pick = torch.from_numpy(generator.integers(0, self.samples, rows)).to(a.device)
+                pick = (first + pick).flatten()
+                yield a[pick], g[pick], None
+
+    def _nodes(self, columns: Any) -> Any:
+        """Columns of observations as nodes, whichever they are."""
+        if self.passes.norm is not None:
+            return columns
+        groups = self.scorer.columns.to(columns.device)
+        return Reducer(groups, self.scorer.nodes, self.inferer.norm, self.inferer.agg)(columns)
+
+    def _scaled(self, W: Array, a: Any, count: np.ndarray | None) -> Array:
+        """Multiply rows by the mean activations of their nodes, with ``scale_by_act_mean``."""
+        if not self.scale_by_act_mean:
+            return W
+        nodes = self._nodes(a)
+        weights = np.ones(len(a)) if count is None else np.tile(count, self.scorer.pairs)
+        means = nodes.new_tensor(weights / weights.sum()) @ nodes
+        W *= _beside(W, _on_host(means))[:, None]
+        return W
+
+    def _penalised(self, W: Array) -> Array:
+        """Soften scores around known edges: fewer into their targets, more out of their sources."""
+        factor = self.penalty_factor
+        if factor == 0:
+            return W
+        xp = backends.of(W).xp
+        edges = _validation.edge_index("edge_index", self.inferer.edge_index, W.shape)
+        out_degree, in_degree = (np.bincount(ends, minlength=len(W)) for ends in edges)
+        with np.errstate(over="ignore", invalid="ignore"):
+            W *= _beside(W, (1 + factor) ** out_degree)[:, None]
+            W *= _beside(W, (1 - factor) ** in_degree)[None, :]
+        if not bool(xp.all(xp.isfinite(W))):
+            raise ValueError(
+                f"penalty_factor={factor} is too large for a node with {out_degree.max()} known "
+                f"edges: (1 + p)^edges must stay a finite {W.dtype}"
+            )
+        return W
 
 
-def checked_untrained(untrained: Any, options: Options) -> int:
-    """Give the number of untrained models, where they can join."""
+def _on_host(x: Array) -> np.ndarray:
+    """A NumPy array to write to: JAX hands out its own memory."""
+    return np.require(_validation.as_numpy(x), requirements="W")
+
+
+def _beside(matrix: Array, values: np.ndarray) -> Array:
+    """Values in the dtype of a matrix, where it lies."""
+    return backends.of(matrix).adopt(values.astype(_validation.dtype_name(matrix)))
+
+
+def _warn_of_constants(W: Array) -> None:
+    """Warn where most nodes never vary, so that most of W is 0."""
+    xp = backends.of(W).xp
+    for axis, what, why in (
+        (1, "activations", "no input reaches them, or the model is dead"),
+        (0, "gradients", "no output is reached by them, or crit ignores those outputs"),
+    ):
+        constant = W.shape[0] - int(xp.count_nonzero(xp.any(W != 0, axis=axis)))
+        if constant == W.shape[0]:
+            warn(f"W is zero everywhere: the {what} of all {constant} nodes are constant; {why}")
+            return
+        if 2 * constant > W.shape[0]:
+            warn(
+                f"{constant} of {W.shape[0]} nodes have constant {what}, and no evidence: {why}; "
+                "rank among the others by candidates="
+            )
+
+
+def _checked_untrained(untrained: Any, run: _Run) -> int:
+    """The number of untrained models, where they can join."""
     count = _validation.whole_number("untrained", untrained, least=0)
-    if count and options.estimate:
+    if count and run.estimate:
         raise ValueError(
             "untrained must be 0 with estimate=True, which speaks of the trained model alone; got "
             f"{count}: leave one of them out"
         )
-    if count and options.score == "magnitude":
+    if count and run.score == "magnitude":
         raise ValueError(
             "untrained must be 0 with score='magnitude', as it joins the channel score alone; got "
             f"{count}: take 'channels' or 'auto'"
         )
     return count
-
-
-def usual_options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill up the options of a call by the defaults of `FunctionEdgeInferer.fit`."""
-    parameters = inspect.signature(FunctionEdgeInferer.fit).parameters
-    named = ("self", "x", "y", "method", "score", "layers", "n_components")
-    usual = {name: p.default for name, p in parameters.items() if name not in named}
-    unknown = given.keys() - usual.keys()
-    if unknown:
-        raise TypeError(
-            f"infer has no option {_validation.listing(sorted(unknown))}; it has those of fit: "
-            f"{', '.join(usual)}"
-        )
-    return usual | dict(given)
