@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -23,7 +24,7 @@ AnyPath = str | PathLike[str]
 # Arrays of a file by their names; "" where a file holds one without a name.
 Arrays = dict[str, Any]
 
-TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
+TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".h5ad")
 # Tables that are written; lists of results are written as .json too.
 WRITTEN = (".csv", ".parquet")
 _OBSERVATIONS = "observations"
@@ -157,8 +158,8 @@ def read_array(path: AnyPath, *, name: str = "path", header: bool | None = None)
     path : str or path
         ``.npy``; ``.npz``, ``.safetensors`` or a ``.zarr`` group, with the name of the array behind
         a colon where there are several (``data.npz:x``); a bare ``.zarr`` array; or a table
-        (``.csv``, ``.tsv``, both also as ``.gz``, ``.parquet``), whose array has a row for each
-        row. What pandas wrote as the index of a table is no column of the array.
+        (``.csv``, ``.tsv``, both also as ``.gz``, ``.parquet``, ``.h5ad``), whose array has a row
+        for each row. What pandas wrote as the index of a table is no column of the array.
     name : str
         What errors call the path.
     header : bool, optional
@@ -409,7 +410,8 @@ def read_table(path: AnyPath, *, name: str = "path", header: bool | None = None)
     Parameters
     ----------
     path : str or path
-        ``.csv`` or ``.tsv`` in UTF-8, both also as ``.gz``; or ``.parquet``.
+        ``.csv`` or ``.tsv`` in UTF-8, both also as ``.gz``; ``.parquet``; or ``.h5ad``, read by
+        anndata: X, by the names of variables and observations.
     name : str
         What errors call the path.
     header : bool, optional
@@ -432,8 +434,8 @@ def read_table(path: AnyPath, *, name: str = "path", header: bool | None = None)
         Without pyarrow.
     """
     file = readable(name, path, TABLES)
-    if ending(file) == ".parquet":
-        return cast(Table, _tried(name, file, lambda: _from_parquet(name, file)))
+    if ending(file) in (".parquet", ".h5ad"):
+        return cast(Table, _tried(name, file, lambda: _from_frame(name, file)))
     values = _tried(name, file, lambda: _from_csv(file))
     first = [column[0].as_py() for column in values]
     if header is None:
@@ -485,8 +487,17 @@ def _from_csv(path: Path) -> list[Any]:
     return [compute.utf8_trim_whitespace(column) for column in table.columns]
 
 
-def _from_parquet(name: str, path: Path) -> Table:
-    table = _pyarrow("pyarrow.parquet").read_table(path)
+def _from_frame(name: str, path: Path) -> Table:
+    """Table of a file with types and, where pandas or anndata wrote it, an index."""
+    if ending(path) == ".h5ad":
+        try:
+            frame = import_module("anndata").read_h5ad(path).to_df()
+        except ModuleNotFoundError as error:
+            need = ".h5ad files need anndata, which is not installed: pip install anndata"
+            raise ImportError(need) from error
+        table = _pyarrow().Table.from_pandas(frame, preserve_index=True)
+    else:
+        table = _pyarrow("pyarrow.parquet").read_table(path)
     columns = [str(column) for column in table.column_names]
     # A range is kept as a dict, and is no column.
     index = (table.schema.pandas_metadata or {}).get("index_columns", [])
