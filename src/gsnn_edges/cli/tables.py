@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsnn_edges import _io, _validation
+from gsnn_edges._io import check_ending, ending
 
 AnyPath = str | PathLike[str]
 # Arrays of a file by their names; "" where a file holds one without a name.
@@ -32,29 +33,6 @@ _OBSERVATIONS = "observations"
 _NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _WAY = "write numbers in it, drop the column, or say that it holds names of samples by --index"
 _MISSING = ("", "na", "n/a", "nan", "null", "none")
-
-
-def ending(path: AnyPath) -> str:
-    """Last part of a path in small letters, as ".csv"."""
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes[-2:]]
-    return "".join(suffixes if suffixes[-1:] == [".gz"] else suffixes[-1:])
-
-
-def check_ending(name: str, path: AnyPath, endings: Collection[str]) -> Path:
-    """Path with one of these endings.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For what is no path, and for another ending.
-    """
-    file = _io.as_path(name, path)
-    if ending(file) not in endings:
-        raise ValueError(
-            f"{name} must end in {', '.join(endings)}; got {str(path)!r}: the ending says how a "
-            "file is read and written"
-        )
-    return file
 
 
 def readable(name: str, path: AnyPath, endings: Collection[str] | None = None) -> Path:
