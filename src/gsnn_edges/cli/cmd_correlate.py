@@ -52,7 +52,7 @@ _ROWS = 100_000
 @click.option("--row-chunk", type=options.POSITIVE, help="Sources at a time, of all of them.")
 @click.option(
     "--start-timeout",
-    type=float,
+    type=options.POSITIVE,
     default=300,
     help="Seconds in which all of them must have joined.",
 )
@@ -173,12 +173,12 @@ def _check_settings(seen: Any, settings: dict[str, Any], *, several: bool) -> No
 
 
 def _with_others(screen: Screen, store: Any, out: str, settings: dict[str, Any]) -> int | None:
+    from gsnn_edges.cli.child import run_in_child
     from gsnn_edges.scale import correlate_distributed
 
     names = (*_METHOD, *_OF_SEVERAL, "coordinator", "processes", "process", "resume")
-    correlate_distributed(
-        store, out, verbose=screen.progress, **{name: settings[name] for name in names}
-    )
+    call = {name: settings[name] for name in names} | {"verbose": screen.progress}
+    run_in_child(correlate_distributed, store=store.path, out=out, **call)
     return None
 
 
@@ -214,6 +214,7 @@ def _in_memory(_: Screen, seen: Any, out: str, settings: dict[str, Any]) -> int 
 
     from gsnn_edges import _io
     from gsnn_edges.evidence import EdgeEvidence
+    from gsnn_edges.scale.outputs import best_targets
 
     top, threshold = settings["top"], settings["threshold"]
     W = _matrix(seen, settings)
@@ -221,8 +222,7 @@ def _in_memory(_: Screen, seen: Any, out: str, settings: dict[str, Any]) -> int 
         sources, targets = np.nonzero(abs(W) >= threshold)
         return _write_pairs(out, seen, sources, targets, W[sources, targets], None)
     if top is not None:
-        targets = np.argsort(-W, axis=1, kind="stable")[:, : top + 1]
-        scores = np.take_along_axis(W, targets, axis=1)
+        targets, scores = best_targets(W, top + 1)
         return _write_pairs(out, seen, None, targets, scores, top)
     if Path(out).suffix == ".npy":
         with _io.whole(Path(out)) as unfinished, unfinished.open("wb") as file:
