@@ -166,6 +166,7 @@ def test_heatmap_on_axes_of_the_user(evidence):
 def test_self_edges_on_request(evidence):
     ax = plots.heatmap(evidence.W, order=None, exclude_self=False)
     assert_array_equal(ax.images[0].get_array(), evidence.W)
+    assert not np.ma.is_masked(ax.images[0].get_array())
     assert len(ax.lines) == 0
 
 

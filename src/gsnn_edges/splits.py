@@ -120,11 +120,11 @@ def _part_sizes(count: int, shares: Sequence[float]) -> list[int]:
     >>> _part_sizes(18, (0.8, 0.1, 0.1))
     [14, 2, 2]
     """
-    # Without the rounding, 0.07 * 100 = 7.000000000000001 would leave a remainder.
-    quotas = [round(count * share, 9) for share in shares]
+    quotas = [count * share for share in shares]
     sizes = [math.floor(quota) for quota in quotas]
-    by_remainder = sorted(range(len(shares)), key=lambda k: sizes[k] - quotas[k])
-    for k in by_remainder[: count - sum(sizes)]:
+    # Rounded, so that remainders such as those of 0.6 and 3.6 are equal.
+    missing = [round(size - quota, 9) for size, quota in zip(sizes, quotas, strict=True)]
+    for k in np.argsort(missing, kind="stable")[: count - sum(sizes)]:
         sizes[k] += 1
     return sizes
 
@@ -282,7 +282,6 @@ def recover_edges(
     for _ in range(repeats):
         keep = ~np.isin(number, generator.choice(count, size, replace=False))
         columns.append(edges[:, ~keep])
-        # A copy: infer may keep the mask, or write to it.
-        hidden.append(mrr(infer(keep.copy()), columns[-1], edges))
+        hidden.append(mrr(infer(keep), columns[-1], edges))
         shown.append(mrr(baseline, columns[-1], edges))
     return EdgeRecovery(np.array(hidden), np.array(shown), tuple(columns))
