@@ -16,13 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gsnn_edges import _validation
+from gsnn_edges.demo.topologies import FUNCTION_EDGES, INPUT_EDGES, OUTPUT_EDGES, EdgeType
 
-EdgeType = tuple[str, str, str]
 Norm = Literal["none", "batch", "layer"]
-
-INPUT_EDGES: EdgeType = ("input", "to", "function")
-FUNCTION_EDGES: EdgeType = ("function", "to", "function")
-OUTPUT_EDGES: EdgeType = ("function", "to", "output")
 
 
 class SparseLinear(nn.Module):
@@ -231,7 +227,10 @@ class GSNN(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        _check_options(channels, layers, norm, dropout)
+        _validation.whole_number("channels", channels, least=1)
+        _validation.whole_number("layers", layers, least=1)
+        _validation.choice("norm", norm, get_args(Norm))
+        _validation.fraction("dropout", dropout)
         counts = {kind: len(node_names_dict[kind]) for kind in ("input", "function", "output")}
         into, between, out = (
             _checked_edges(edge_index_dict, kind, counts)
@@ -320,9 +319,9 @@ class GSNN(nn.Module):
                 f"x must have shape (rows, {self.n_inputs}), a column for each input node; "
                 f"got {tuple(x.shape)}"
             )
-        given = x.T[self.input_sources]
-        blank = given.new_zeros((self.n_edges - len(given), len(x)))
-        state = torch.cat([given, blank]).T
+        entering = x.T[self.input_sources]
+        blank = entering.new_zeros((self.n_edges - len(entering), len(x)))
+        state = torch.cat([entering, blank]).T
         mask = None if edge_mask is None else self._mask_of_all_edges(edge_mask).to(state)
         state = state if mask is None else state * mask
         for block in self.ResBlocks:
@@ -388,14 +387,6 @@ def _with_self_edges(edges: Tensor, n_nodes: int) -> Tensor:
     present[edges[0, edges[0] == edges[1]]] = True
     missing = (~present).nonzero()[:, 0]
     return torch.cat([edges, missing.expand(2, -1)], dim=1)
-
-
-def _check_options(channels: int, layers: int, norm: str, dropout: float) -> None:
-    _validation.whole_number("channels", channels, least=1)
-    _validation.whole_number("layers", layers, least=1)
-    _validation.choice("norm", norm, get_args(Norm))
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be at least 0 and below 1; got {dropout}")
 
 
 def _checked_edges(
