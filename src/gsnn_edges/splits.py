@@ -120,11 +120,11 @@ def _part_sizes(count: int, shares: Sequence[float]) -> list[int]:
     >>> _part_sizes(18, (0.8, 0.1, 0.1))
     [14, 2, 2]
     """
-    quotas = [count * share for share in shares]
+    # Without the rounding, 0.07 * 100 = 7.000000000000001 would leave a remainder.
+    quotas = [round(count * share, 9) for share in shares]
     sizes = [math.floor(quota) for quota in quotas]
-    # Rounded, so that remainders such as those of 0.6 and 3.6 are equal.
-    missing = [round(size - quota, 9) for size, quota in zip(sizes, quotas, strict=True)]
-    for k in np.argsort(missing, kind="stable")[: count - sum(sizes)]:
+    by_remainder = sorted(range(len(shares)), key=lambda k: sizes[k] - quotas[k])
+    for k in by_remainder[: count - sum(sizes)]:
         sizes[k] += 1
     return sizes
 
