@@ -527,3 +527,10 @@ def test_a_file_of_another_kind_is_named(tmp_path, write, phrase):
     write(path)
     with pytest.raises(ValueError, match=phrase):
         EdgeEvidence.load(path)
+
+
+@pytest.mark.parametrize("name", ["W.npy", "W.csv", "W"])
+def test_only_npz_files_are_written(name, tmp_path):
+    with pytest.raises(ValueError, match=r"path must end in \.npz; got .*: the ending says how"):
+        made().save(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
