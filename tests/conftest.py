@@ -1,7 +1,15 @@
 """Fixtures of all tests."""
 
+import os
+
 import pytest
 from libraries import LIBRARIES, Library, require
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Most of the time that JAX takes here is compilation: on a CPU it need not optimize."""
+    if "not gpu" in config.option.markexpr:
+        os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 
 @pytest.fixture(params=LIBRARIES, ids=str)
