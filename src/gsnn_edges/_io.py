@@ -118,10 +118,11 @@ def whole(path: Path) -> Iterator[Path]:
         raise
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text to a file, whole or not at all."""
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write values as JSON to a file, whole or not at all."""
     with whole(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
+        text = json.dumps(values, indent=1, sort_keys=True, allow_nan=False)
+        unfinished.write_text(f"{text}\n", encoding="utf-8")
 
 
 def put_in_place(made: Path, path: Path) -> None:
@@ -129,26 +130,6 @@ def put_in_place(made: Path, path: Path) -> None:
     flush(made)
     os.replace(made, path)
     flush(path.parent)
-
-
-def append_line(path: Path, line: str) -> None:
-    """Add a line to a file, which is made if need be; it is on the disk itself then."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"{line}\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def read_lines(path: Path) -> list[str]:
-    """Lines of a file, none where there is no file; a last line that was cut off does not count."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return text[: text.rfind("\n") + 1].splitlines()
-
-
-def cut_off_line(path: Path) -> None:
-    """Remove a last line that was not written to its end."""
-    if path.exists():
-        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
 
 
 def discard(path: Path) -> None:

@@ -77,7 +77,7 @@ def test_channels_are_correlated_by_their_norms(kind, run, fitted):
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 @pytest.mark.parametrize("few", [("--top", 3), ("--threshold", 0.4)], ids=lambda few: few[0])
-def test_pairs_are_the_strongest_by_names(few, ending, seen, run, fitted, names):
+def test_pairs_are_the_strongest_by_names(few, ending, seen, run, fitted, names, problem):
     out = f"pairs.{ending}"
     shown = run("correlate", seen, "--out", out, *few)
     table = (pd.read_csv if ending == "csv" else pd.read_parquet)(out)
@@ -91,6 +91,10 @@ def test_pairs_are_the_strongest_by_names(few, ending, seen, run, fitted, names)
     assert len(table) == len(wanted)
     assert list(table["rank"]) == list(range(1, len(table) + 1))
     assert table["score"].is_monotonic_decreasing
+    if seen.endswith(".zarr"):
+        known = {(names[s], names[t]) for s, t in problem.known_edges.T}
+        assert list(table["known"]) == [pair in known for pair in pairs.index]
+        assert table["known"].sum() > 0
 
 
 @pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
@@ -150,12 +154,10 @@ def test_processes_share_a_store(run, fitted):
 STOPPED = """
 import os, signal, sys, tempfile
 from gsnn_edges.cli.main import main
-from gsnn_edges.scale import above
-from gsnn_edges.scale import top
 from gsnn_edges.scale import out_of_core as work
-from gsnn_edges.scale.sizes import Sizes
+from gsnn_edges.scale import outputs
 
-work.sizes_for = lambda *_: Sizes(20, 13, False)
+work._Run._choose_sizes = lambda _: work._Sizes(20, 13, False)
 left = int(os.environ["LEFT"])
 
 def stopping(put):
@@ -167,7 +169,7 @@ def stopping(put):
         return put(*arguments)
     return call
 
-for sink in (above.AboveSink, top.TopSink):
+for sink in (outputs.TopPieces, outputs.PairPieces):
     sink.put = stopping(sink.put)
 main()
 """

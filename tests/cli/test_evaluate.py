@@ -199,7 +199,7 @@ BAD = {
     "not what it says": (("evaluate", "text.npy", "--edges", "far.csv"), "whole .npy file"),
     "no such folder": ((*NAMED, "--out", "nowhere/r.csv"), "make 'nowhere' first"),
     "not square": (("evaluate", "x.npy", "--edges", "far.csv"), "W must be square"),
-    "no names": (CALL, "no index: give the names of all nodes too"),
+    "no names": (CALL, "not an index: give the names of all nodes too"),
     "an input": ((*NAMED, "--out", "./sub/../held_out.csv"), "is also --edges 'held_out.csv'"),
     "twice": ((*NAMED, "--out", "m.json", "--metrics", "m.json"), "is also --out 'm.json'"),
     "no figure": ((*NAMED, "--figure", "W.gif"), "--figure must end in .png, .pdf, .svg"),

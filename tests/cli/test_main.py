@@ -142,6 +142,19 @@ def test_an_interrupt_while_libraries_are_loaded_is_one_line():
     assert shown.stderr == "Interrupted: no result is written\n"
 
 
+@pytest.mark.parametrize(
+    ("how", "options"),
+    [(">&-", ""), ("2>&-", "--verbose"), ("| head -c 1", ""), ("", "")],
+)
+def test_no_way_of_calling_leaves_a_traceback(how, options, folder):
+    call = f'"{sys.executable}" -OO -m gsnn_edges.cli {options} evaluate W.npy --edges held_out.csv'
+    call += f" --names names.txt --known known.csv {how}"
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    shown = subprocess.run(call, shell=True, env=os.environ | plain, capture_output=True, text=True)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert ("adjusted_mrr" in shown.stdout) == (how in ("", "2>&-"))
+
+
 SLOW = """
 import time
 from pathlib import Path

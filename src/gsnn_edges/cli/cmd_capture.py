@@ -43,7 +43,7 @@ def capture(
     known: str | None,
     by: str | None,
     dry_run: bool,
-    score: str,
+    score: Any,
     norm: str,
     agg: str,
     **settings: Any,
@@ -80,7 +80,7 @@ def capture(
         screen.say(f"would record {what}")
         screen.json({**result, "dry_run": True})
         return
-    passes = {name: settings[name] for name in options.PASSES}
+    passes: Any = {name: settings[name] for name in options.PASSES}
     if score == "magnitude":
         passes |= {"norm": norm, "agg": agg}
     screen.resumes = stored
@@ -88,9 +88,18 @@ def capture(
         if stored:
             from gsnn_edges.activations import capture_to_store
 
-            sides = network.model, network.crit, network.x, network.y
-            passes |= {"score": score, "edge_index": edges, "verbose": screen.progress}
-            capture_to_store(out, *sides, **network.layout, **passes)
+            capture_to_store(
+                out,
+                network.model,
+                network.crit,
+                network.x,
+                network.y,
+                score=score,
+                edge_index=edges,
+                verbose=screen.progress,
+                **network.layout,
+                **passes,
+            )
         else:
             _capture_to_npz(out, network, score, sizes, passes)
     screen.say(what)
@@ -110,8 +119,7 @@ def _capture_to_npz(
         network.model, network.crit, network.x, network.y, **network.layout, **passes
     )
     shape = sizes["layer_pairs"], sizes["samples"], sizes["columns"]
-    sides = (side.cpu().numpy().reshape(shape) for side in (a, g))
+    a, g = (side.cpu().numpy().reshape(shape) for side in (a, g))
     columns = more[0].cpu().numpy() if more else np.arange(sizes["nodes"])
-    names = network.layers.node_names
-    seen = Observations(*sides, columns, sizes["nodes"], score, names)
+    seen = Observations(a, g, columns, sizes["nodes"], score, network.layers.node_names)
     write_observations(out, seen, name="--out")

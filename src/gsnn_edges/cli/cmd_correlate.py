@@ -52,7 +52,7 @@ _ROWS = 100_000
 @click.option("--row-chunk", type=options.POSITIVE, help="Sources at a time, of all of them.")
 @click.option(
     "--start-timeout",
-    type=float,
+    type=options.POSITIVE,
     default=300,
     help="Seconds in which all of them must have joined.",
 )
@@ -172,12 +172,12 @@ def _check_settings(seen: Any, settings: dict[str, Any], *, several: bool) -> No
 
 
 def _with_others(screen: Screen, store: Any, out: str, settings: dict[str, Any]) -> int | None:
+    from gsnn_edges.cli.child import run_in_child
     from gsnn_edges.scale import correlate_distributed
 
     names = (*_METHOD, *_OF_SEVERAL, "coordinator", "processes", "process", "resume")
-    correlate_distributed(
-        store, out, verbose=screen.progress, **{name: settings[name] for name in names}
-    )
+    call = {name: settings[name] for name in names} | {"verbose": screen.progress}
+    run_in_child(correlate_distributed, store=store.path, out=out, **call)
     return None
 
 
@@ -202,7 +202,7 @@ def _from_store(screen: Screen, store: Any, out: str, settings: dict[str, Any]) 
     if whole:
         return None
     sources = getattr(result, "sources", None)
-    count = _write_pairs(out, store.node_names, sources, result.targets, result.scores, top)
+    count = _write_pairs(out, store, sources, result.targets, result.scores, top)
     kept.unlink()
     return count
 
@@ -213,16 +213,16 @@ def _in_memory(_: Screen, seen: Any, out: str, settings: dict[str, Any]) -> int 
 
     from gsnn_edges import _io
     from gsnn_edges.evidence import EdgeEvidence
+    from gsnn_edges.scale.outputs import best_targets
 
     top, threshold = settings["top"], settings["threshold"]
     W = _matrix(seen, settings)
     if threshold is not None:
         sources, targets = np.nonzero(abs(W) >= threshold)
-        return _write_pairs(out, seen.node_names, sources, targets, W[sources, targets], None)
+        return _write_pairs(out, seen, sources, targets, W[sources, targets], None)
     if top is not None:
-        targets = np.argsort(-W, axis=1, kind="stable")[:, : top + 1]
-        scores = np.take_along_axis(W, targets, axis=1)
-        return _write_pairs(out, seen.node_names, None, targets, scores, top)
+        targets, scores = best_targets(W, top + 1)
+        return _write_pairs(out, seen, None, targets, scores, top)
     if Path(out).suffix == ".npy":
         with _io.whole(Path(out)) as unfinished, unfinished.open("wb") as file:
             np.save(file, W)
@@ -266,11 +266,12 @@ def _matrix(seen: Any, settings: dict[str, Any]) -> Any:
 
 
 def _write_pairs(
-    out: str, names: Any, sources: Any, targets: Any, scores: Any, top: int | None
+    out: str, seen: Any, sources: Any, targets: Any, scores: Any, top: int | None
 ) -> int:
     """Write pairs of different nodes, the largest score first; their number.
 
-    Targets of the shape (N, k), best first, are those of each source; sources are None then.
+    Targets of the shape (N, k), best first, are those of each source; sources are None then. A
+    column says which pairs are known edges, where the observations hold those.
     """
     import numpy as np
 
@@ -285,16 +286,23 @@ def _write_pairs(
     if not len(scores):
         warnings.warn(f"no pair is so strong: {out!r} holds none", stacklevel=2)
     order = np.argsort(-scores, kind="stable")
-    labels = None if names is None else np.array(names, object)
+    names = None if seen.node_names is None else np.array(seen.node_names, object)
+    known = getattr(seen, "edge_index", None)
 
     def parts() -> Iterator[dict[str, Any]]:
         for start in range(0, max(1, len(order)), _ROWS):
             here = order[start : start + _ROWS]
-            ends = [nodes[here] for nodes in (sources, targets)]
-            if labels is not None:
-                ends = [labels[nodes] for nodes in ends]
-            ranks = np.arange(start + 1, start + 1 + len(here))
-            yield {"rank": ranks, "source": ends[0], "target": ends[1], "score": scores[here]}
+            source, target = sources[here], targets[here]
+            part = {
+                "rank": np.arange(start + 1, start + 1 + len(here)),
+                "source": source if names is None else names[source],
+                "target": target if names is None else names[target],
+                "score": scores[here],
+            }
+            if known is not None:
+                cells = np.ravel_multi_index(known, (seen.nodes, seen.nodes))
+                part["known"] = np.isin(source * seen.nodes + target, cells)
+            yield part
 
     write_parts(out, parts(), name="--out")
     return len(order)

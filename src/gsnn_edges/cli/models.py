@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
+from operator import attrgetter
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,16 +35,6 @@ _WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 _WRAPPED = ("state_dict", "model_state_dict", "model")
 # Wrappers put this before the name of every weight.
 _PREFIXES = ("module.", "_orig_mod.")
-# What torch may raise for a file that is broken, or of another kind.
-_UNREADABLE = (
-    RuntimeError,
-    EOFError,
-    ValueError,
-    KeyError,
-    AttributeError,
-    ImportError,
-    pickle.UnpicklingError,
-)
 # Where a GSNN keeps the edges between its function nodes.
 _FUNCTION_EDGES = ("function", "to", "function")
 
@@ -102,7 +93,7 @@ def load_model(
         )
     if weights is not None:
         _fill(module, _read_weights(weights), str(weights))
-    return module
+    return module  # type: ignore[no-any-return]
 
 
 def load_criterion(
@@ -134,7 +125,7 @@ def load_criterion(
     """
     with _importable_from(folder):
         loss = _named("crit", crit)
-        return _called(crit, loss) if isinstance(loss, type) else loss  # type: ignore[no-any-return]
+        return _called(crit, loss) if isinstance(loss, type) else loss
 
 
 def load_pickled(
@@ -192,14 +183,14 @@ def load_pickled(
     with _importable_from(folder):
         try:
             module = torch.load(file, map_location="cpu", weights_only=False)
-        except _UNREADABLE as error:
+        except Exception as error:  # torch has many kinds of errors for a broken file
             raise _broken("a pickled module", path, error) from error
     if not isinstance(module, torch.nn.Module):
         raise TypeError(
             f"trust_pickle must hold a torch.nn.Module; {str(path)!r} holds "
             f"{type(module).__name__}: give weights a factory"
         )
-    return module
+    return module  # type: ignore[no-any-return]
 
 
 def _torch() -> Any:
@@ -239,7 +230,7 @@ def _named(argument: str, name: str) -> Callable[..., Any]:
             f"{_validation.shown(name)}"
         )
     try:
-        value: Any = import_module(module_name)
+        module = import_module(module_name)
     except Exception as error:
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         if missing is None or not f"{module_name}.".startswith(f"{missing}."):
@@ -249,55 +240,37 @@ def _named(argument: str, name: str) -> Callable[..., Any]:
             f"{argument} must name a module that can be imported; there is no {missing!r} for "
             f"{name!r}: run from the folder that it lies in, or install it"
         ) from error
-    for part in attribute.split("."):
-        if not hasattr(value, part):
-            close = get_close_matches(part, dir(value), 1)
-            way = f"did you mean {close[0]!r}?" if close else "look at its names"
-            raise ValueError(
-                f"{argument} must name what there is; {module_name!r} has no {attribute!r}: {way}"
-            )
-        value = getattr(value, part)
+    try:
+        value: Any = attrgetter(attribute)(module)
+    except AttributeError as error:
+        close = get_close_matches(attribute, dir(module), 1)
+        way = f"did you mean {close[0]!r}?" if close else "look at its names"
+        raise ValueError(
+            f"{argument} must name what there is; {module_name!r} has no {attribute!r}: {way}"
+        ) from error
     if not callable(value):
         raise TypeError(f"{argument} must name a function or a class; {name!r} is {value!r}")
     return value  # type: ignore[no-any-return]
 
 
-def _broken(wanted: str, path: str | PathLike[str], error: Exception | str) -> ValueError:
-    reason = " ".join(str(error).split())[:160]
+def _broken(wanted: str, path: str | PathLike[str], error: Any) -> ValueError:
+    # What torch advises, to unpickle a file that nobody trusts, is left out.
+    reason = " ".join(str(error).partition("Check the")[0].split())[:200]
     return ValueError(f"weights must be {wanted}; {str(path)!r} is none, or broken ({reason})")
 
 
 def _read_weights(path: str | PathLike[str]) -> "dict[str, Tensor]":
     """Read a state dict, without running code of the file."""
-    file = readable("weights", path, _WEIGHTS)
-    state = _from_safetensors(file) if file.suffix == ".safetensors" else _from_torch(file)
-    for key in _WRAPPED:
-        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
-            state = state[key]
-    tensor = _torch().Tensor
-    if not isinstance(state, Mapping) or not all(isinstance(v, tensor) for v in state.values()):
-        held = f"it holds {type(state).__name__}"
-        raise _broken("a state dict, names to tensors", path, held)
-    for prefix in _PREFIXES:
-        if state and all(name.startswith(prefix) for name in state):
-            state = {name.removeprefix(prefix): value for name, value in state.items()}
-    return dict(state)
-
-
-def _from_safetensors(path: Path) -> Any:
-    library = _validation.imported(
-        "safetensors.torch", ".safetensors files need safetensors", "files"
-    )
+    torch, file = _torch(), readable("weights", path, _WEIGHTS)
     try:
-        return library.load_file(path)
-    except Exception as error:  # safetensors has a kind of errors of its own
-        raise _broken("a .safetensors file", path, error) from error
-
-
-def _from_torch(path: Path) -> Any:
-    try:
-        return _torch().load(path, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
+        if file.suffix.lower() == ".safetensors":
+            need = ".safetensors files need safetensors"
+            state = _validation.imported("safetensors.torch", need, "files").load_file(file)
+        else:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:  # both libraries have many kinds of errors for a broken file
         # torch names the global that a pickle asks for; a file that is no pickle asks for none.
         if isinstance(error, pickle.UnpicklingError) and "global" in str(error).lower():
             raise ValueError(
@@ -305,9 +278,19 @@ def _from_torch(path: Path) -> Any:
                 "objects, as a pickled module does: save model.state_dict(), or, where you trust "
                 "its author with this computer, load the whole model by trust_pickle"
             ) from error
-        # torch's advice to unpickle what nobody trusts is left out.
-        reason = str(error).partition("WeightsUnpickler error:")[2].partition("Check the")[0]
-        raise _broken("a state dict", path, reason or error) from error
+        raise _broken(f"a {file.suffix} file of a state dict", path, error) from error
+    for key in _WRAPPED:
+        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
+            state = state[key]
+    tensors = isinstance(state, Mapping) and all(
+        isinstance(value, torch.Tensor) for value in state.values()
+    )
+    if not tensors:
+        raise _broken("a state dict, names to tensors", path, f"it holds {type(state).__name__}")
+    for prefix in _PREFIXES:
+        if state and all(name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): value for name, value in state.items()}
+    return dict(state)
 
 
 def _fill(model: "nn.Module", state: "Mapping[str, Tensor]", path: str) -> None:
@@ -359,9 +342,9 @@ class Network:
     @property
     def layers(self) -> Any:
         """The blocks of the model, and the nodes of their channels."""
-        from gsnn_edges.activations.model_layout import find_layers
+        from gsnn_edges.activations.model_layout import find_layout
 
-        return find_layers(self.model, *self.layout.values())
+        return find_layout(self.model, *self.layout.values())
 
     def sizes(self, score: str) -> dict[str, int]:
         """Numbers of what capture gives, without running the model."""
@@ -531,29 +514,27 @@ def _match(
     """
     if not isinstance(data, Table):
         return data, None
-    where = f"{data.name} {data.path!r}"
+    where, names = f"{data.name} {data.path!r}", data.columns or []
+    unknown = tuple(place for place, name in enumerate(names) if name not in (nodes or ()))
+    if index is not None:
+        data = replace(data, index=(data.column(index),))
+    elif nodes and not data.index and len(unknown) == 1 and len(names) == len(nodes) + 1:
+        data = replace(data, index=unknown)
+    if data.index and index is None:
+        columns = ", ".join(repr(names[place]) for place in data.index)
+        warnings.warn(
+            f"{where}: column {columns} is taken as the names of samples: name another by --index",
+            stacklevel=3,
+        )
+    rows, data = data.rows(), data.without_index()
     if data.columns is None or nodes is None:
         if data.columns is not None or nodes is not None:
             warnings.warn(
                 f"{where} is matched to the model by position: only one of them has names",
                 stacklevel=3,
             )
-        data = replace(data, index=(data.column(index),)) if index is not None else data
-        return data.without_index().numbers(), data.rows()
-    unknown = [place for place, name in enumerate(data.columns) if name not in nodes]
-    if index is not None:
-        data = replace(data, index=(data.column(index),))
-    elif not data.index and len(unknown) == 1 and len(data.columns) == len(nodes) + 1:
-        data = replace(data, index=tuple(unknown))
-    if data.index and index is None:
-        columns = ", ".join(repr(data.columns[place]) for place in data.index)
-        warnings.warn(
-            f"{where}: column {columns} is taken as the names of samples: name another by --index",
-            stacklevel=3,
-        )
-    rows, data = data.rows(), data.without_index()
-    columns = data.columns or []
-    there, wanted = Counter(columns), Counter(nodes)
+        return data.numbers(), rows
+    there, wanted = Counter(data.columns), Counter(nodes)
     wrong = {
         "missing": [repr(name) for name in wanted if name not in there],
         "unknown": [repr(name) for name in there if name not in wanted],
@@ -565,10 +546,10 @@ def _match(
             f"names; {data.path!r} does not ({_listed(wrong)}): name them so, or, where the "
             "columns stand in the model's order, leave the names out and add --no-header"
         )
-    if columns != nodes:
+    if data.columns != nodes:
         warnings.warn(
             f"{where} has its columns in another order than the model: they are put in the "
             "model's order, by their names",
             stacklevel=3,
         )
-    return data.take([columns.index(name) for name in nodes]).numbers(), rows
+    return data.take([data.columns.index(name) for name in nodes]).numbers(), rows

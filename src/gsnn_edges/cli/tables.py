@@ -207,8 +207,8 @@ def read_array(path: AnyPath, *, name: str = "path", header: bool | None = None)
         )
     if key is not None and key not in arrays:
         raise ValueError(f"{name} must name an array in {str(file)!r}; got {key!r}: it has {names}")
-    array = next(iter(arrays.values())) if key is None else arrays[key]
-    array = _tried(name, file, lambda: np.asarray(array[...]))
+    stored = next(iter(arrays.values())) if key is None else arrays[key]
+    array: NDArray[Any] = _tried(name, file, lambda: np.asarray(stored[...]))
     if array.dtype.kind not in "fiub":
         raise ValueError(
             f"{name} must hold real numbers; {str(path)!r} holds dtype {array.dtype}: convert it "
@@ -577,9 +577,8 @@ def read_edges(
     name : str
         What errors call the path.
     by : {"index", "name"}, optional
-        What the ends are. Left out, they are names where all of them are names of nodes, and else
-        indices from 0. Where names look like numbers, numbers that may be both are refused, and
-        so are some that are names beside others that are none.
+        What the ends are. Left out, they are names where one of them is a name of a node, and else
+        indices from 0. Numbers that may be both are refused.
 
     Returns
     -------
@@ -599,8 +598,7 @@ def read_edges(
     Warns
     -----
     UserWarning
-        Where edges are repeated; where names look like numbers and ``by`` is left out, saying as
-        what numbers were taken.
+        Where edges are repeated.
 
     Examples
     --------
@@ -638,44 +636,25 @@ def _edges_of_table(
     table = read_table(path, name=name)
     ends = [text for column in ("source", "target") for text in table.texts(table.column(column))]
     places = {one: place for place, one in enumerate(names or ())}
-    named = [-1 if by == "index" else places.get(text, -1) for text in ends]
-    numbered = [-1 if by == "name" else _index_of(text) for text in ends]
-    if by is None and any(_index_of(one) >= 0 for one in places):
-        _check_numeric(name, path, ends, named, numbered, len(places))
-    nodes = numbered if -1 in named else named
+    named, numbered = [places.get(text, -1) for text in ends], [_index_of(text) for text in ends]
+    some_are_names = max(named, default=-1) >= 0
+    either = -1 not in (*named, *numbered) and named != numbered
+    if by is None and either and max(numbered) < len(places):
+        raise ValueError(
+            f"{name} must say whether its numbers are indices or names of nodes; {str(path)!r} has "
+            "some that may be both: pass by='name' or by='index'"
+        )
+    nodes = named if by == "name" or (by is None and some_are_names) else numbered
     if -1 in nodes:
-        neither = [end for end, k, i in zip(ends, named, numbered, strict=True) if k < 0 > i]
-        wrong = neither[0] if neither else ends[named.index(-1)]
-        wanted = {"index": "node indices from 0", "name": "names of nodes"}
-        either = by or " or ".join(wanted.values())
-        raise ValueError(
-            f"{name} must hold {wanted.get(either, either)}; {str(path)!r} has {wrong!r}, "
-            f"{'no index' if by == 'index' else _way_to_node(wrong, names)}"
-        )
+        end = ends[nodes.index(-1)]
+        if nodes is numbered:
+            rule, way = "node indices from 0", "an index: give the names of all nodes too (--names)"
+        else:
+            rule, way = "names of nodes", "the name of a node: look at the names"
+            close = get_close_matches(end, places, 1)
+            way = way if not close else f"the name of a node: did you mean {close[0]!r}?"
+        raise ValueError(f"{name} must hold {rule}; {str(path)!r} has {end!r}, which is not {way}")
     return np.array(nodes, np.int64).reshape(2, -1)
-
-
-def _check_numeric(
-    name: str, path: AnyPath, ends: Sequence[str], named: list[int], numbered: list[int], nodes: int
-) -> None:
-    """Reject numbers that may be indices or names; here names of nodes look like numbers."""
-    if -1 in numbered or named == numbered:
-        return
-    held = f"{name} must say whether its numbers are indices or names of nodes; {str(path)!r} has"
-    unnamed = [end for end, place in zip(ends, named, strict=True) if place < 0]
-    if 0 < len(unnamed) < len(ends):
-        raise ValueError(
-            f"{held} {unnamed[0]!r}, which is no name, beside some that are: correct it, or pass "
-            "by='index'"
-        )
-    if not unnamed and max(numbered) < nodes:
-        raise ValueError(f"{held} some that may be both: pass by='name' or by='index'")
-    kind, other = ("indices", "name") if unnamed else ("names", "index")
-    warnings.warn(
-        f"the numbers in {str(path)!r} are taken as {kind} of nodes: pass by={other!r} where they "
-        "are not",
-        stacklevel=4,
-    )
 
 
 def _index_of(text: str) -> int:
@@ -683,13 +662,6 @@ def _index_of(text: str) -> int:
     if re.fullmatch(r"[0-9]{1,15}(\.0*)?", text) is None:
         return -1
     return int(text.partition(".")[0])
-
-
-def _way_to_node(wrong: str, names: Sequence[str] | None) -> str:
-    if names is None:
-        return "no index: give the names of all nodes too (--names on the command line)"
-    close = get_close_matches(wrong, names, 1)
-    return f"the name of no node: {f'did you mean {close[0]!r}?' if close else 'look at the names'}"
 
 
 class Observations(NamedTuple):
@@ -723,12 +695,12 @@ class Observations(NamedTuple):
     @property
     def samples(self) -> int:
         """Number of samples S."""
-        return self.a.shape[1]
+        return int(self.a.shape[1])
 
     @property
     def columns(self) -> int:
         """Number of columns C."""
-        return self.a.shape[2]
+        return int(self.a.shape[2])
 
 
 def write_observations(path: AnyPath, seen: Observations, *, name: str = "path") -> None:
@@ -770,8 +742,14 @@ def read_observations(path: AnyPath, *, name: str = "path") -> Observations:
     """
     file = readable(name, path, [".npz"])
     attributes, arrays = _io.read_arrays(file, _OBSERVATIONS, name=name)
-    sides = [arrays[side] for side in ("a", "g", "column_nodes")]
-    seen = Observations(*sides, *(attributes[key] for key in ("nodes", "score", "node_names")))
+    seen = Observations(
+        arrays["a"],
+        arrays["g"],
+        arrays["column_nodes"],
+        attributes["nodes"],
+        attributes["score"],
+        attributes["node_names"],
+    )
     shape = seen.a.shape
     fits = len(shape) == 3 and seen.g.shape == shape and seen.column_nodes.shape == shape[2:]
     if not fits or 0 in shape:
