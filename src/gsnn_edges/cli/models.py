@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gsnn_edges import _validation
+from gsnn_edges._io import ending
 from gsnn_edges.cli.tables import (
     TABLES,
     Table,
-    ending,
     read_array,
     read_edges,
     read_nodes,
