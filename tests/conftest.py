@@ -1,6 +1,8 @@
 """Fixtures of all tests."""
 
 import os
+import sys
+from collections.abc import Iterator
 
 import pytest
 from libraries import LIBRARIES, Library, require
@@ -19,3 +21,11 @@ def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     require(chosen.name)
     monkeypatch.setenv("GSNN_EDGES_PATH", chosen.path)
     return chosen
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_compiled() -> Iterator[None]:
+    """What JAX compiled for one file is of no use to the next, and all of it takes gigabytes."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
