@@ -199,11 +199,11 @@ class ObservationStore(StoreMetadata):
 
         Digests of the values were noted as they were written, so that only these notes are read.
         """
-        found = hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode())
+        digest = hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode())
         for unit in range(self.units):
             noted = _read_note(self.path, unit)
-            found.update("".join(str(noted[side]) for side in _SIDES).encode())
-        return found.hexdigest()
+            digest.update("".join(str(noted[side]) for side in _SIDES).encode())
+        return digest.hexdigest()
 
     def read(
         self, side: str, columns: Span = None, pairs: Span = None, samples: Span = None
