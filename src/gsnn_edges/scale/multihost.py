@@ -312,7 +312,7 @@ def _correlate(problem: StoreCorrelation, output: Output, *, resume: bool, verbo
             if low < high:
                 matrix.put(Tile(0, low, high, 0, nodes), part[: high - low])
 
-    rows_of = task.resident(rows) if left else None
+    rows_of: Any = task.resident(rows) if left else None
     for top in track(left, len(left), "correlating", verbose=verbose and leads):
         _together(partial(write, top, rows_of(top, top + step)))
         finished[:] = blocks[top]
@@ -353,8 +353,9 @@ def _make_task(problem: StoreCorrelation) -> Any:
     count = pairs[1] - pairs[0]
 
     def read(side: str, samples: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:
-        values = store.read(side, columns, pairs, samples)
-        return values.reshape(count, samples[1] - samples[0], -1)
+        values: Any = store.read(side, columns, pairs, samples)
+        shape = (count, samples[1] - samples[0], -1)
+        return np.reshape(values, shape)
 
     sizes = (problem.members, count, store.samples, store.dtype, store.unit)
     a, g = (HostObservations(partial(read, side), *sizes) for side in ("a", "g"))

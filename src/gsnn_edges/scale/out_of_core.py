@@ -246,8 +246,8 @@ class _Run(StoreCorrelation):
         self.dtype = correlation_dtype(self.ops.xp, options.precision, self.length)
         if self.store.dtype == np.float64:
             _validation.float64_there(self.ops.xp, "a store of dtype float64")
-        self.item = np.dtype(self.dtype).itemsize
-        self.nodes, self.widest = self.members.shape
+        self.item = int(np.dtype(self.dtype).itemsize)
+        self.nodes, self.widest = map(int, self.members.shape)
         self.width = min(self.widest, self.n_components or self.widest)
         # Standardized rows of each matrix of the mean, of both sides.
         self.shape = (len(self.spans), 2, self.nodes * self.width, self.length)
@@ -396,7 +396,7 @@ class _Run(StoreCorrelation):
 
     def _ranking_bytes(self, nodes: int) -> int:
         """Bytes that ranking so many nodes takes."""
-        read = self.store.dtype.itemsize
+        read = int(self.store.dtype.itemsize)
         values = nodes * self.widest * self.length
         # As read, side by side for the threads, ranked; and gathered where nodes have several.
         arrays = values * (2 * read + self.item)

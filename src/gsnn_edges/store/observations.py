@@ -152,7 +152,7 @@ def usual_unit(pairs: int, columns: int, dtype: Any) -> int:
     >>> [usual_unit(10, columns, "float32") for columns in (1_000, 5_000, 100_000)]
     [1677, 1000, 67]
     """
-    sample = pairs * columns * np.dtype(dtype).itemsize
+    sample = pairs * columns * int(np.dtype(dtype).itemsize)
     return max(1, min(max(_UNIT_BYTES // sample, _LEAST_SAMPLES), _MOST_BYTES // sample))
 
 
@@ -482,9 +482,8 @@ class StoreWriter(StoreMetadata):
 
 
 def _digest(values: np.ndarray, dtype: np.dtype[Any]) -> str:
-    return hashlib.sha256(
-        np.ascontiguousarray(values, dtype).reshape(-1).view(np.uint8)
-    ).hexdigest()
+    plain: Any = np.ascontiguousarray(values, dtype).reshape(-1)
+    return hashlib.sha256(plain.view(np.uint8)).hexdigest()
 
 
 def import_zarr(module: str = "zarr") -> Any:
