@@ -94,10 +94,16 @@ class NumpyBackend(GenericBackend):
         height = max(1, BLOCK_ELEMENTS // max(1, length))
         # Columns of a C-ordered array are fetched by whole cache lines.
         whole_lines = -(-height // LINE_ELEMENTS) * LINE_ELEMENTS
-        panel = _fair_share(count, height if rows.flags.c_contiguous else whole_lines)
+        limit = height if rows.flags.c_contiguous else whole_lines
+        # Tasks are equal, and every thread gets as many.
+        threads = allowed_threads()
+        tasks = max(1, -(-count // (limit * threads))) * threads
+        panel = max(1, -(-count // tasks))
 
         def work(top: int) -> None:
-            block = _contiguous(rows[top : top + panel])
+            block = rows[top : top + panel]
+            if not block.flags.c_contiguous:
+                block = _contiguous(block)
             for low, high in windows(len(block), height):
                 part = fn(block[low:high], *shared, ops=self, dtype=dtype, **options)
                 out[top + low : top + high] = part
@@ -212,8 +218,6 @@ def _aligned(shape: tuple[int, int], dtype: Any) -> np.ndarray:
 
 def _contiguous(rows: np.ndarray) -> np.ndarray:
     """Rows one after another in memory; the columns of a C-ordered array are read by tiles."""
-    if rows.flags.c_contiguous:
-        return rows
     out = np.empty(rows.shape, rows.dtype)
     for start in range(0, rows.shape[1], TILE):
         out[:, start : start + TILE] = rows[:, start : start + TILE]
@@ -230,12 +234,6 @@ def run_threads(work: Callable[[int], None], tasks: range) -> None:
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(work, tasks):
             pass
-
-
-def _fair_share(count: int, limit: int) -> int:
-    """Size of equal tasks, ``limit`` at most, of which every thread gets as many."""
-    rounds = -(-count // (limit * allowed_threads()))
-    return max(1, -(-count // (max(1, rounds) * allowed_threads())))
 
 
 def allowed_threads() -> int:

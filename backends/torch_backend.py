@@ -75,7 +75,8 @@ class TorchBackend(GenericBackend):
         sums = weights.new_zeros((len(keys), length))
         return sums.scatter_add_(1, keys.long(), weights.expand(keys.shape))
 
-    def add_product(self, total: Array | None, a: Array, b: Array) -> Array:
+    def add_product(self, a: Array, b: Array, total: Array | None, start: int, stop: int) -> Array:
+        a, b = a[:, start:stop], b[:, start:stop]
         with full_precision(a.device.type):
             if a.dtype == torch.float32 and self._uses_onednn():
                 # Strided operands would fall to a reference kernel, a thousand times slower.

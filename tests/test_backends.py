@@ -568,7 +568,10 @@ def test_jax_writes_and_takes_over_without_a_copy(jax):
     out = ops.write(out, jax.numpy.ones((10, 100)), 5, 0)
     assert (out.unsafe_buffer_pointer(), float(out.sum())) == (place, 1000)
     x = NumpyBackend().map_rows(lambda x, **_: x, np.ones((9, 9), np.float32), "float32")
-    assert ops.take_over(x).unsafe_buffer_pointer() == x.ctypes.data
+    copy, shared = ops.adopt(x), ops.take_over(x)
+    assert shared.unsafe_buffer_pointer() == x.ctypes.data
+    x[:] = 7
+    np.testing.assert_array_equal(copy, np.ones((9, 9)))
 
 
 def test_columns_of_jax_are_views_of_the_host_or_one_copy(jax, monkeypatch):

@@ -278,8 +278,11 @@ def penalised(W, edges, factor):
 )
 def test_each_known_edge_penalises_its_column_and_raises_its_row(form, factor):
     edges = form(EDGES)
-    W = inferer(edges=edges).fit(*many(), penalty_factor=factor)
-    np.testing.assert_allclose(W, penalised(inferer().fit(*many()), EDGES, factor), rtol=1e-6)
+    for backend in BACKENDS:
+        made = inferer(edges=edges, backend=backend)
+        expected = penalised(made.fit(*many()), EDGES, factor)
+        W = made.fit(*many(), penalty_factor=factor)
+        np.testing.assert_allclose(W, expected, rtol=1e-6, atol=1e-12)
     np.testing.assert_array_equal(np.asarray(edges), EDGES)
     for none in ([[], []], np.zeros((2, 0), int), torch.zeros(2, 0).long()):
         W = inferer(edges=none).fit(*many(), penalty_factor=factor)
@@ -287,9 +290,9 @@ def test_each_known_edge_penalises_its_column_and_raises_its_row(form, factor):
 
 
 @pytest.mark.parametrize("score", ["magnitude", "channels"])
-@pytest.mark.parametrize("norm", NORMS)
-def test_scaling_multiplies_rows_by_the_mean_activation_of_their_node(norm, score):
-    made, (x, y) = even(norm=norm), many()
+@pytest.mark.parametrize(("norm", "backend"), [*zip(NORMS, BACKENDS, strict=True)])
+def test_scaling_multiplies_rows_by_the_mean_activation_of_their_node(norm, backend, score):
+    made, (x, y) = even(norm=norm, backend=backend), many()
     means = np.asarray(slow_capture(made.model, MSE, x, y, norm=norm)[0]).mean(0)
     expected = made.fit(x, y, score=score) * means[:, None]
     W = made.fit(x, y, score=score, scale_by_act_mean=True)

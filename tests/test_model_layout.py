@@ -11,7 +11,7 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gsnn_edges import capture
-from gsnn_edges.activations.model_layout import find_layers
+from gsnn_edges.activations.model_layout import find_layout
 
 MSE = nn.MSELoss()
 # torch's compiler, not ours: it imports what is deprecated, and looks at gradients of activations.
@@ -71,7 +71,7 @@ def assert_same_modules(modules, expected):
     ids=["itself", "nested", "twice", "parallel inside", "compiled inside", "compiled", "both"],
 )
 def test_the_one_gsnn_is_found(wrap, place):
-    layers = find_layers(wrap(MODEL))
+    layers = find_layout(wrap(MODEL))
     assert layers.names == [f"{place}.ResBlocks[{i}]" for i in range(3)]
     assert_same_modules(layers.blocks, MODEL.ResBlocks)
     assert [group.tolist() for group in layers.groups] == list(LAYERS)
@@ -80,10 +80,10 @@ def test_the_one_gsnn_is_found(wrap, place):
 
 def test_the_outermost_gsnn_counts_and_one_behind_getattr():
     outer, delegating = nested_twice(), Delegating()
-    assert_same_modules(find_layers(nn.Sequential(outer)).blocks, outer.ResBlocks)
-    assert_same_modules(find_layers(delegating).blocks, delegating.hidden[0].ResBlocks)
+    assert_same_modules(find_layout(nn.Sequential(outer)).blocks, outer.ResBlocks)
+    assert_same_modules(find_layout(delegating).blocks, delegating.hidden[0].ResBlocks)
     older = TinyGSNN(block=Older)
-    assert_same_modules(find_layers(older).blocks, older.ResBlocks)
+    assert_same_modules(find_layout(older).blocks, older.ResBlocks)
 
 
 @pytest.mark.parametrize("name", ["gsnn.encode", "gsnn.module.encode"])
@@ -91,7 +91,7 @@ def test_names_are_those_of_the_model_or_of_what_is_wrapped(name):
     inner = Nested(MODEL if name == "gsnn.encode" else nn.DataParallel(MODEL))
     parallel = nn.DataParallel(inner)
     for model, prefix in ((inner, ""), (parallel, ""), (parallel, "module.")):
-        assert_same_modules(find_layers(model, [prefix + name] * 2, [0]).blocks, [MODEL.encode] * 2)
+        assert_same_modules(find_layout(model, [prefix + name] * 2, [0]).blocks, [MODEL.encode] * 2)
 
 
 def test_blocks_may_be_modules_in_plain_lists():
@@ -99,7 +99,7 @@ def test_blocks_may_be_modules_in_plain_lists():
     model.more = {"a": (nn.Linear(1, 1), [nn.ReLU()])}
     model.more["itself"] = model.more
     listed = [*model.ResBlocks[:1], model.more["a"][1][0]]
-    assert_same_modules(find_layers(model, listed, [0, 1]).blocks, listed)
+    assert_same_modules(find_layout(model, listed, [0, 1]).blocks, listed)
 
 
 @pytest.mark.parametrize(
@@ -114,13 +114,13 @@ def test_blocks_may_be_modules_in_plain_lists():
     ids=["list", "range", "tensor", "table", "mixed"],
 )
 def test_groups_are_for_all_blocks_or_for_each(groups, expected):
-    layers = find_layers(NET, ["0", "2", "4"], groups)
+    layers = find_layout(NET, ["0", "2", "4"], groups)
     assert [group.tolist() for group in layers.groups] == expected
     assert (layers.nodes, layers.by_output) == (1 + max(map(max, expected)), True)
 
 
 def test_groups_go_before_those_of_a_block():
-    assert find_layers(MODEL, MODEL.ResBlocks, [0, 1]).nodes == 2
+    assert find_layout(MODEL, MODEL.ResBlocks, [0, 1]).nodes == 2
 
 
 TWO = ["0", "2"]
@@ -203,7 +203,7 @@ SIX = ["a", "b", "c", "d", "e", "f"]
     ids=["none", "array", "own", "few", "others", "list", "both", "nested", "wrapped"],
 )
 def test_nodes_have_the_names_of_the_caller_or_of_the_model(model, names, expected):
-    assert find_layers(model, names=names).node_names == expected
+    assert find_layout(model, names=names).node_names == expected
 
 
 @pytest.mark.parametrize(

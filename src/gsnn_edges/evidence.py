@@ -409,6 +409,8 @@ class EdgeEvidence:
 
         Raises
         ------
+        ValueError
+            For another ending than ``.npz``.
         OSError
             Where nothing can be written.
 
@@ -429,7 +431,7 @@ class EdgeEvidence:
         """
         arrays = {"W": self.W, "std": self.std, "known_edges": self.known_edges}
         _io.write_arrays(
-            _io.new_path("path", path),
+            _io.new_path("path", _io.check_ending("path", path, (".npz",))),
             "evidence",
             {name: getattr(self, name) for name in _ATTRIBUTES},
             {name: _on_host(array) for name, array in arrays.items() if array is not None},

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 
 from gsnn_edges import _validation, backends
 from gsnn_edges._progress import track
-from gsnn_edges._typing import Agg, Array, Device, Method, Norm, Precision, Score, Ties
+from gsnn_edges._typing import Agg, Array, Device, Method, Norm, Precision, Ties
 from gsnn_edges.activations.batches import (
     Batch,
     as_pair,
@@ -22,9 +22,8 @@ from gsnn_edges.activations.batches import (
 )
 from gsnn_edges.activations.hooks import AGGS, NORMS, Reducer
 from gsnn_edges.activations.model_layout import (
-    Layers,
     Mode,
-    find_layers,
+    find_layout,
     rows_are_independent,
     warn,
 )
@@ -44,12 +43,10 @@ from gsnn_edges.scoring import (
 )
 
 _FEW_SAMPLES = 10
-# What an EdgeEvidence says of how it was made: settings of the inferer, and options of the call.
+# Settings of the inferer that evidence keeps.
 _SETTINGS = ("use_prenorm", "norm", "agg", "backend", "ties", "precision")
-_OPTIONS = (
-    *("score", "layers", "n_components", "penalty_factor", "scale_by_act_mean", "estimate"),
-    *("estimate_iters", "estimate_n_samples", "batch_size", "seed", "loss_reduction", "mode"),
-)
+# Options of a call that evidence says elsewhere, or that W does not depend on.
+_NOT_SETTINGS = ("method", "row_chunk", "verbose", "forward_kwargs")
 
 
 class FunctionEdgeInferer:
@@ -216,7 +213,7 @@ class FunctionEdgeInferer:
             Frobenius norm of the block of correlations, see `channel_correlation`. Or make both
             of the same passes, and take "magnitude" where it ranks the known edges of
             ``edge_index`` better than "channels" does, and better than chance by more than two
-            standard errors, else "channels" (docs/evidence.md).
+            standard errors, else "channels" (docs/method.md).
         layers : {"pooled", "mean", "last"} or int, optional
             Rank all layer pairs together, or average their matrices, or take the last one or
             that of this number. By default "pooled" for magnitudes and "mean" for channels.
@@ -263,26 +260,25 @@ class FunctionEdgeInferer:
         >>> inferer.fit(torch.randn(20, 4), torch.randn(20, 3)).shape
         (3, 3)
         """
-        run = _Run(
-            self,
-            method=method,
-            penalty_factor=penalty_factor,
-            scale_by_act_mean=scale_by_act_mean,
-            estimate=estimate,
-            estimate_iters=estimate_iters,
-            estimate_n_samples=estimate_n_samples,
-            row_chunk=row_chunk,
-            verbose=verbose,
-            batch_size=batch_size,
-            seed=seed,
-            forward_kwargs=forward_kwargs,
-            loss_reduction=loss_reduction,
-            mode=mode,
-            score=score,
-            layers=layers,
-            n_components=n_components,
-        )
-        return _on_host(run.infer(x, y))
+        options = {
+            "method": method,
+            "penalty_factor": penalty_factor,
+            "scale_by_act_mean": scale_by_act_mean,
+            "estimate": estimate,
+            "estimate_iters": estimate_iters,
+            "estimate_n_samples": estimate_n_samples,
+            "row_chunk": row_chunk,
+            "verbose": verbose,
+            "batch_size": batch_size,
+            "seed": seed,
+            "forward_kwargs": forward_kwargs,
+            "loss_reduction": loss_reduction,
+            "mode": mode,
+            "score": score,
+            "layers": layers,
+            "n_components": n_components,
+        }
+        return _on_host(_Run(self, options).infer(x, y))
 
     def infer(
         self,
@@ -352,17 +348,24 @@ class FunctionEdgeInferer:
         >>> evidence.settings["score"], len(evidence.top(3))
         ('channels', 3)
         """
+        known = inspect.signature(self.fit).parameters
+        unknown = [name for name in options if name not in known]
+        if unknown:
+            raise TypeError(
+                f"infer has no option {_validation.listing(unknown)}; it has those of fit: "
+                f"{', '.join(known)}"
+            )
         options |= {"score": score, "layers": layers, "n_components": n_components}
         call = inspect.signature(self.fit).bind(x, y, method, **options)
         call.apply_defaults()
-        run = _Run(self, **{k: v for k, v in call.arguments.items() if k not in ("x", "y")})
+        run = _Run(self, {k: v for k, v in call.arguments.items() if k not in ("x", "y")})
         untrained = _checked_untrained(untrained, run)
         on_host = _validation.flag("on_host", on_host)
         W, std = run.infer(x, y), run.std
         untrained = untrained if run.scorer.score == "channels" else 0
         evidence = EdgeEvidence(
             _on_host(W) if on_host else W,
-            run.passes.layers.node_names,
+            run.passes.layout.node_names,
             method=method,
             counts=run.counts,
             settings=run.settings | {"untrained": untrained},
@@ -377,85 +380,86 @@ class FunctionEdgeInferer:
         return replace(evidence, W=W)
 
 
-@dataclass(kw_only=True)
 class _Run:
-    """One call of `fit` or `infer`: its options, checked before the first pass, and its result."""
+    """One call of `fit` or `infer`: its options, checked before the first pass, and its result.
 
-    inferer: FunctionEdgeInferer = field(kw_only=False)
-    method: Method
-    penalty_factor: float
-    scale_by_act_mean: bool
-    estimate: bool | None
-    estimate_iters: int
-    estimate_n_samples: int
-    row_chunk: int | None
-    verbose: bool
-    batch_size: int | None
-    seed: int | None
-    forward_kwargs: Mapping[str, Any] | None
-    loss_reduction: Reduction | None
-    mode: Mode
-    score: ScoreChoice
-    layers: LayerChoice
-    n_components: int | None
+    Parameters
+    ----------
+    inferer : FunctionEdgeInferer
+    options : dict
+        All options of `fit` by their names.
 
-    samples: int = 0
-    std: Array | None = None
-    comparison: ScoreComparison | None = None
+    Attributes
+    ----------
+    scorer : Scorer
+        Of W; with "auto" that which was chosen.
+    samples : int
+    std : array, optional
+        Standard deviation of the draws.
+    comparison : ScoreComparison, optional
+        What "auto" chose by.
+    """
 
-    def __post_init__(self) -> None:
-        _validation.choice("score", self.score, SCORE_CHOICES)
-        if self.n_components is not None and self.score == "magnitude":
+    def __init__(self, inferer: FunctionEdgeInferer, options: dict[str, Any]) -> None:
+        self.inferer, self.options = inferer, options
+        self.samples, self.std = 0, None
+        self.comparison: ScoreComparison | None = None
+        score, n_components = options["score"], options["n_components"]
+        _validation.choice("score", score, SCORE_CHOICES)
+        if n_components is not None and score == "magnitude":
             raise ValueError(
-                f"n_components={self.n_components!r} needs score='channels'; got {self.score!r}, "
-                "which has one column a node: leave n_components out"
+                f"n_components={n_components!r} needs score='channels'; got {score!r}, which has "
+                "one column a node: leave n_components out"
             )
         # As in the original, whatever counts as true.
-        self.estimate = bool(self.estimate)
-        self.estimate_iters = self.estimate_iters if self.estimate else 1
+        options["estimate"] = bool(options["estimate"])
+        options["estimate_iters"] = options["estimate_iters"] if options["estimate"] else 1
         for name in ("estimate_iters", "estimate_n_samples", "n_components", "batch_size", "seed"):
             least = 0 if name == "seed" else 1
-            value = _validation.whole_number_or_none(name, getattr(self, name), least=least)
-            setattr(self, name, value)
-        self.penalty_factor = _validation.fraction("penalty_factor", self.penalty_factor)
-        _validation.flag("scale_by_act_mean", self.scale_by_act_mean)
-        _validation.flag("verbose", self.verbose)
-        self.forward_kwargs = checked_kwargs(self.forward_kwargs)
-        inferer = self.inferer
+            options[name] = _validation.whole_number_or_none(name, options[name], least=least)
+        options["penalty_factor"] = _validation.fraction(
+            "penalty_factor", options["penalty_factor"]
+        )
+        _validation.flag("scale_by_act_mean", options["scale_by_act_mean"])
+        _validation.flag("verbose", options["verbose"])
+        options["forward_kwargs"] = checked_kwargs(options["forward_kwargs"])
         # torch correlates where the model lies.
         here = inferer.device if inferer.backend == "torch" else None
-        options = CorrelationOptions(
-            method=self.method,
+        correlation = CorrelationOptions(
+            method=options["method"],
             ties=inferer.ties,
             precision=inferer.precision,
             backend=inferer.backend,
             device=here if inferer.backend_device is None else inferer.backend_device,
-            row_chunk=self.row_chunk,
+            row_chunk=options["row_chunk"],
         )
-        blocks = find_layers(inferer.model, inferer.blocks, inferer.groups, inferer.node_names)
-        _validation.edge_index("edge_index", inferer.edge_index, (blocks.nodes, blocks.nodes))
-        scores = SCORES if self.score == "auto" else (self.score,)
-        self.scorers = [self._scorer(score, blocks, options) for score in scores]
+        layout = find_layout(inferer.model, inferer.blocks, inferer.groups, inferer.node_names)
+        _validation.edge_index("edge_index", inferer.edge_index, (layout.nodes, layout.nodes))
+        if score != "magnitude":
+            layout.check_same_channels()
+        self.scorers = [
+            Scorer(
+                each,
+                checked_layers(options["layers"], each, layout.pairs),
+                layout.pairs,
+                layout.nodes,
+                layout.groups[0],
+                correlation,
+                options["n_components"],
+            )
+            for each in (SCORES if score == "auto" else (score,))
+        ]
+        self.scorer = self.scorers[0]
         self.passes = Passes(
             inferer.model,
             inferer.crit,
-            blocks,
-            inferer.norm if scores == ("magnitude",) else None,
+            layout,
+            inferer.norm if score == "magnitude" else None,
             inferer.agg,
             inferer.use_prenorm,
             inferer.device,
-            self.loss_reduction,
-            self.mode,
-        )
-        self.scorer = self.scorers[0]
-
-    def _scorer(self, score: Score, blocks: Layers, options: CorrelationOptions) -> Scorer:
-        if score == "channels":
-            blocks.check_same_channels()
-        layers = checked_layers(self.layers, score, blocks.pairs)
-        columns = blocks.groups[0]
-        return Scorer(
-            score, layers, blocks.pairs, blocks.nodes, columns, options, self.n_components
+            options["loss_reduction"],
+            options["mode"],
         )
 
     @property
@@ -468,7 +472,7 @@ class _Run:
     def settings(self) -> dict[str, Any]:
         """All that W was made with, as JSON can hold it."""
         settings = {name: getattr(self.inferer, name) for name in _SETTINGS}
-        settings |= {name: getattr(self, name) for name in _OPTIONS}
+        settings |= {k: v for k, v in self.options.items() if k not in _NOT_SETTINGS}
         settings |= {"score": self.scorer.score, "layers": self.scorer.layers}
         if self.comparison is not None:
             settings["choice"] = self.comparison.as_json()
@@ -476,27 +480,32 @@ class _Run:
 
     def infer(self, x: Any, y: Any) -> Array:
         """W of a batch, where the backend made it."""
-        x, y, batch_size = read_loader(x, y, self.batch_size)
+        x, y, batch_size = read_loader(x, y, self.options["batch_size"])
         x, y = as_pair(x, y)
         self.samples = rows_in(x)
         self._check_samples()
         draws = self._matrices(x, y, batch_size)
-        averages = self._averages(draws) if self.estimate else [(W, None) for W in next(draws)]
+        if self.options["estimate"]:
+            averages = self._averages(draws)
+        else:
+            averages = [(W, None) for W in next(draws)]
         best = 0
         if len(averages) > 1:
-            means = (mean for mean, _ in averages)
-            self.comparison = compare_scores(*means, self.inferer.edge_index)
+            (magnitude, _), (channels, _) = averages
+            self.comparison = compare_scores(magnitude, channels, self.inferer.edge_index)
             best = SCORES.index(self.comparison.score)
         self.scorer = self.scorers[best]
-        W, std = averages[best]
+        W, self.std = averages[best]
         _warn_of_constants(W)
-        self.std = None if std is None else self._penalised(std)
-        return self._penalised(W)
+        if self.options["penalty_factor"]:
+            self.std = None if self.std is None else self._penalised(self.std)
+            W = self._penalised(W)
+        return W
 
     def _averages(self, draws: Iterator[list[Array]]) -> list[tuple[Array, Array | None]]:
         """Mean and standard deviation (ddof 1) of the matrices of each score."""
-        count = self.estimate_iters
-        shown = self.verbose and count > 1
+        count = self.options["estimate_iters"]
+        shown = self.options["verbose"] and count > 1
         tracked = iter(track(draws, count, "resampled batches", verbose=shown))
         moments = [Moments(W) for W in next(tracked)]
         for matrices in tracked:
@@ -512,8 +521,8 @@ class _Run:
         """
         if any((each.score, each.layers) != ("magnitude", "pooled") for each in self.scorers):
             _validation.samples("the samples (rows) of x", self.samples)
-            if self.estimate:
-                _validation.samples("estimate_n_samples", self.estimate_n_samples)
+            if self.options["estimate"]:
+                _validation.samples("estimate_n_samples", self.options["estimate_n_samples"])
         if self.samples < _FEW_SAMPLES:
             warn(
                 f"x should hold at least {_FEW_SAMPLES} samples, better some hundred; got "
@@ -530,8 +539,11 @@ class _Run:
                 sides = (self._nodes(a), self._nodes(g)) if mixed else (a, g)
                 by_score.append(scorer.matrices(*sides, counts))
             for draw, matrices in enumerate(zip(*by_score, strict=True)):
-                count = None if counts is None else counts[draw]
-                yield [self._scaled(W, a, count) for W in matrices]
+                if self.options["scale_by_act_mean"]:
+                    means = self._mean_activations(a, None if counts is None else counts[draw])
+                    yield [_scale_rows(W, means) for W in matrices]
+                else:
+                    yield list(matrices)
 
     def _observations(
         self, x: Batch, y: Batch, batch_size: int | None
@@ -544,24 +556,25 @@ class _Run:
         by one factor, which no correlation sees. Otherwise each draw is a pass of its own, with a
         seed of its own.
         """
-        kwargs: Any = self.forward_kwargs
-        rows, generator = self.estimate_n_samples, np.random.default_rng(self.seed)
-        if self.estimate and not rows_are_independent(self.inferer.model, self.mode):
-            for _ in range(self.estimate_iters):
+        options, kwargs = self.options, self.options["forward_kwargs"]
+        draws, rows = options["estimate_iters"], options["estimate_n_samples"]
+        generator = np.random.default_rng(options["seed"])
+        if options["estimate"] and not rows_are_independent(self.inferer.model, options["mode"]):
+            for _ in range(draws):
                 pick = torch.from_numpy(generator.integers(0, self.samples, rows))
                 seed = int(generator.integers(1 << 62))
                 drawn = select_rows(x, pick), select_rows(y, pick)
                 arguments = select_arguments(kwargs, pick, self.samples)
                 yield *self.passes.observe(*drawn, batch_size, seed, arguments), None
             return
-        a, g = self.passes.observe(x, y, batch_size, self.seed, kwargs)
-        if not self.estimate:
+        a, g = self.passes.observe(x, y, batch_size, options["seed"], kwargs)
+        if not options["estimate"]:
             yield a, g, None
         elif 2 * rows >= self.samples and all(scorer.can_count for scorer in self.scorers):
-            yield a, g, drawn_counts(self.samples, self.estimate_iters, generator, size=rows)
+            yield a, g, drawn_counts(self.samples, draws, generator, size=rows)
         else:  # draws of few rows are cheaper ranked anew; ordinal ranks hang on their order
             first = torch.arange(0, len(a), self.samples, device=a.device)[:, None]
-            for _ in range(self.estimate_iters):
+            for _ in range(draws):
                 pick = torch.from_numpy(generator.integers(0, self.samples, rows)).to(a.device)
                 pick = (first + pick).flatten()
                 yield a[pick], g[pick], None
@@ -570,30 +583,24 @@ class _Run:
         """Columns of observations as nodes, whichever they are."""
         if self.passes.norm is not None:
             return columns
-        groups = self.scorer.columns.to(columns.device)
-        return Reducer(groups, self.scorer.nodes, self.inferer.norm, self.inferer.agg)(columns)
+        scorer, inferer = self.scorer, self.inferer
+        device = columns.device
+        return Reducer(scorer.columns, scorer.nodes, inferer.norm, inferer.agg, device)(columns)
 
-    def _scaled(self, W: Array, a: Any, count: np.ndarray | None) -> Array:
-        """Multiply rows by the mean activations of their nodes, with ``scale_by_act_mean``."""
-        if not self.scale_by_act_mean:
-            return W
+    def _mean_activations(self, a: Any, count: np.ndarray | None) -> np.ndarray:
+        """Mean activation of each node; ``count`` says how often each sample was drawn."""
         nodes = self._nodes(a)
         weights = np.ones(len(a)) if count is None else np.tile(count, self.scorer.pairs)
-        means = nodes.new_tensor(weights / weights.sum()) @ nodes
-        W *= _beside(W, _on_host(means))[:, None]
-        return W
+        return _on_host(nodes.new_tensor(weights / weights.sum()) @ nodes)
 
     def _penalised(self, W: Array) -> Array:
         """Soften scores around known edges: fewer into their targets, more out of their sources."""
-        factor = self.penalty_factor
-        if factor == 0:
-            return W
-        xp = backends.of(W).xp
+        factor, xp = self.options["penalty_factor"], backends.of(W).xp
         edges = _validation.edge_index("edge_index", self.inferer.edge_index, W.shape)
         out_degree, in_degree = (np.bincount(ends, minlength=len(W)) for ends in edges)
         with np.errstate(over="ignore", invalid="ignore"):
-            W *= _beside(W, (1 + factor) ** out_degree)[:, None]
-            W *= _beside(W, (1 - factor) ** in_degree)[None, :]
+            W = _scale_rows(W, (1 + factor) ** out_degree)
+            W = _scale_rows(W.T, (1 - factor) ** in_degree).T
         if not bool(xp.all(xp.isfinite(W))):
             raise ValueError(
                 f"penalty_factor={factor} is too large for a node with {out_degree.max()} known "
@@ -607,9 +614,10 @@ def _on_host(x: Array) -> np.ndarray:
     return np.require(_validation.as_numpy(x), requirements="W")
 
 
-def _beside(matrix: Array, values: np.ndarray) -> Array:
-    """Values in the dtype of a matrix, where it lies."""
-    return backends.of(matrix).adopt(values.astype(_validation.dtype_name(matrix)))
+def _scale_rows(W: Array, factors: np.ndarray) -> Array:
+    """Multiply rows by factors, in place where an array can be written to."""
+    W *= backends.of(W).adopt(factors.astype(_validation.dtype_name(W)))[:, None]
+    return W
 
 
 def _warn_of_constants(W: Array) -> None:
@@ -633,12 +641,12 @@ def _warn_of_constants(W: Array) -> None:
 def _checked_untrained(untrained: Any, run: _Run) -> int:
     """The number of untrained models, where they can join."""
     count = _validation.whole_number("untrained", untrained, least=0)
-    if count and run.estimate:
+    if count and run.options["estimate"]:
         raise ValueError(
             "untrained must be 0 with estimate=True, which speaks of the trained model alone; got "
             f"{count}: leave one of them out"
         )
-    if count and run.score == "magnitude":
+    if count and run.options["score"] == "magnitude":
         raise ValueError(
             "untrained must be 0 with score='magnitude', as it joins the channel score alone; got "
             f"{count}: take 'channels' or 'auto'"

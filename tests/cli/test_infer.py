@@ -23,25 +23,6 @@ def inferred(network, problem, folder):
     return lambda **options: inferer.infer(data["x"], data["y"], mode="eval", seed=0, **options)
 
 
-def test_files_hold_what_the_inferer_finds(inferred, run, problem, names):
-    shown = run(
-        *CALL, "--known", "known.csv", "--edges", "held_out.csv", "--out", "top.csv",
-        "--evidence", "e.npz", "--metrics", "m.json", "--top", 20,
-    )  # fmt: skip
-    assert shown.exit_code == 0, shown.output
-    wanted = inferred()
-    found = EdgeEvidence.load("e.npz")
-    assert_array_equal(found.W, wanted.W)
-    assert (found.node_names, found.counts) == (names, wanted.counts)
-    edges = wanted.top(20)
-    table = pd.read_csv("top.csv")
-    assert list(table["source"]) == [edge.source_name for edge in edges]
-    assert list(table["target"]) == [edge.target_name for edge in edges]
-    np.testing.assert_array_equal(table["score"], [edge.score for edge in edges])
-    with open("m.json") as file:
-        assert json.load(file)["micro"]["mrr"] == wanted.evaluate(problem.test_edges, seed=0).mrr
-
-
 @pytest.mark.parametrize(
     ("options", "asked"),
     [

@@ -1,7 +1,6 @@
 """Inputs and targets: tensors, arrays, tuples and dicts of them, or the batches of a loader."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from os import PathLike
 from typing import Any, TypeAlias
 
@@ -242,55 +241,30 @@ def check_names(x: Any, forward_kwargs: Mapping[str, Any]) -> None:
         )
 
 
-@dataclass(frozen=True)
-class BatchedData:
-    """Samples in batches of an order that is the same each time.
+def iter_batches(x: Any, y: Any, batch_size: int, samples: int) -> Iterator[tuple[Batch, Batch]]:
+    """Batches of a pair or of a loader, finite, which hold as many samples as was said."""
+    seen = 0
+    for x_part, y_part in _iter_loader(x) if y is None else _iter_rows(x, y, batch_size):
+        left = samples - seen
+        seen += rows_in(x_part)
+        if rows_in(x_part) != min(left, batch_size):
+            raise ValueError(
+                f"x must be a DataLoader of {samples} samples in batches of {batch_size}, the "
+                f"last one of the rest; got others up to sample {seen}"
+            )
+        yield as_pair(x_part, y_part)
+    if seen != samples:
+        raise ValueError(f"x must give {samples} samples; got {seen}: say samples={seen}")
 
-    Attributes
-    ----------
-    source : pair of batches, or DataLoader
-    samples : int
-        How many there are.
-    batch_size : int
-        Rows of a forward and backward pass.
-    """
 
-    source: tuple[Batch, Batch] | DataLoader[Any]
-    samples: int
-    batch_size: int
-
-    @property
-    def count(self) -> int:
-        """Number of batches."""
-        return -(-self.samples // self.batch_size)
-
-    def batches(self) -> Iterator[tuple[Batch, Batch]]:
-        """X and y batch by batch, of a loader as they come."""
-        if isinstance(self.source, DataLoader):
-            yield from _iter_loader(self.source)
-            return
-        for start in range(0, self.samples, self.batch_size):
-            rows = slice(start, start + self.batch_size)
-            yield select_rows(self.source[0], rows), select_rows(self.source[1], rows)
-
-    def checked_batches(self) -> Iterator[tuple[Batch, Batch]]:
-        """Finite batches, which hold as many samples as was said."""
-        seen = 0
-        for x, y in self.batches():
-            left = self.samples - seen
-            seen += rows_in(x)
-            if rows_in(x) != min(left, self.batch_size):
-                raise ValueError(
-                    f"x must be a DataLoader of {self.samples} samples in batches of "
-                    f"{self.batch_size}, the last one of the rest; got others up to sample {seen}"
-                )
-            yield as_pair(x, y)
-        if seen != self.samples:
-            raise ValueError(f"x must give {self.samples} samples; got {seen}: say samples={seen}")
+def _iter_rows(x: Batch, y: Batch, batch_size: int) -> Iterator[tuple[Batch, Batch]]:
+    for start in range(0, rows_in(x), batch_size):
+        rows = slice(start, start + batch_size)
+        yield select_rows(x, rows), select_rows(y, rows)
 
 
 def _iter_loader(loader: DataLoader[Any]) -> Iterator[tuple[Batch, Batch]]:
-    """The batches of a loader; nothing is drawn from the user's generators."""
+    """Batches of a loader; nothing is drawn from the user's generators."""
     with generators_unchanged():  # a loader draws a seed for its workers
         read = iter(loader)
     while True:
@@ -301,22 +275,25 @@ def _iter_loader(loader: DataLoader[Any]) -> Iterator[tuple[Batch, Batch]]:
         yield _pair_of(batch)
 
 
-def batched_data(
+def in_batches(
     x: Any, y: Any, batch_size: int | None, samples: int | None, repeatable: bool
-) -> BatchedData:
-    """Samples in batches, of arrays or of a loader whose order is the same each time.
+) -> tuple[Any, Any, int, int]:
+    """Arguments of `iter_batches`: arrays, or a loader whose order is the same each time.
 
     Parameters
     ----------
     x, y, batch_size, samples, repeatable
-        As of `capture_to_store`, checked.
+        As of `capture_to_store`.
     """
+    batch_size = _validation.whole_number_or_none("batch_size", batch_size, least=1)
+    samples = _validation.whole_number_or_none("samples", samples, least=1)
+    repeatable = _validation.flag("repeatable", repeatable)
     if not isinstance(x, DataLoader):
-        pair = as_pair(x, y)
-        rows = rows_in(pair[0])
+        x, y = as_pair(x, y)
+        rows = rows_in(x)
         if samples not in (None, rows):
             raise ValueError(f"samples must be the rows of x, {rows}, or left out; got {samples}")
-        return BatchedData(pair, rows, min(rows, batch_size or _USUAL_BATCH))
+        return x, y, min(rows, batch_size or _USUAL_BATCH), rows
     if y is not None or batch_size is not None:
         raise TypeError(
             "y and batch_size must be left out where x is a DataLoader, which has its own"
@@ -340,4 +317,4 @@ def batched_data(
                 "samples must say how many there are, where the DataLoader has no length"
             ) from error
         samples -= samples % x.batch_size if x.drop_last else 0
-    return BatchedData(x, samples, x.batch_size)
+    return x, None, x.batch_size, samples

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from gsnn_edges import _validation
 from gsnn_edges._typing import Agg, Norm
-from gsnn_edges.activations.model_layout import TAPPED, Layers
+from gsnn_edges.activations.model_layout import TAPPED, ModelLayout
 
 NORMS = {"l1": torch.abs, "l2": torch.square, "none": lambda v: v}
 AGGS = ("sum", "mean", "max")
@@ -26,31 +27,32 @@ class Reducer:
     Parameters
     ----------
     groups
-        LongTensor (C,): the node of each channel.
+        LongTensor (C,) on the host: the node of each channel.
     nodes
         Number of nodes N; one without a channel gets 0.
     norm, agg
         What is done to each channel, and to the channels of a node. Without a norm the channels
         stay as they are.
+    device
+        Where the channels lie.
     """
 
     groups: Tensor
     nodes: int
     norm: Norm | None = None
     agg: Agg = "sum"
-    # Channels of a node where all have as many, side by side; else 0. Known before any pass: on a
-    # device, the answer would hold up each layer of it.
+    device: torch.device | None = None
+    # Columns that come out.
+    width: int = field(init=False)
+    # Channels of a node where all have as many, side by side; else 0.
     each: int = field(init=False)
 
     def __post_init__(self) -> None:
-        width, rest = divmod(len(self.groups), self.nodes)
-        nodes = torch.arange(self.nodes, device=self.groups.device).repeat_interleave(width)
-        self.each = width if not rest and torch.equal(nodes, self.groups) else 0
-
-    @property
-    def width(self) -> int:
-        """Columns that come out."""
-        return len(self.groups) if self.norm is None else self.nodes
+        self.width = len(self.groups) if self.norm is None else self.nodes
+        each, rest = divmod(len(self.groups), self.nodes)
+        even = np.array_equal(np.arange(self.nodes).repeat(each), self.groups)
+        self.each = each if even and not rest else 0
+        self.groups = self.groups.to(self.device)
 
     def __call__(self, values: Tensor) -> Tensor:
         """(B, C) or (B, C, 1) channels to (B, width) columns, float32 at least.
@@ -86,7 +88,7 @@ class Reducer:
         if bool(columns.sum().isfinite()):
             return
         if self.norm is None:
-            columns = replace(self, norm="l1", agg="max")(columns)
+            columns = Reducer(self.groups.cpu(), self.nodes, "l1", "max", self.device)(columns)
         meaning = "node"
         if node_names is not None:
             where = (~columns.isfinite()).any(0).nonzero()[:, 0].tolist()
@@ -105,7 +107,7 @@ class Recorder:
 
     Parameters
     ----------
-    layers
+    layout
         The blocks whose calls are recorded.
     reducers
         One for each block.
@@ -124,9 +126,9 @@ class Recorder:
     """
 
     def __init__(
-        self, layers: Layers, reducers: Sequence[Reducer], use_prenorm: bool, a: Tensor
+        self, layout: ModelLayout, reducers: Sequence[Reducer], use_prenorm: bool, a: Tensor
     ) -> None:
-        self.layers, self.reducers, self.use_prenorm, self.a = layers, reducers, use_prenorm, a
+        self.layout, self.reducers, self.use_prenorm, self.a = layout, reducers, use_prenorm, a
         self.edges: list[GradientEdge] = []
         self.dtypes: set[torch.dtype] = set()
         self._called: list[nn.Module] = []
@@ -140,23 +142,24 @@ class Recorder:
         Records of a pass are let go at its end: they hold its graph, which parts of a batch would
         add up.
         """
-        blocks: list[Any] = list({id(block): block for block in self.layers.blocks}.values())
+        blocks: list[Any] = list({id(block): block for block in self.layout.blocks}.values())
         hooks = [block.register_forward_hook(self._record) for block in blocks]
-        records = [] if self.layers.by_output else blocks
+        records = [] if self.layout.by_output else blocks
         hooks += [hook for block in records for hook in self._tap(block)]
         try:
-            _clear(records)  # what an earlier pass may have left
             for block in records:
+                _clear(block)  # what an earlier pass may have left
                 block._store_activations = True
             yield
         finally:
             for hook in hooks:
                 hook.remove()
-            _clear(records)
+            for block in records:
+                _clear(block)
 
     def check_calls(self) -> None:
         """Reject calls of other blocks, or in another order, than are listed."""
-        blocks, names = self.layers.blocks, self.layers.names
+        blocks, names = self.layout.blocks, self.layout.names
         if [id(block) for block in self._called] == [id(block) for block in blocks]:
             return
         by_block = {id(b): name for b, name in zip(reversed(blocks), reversed(names), strict=True)}
@@ -186,11 +189,11 @@ class Recorder:
         values, edge = self._activation(block, output)
         layer = len(self._called)
         self._called.append(block)
-        if layer >= len(self.reducers) or block is not self.layers.blocks[layer]:
+        if layer >= len(self.reducers) or block is not self.layout.blocks[layer]:
             return  # `check_calls` says so when all calls are known
         shape, wanted = tuple(values.shape), (self.a.shape[1], len(self.reducers[layer].groups))
         if shape not in {wanted, (*wanted, 1)}:
-            rule = "groups and the output of a block must agree: " if self.layers.by_output else ""
+            rule = "groups and the output of a block must agree: " if self.layout.by_output else ""
             raise ValueError(
                 f"{rule}block {layer} must record activations of shape {wanted}: samples, "
                 f"channels; got {shape}"
@@ -203,7 +206,7 @@ class Recorder:
     def _activation(self, block: nn.Module, output: Any) -> tuple[Tensor, GradientEdge]:
         """The output of a block, what it has just recorded, or what passed its linear map."""
         kind = type(block).__name__
-        if self.layers.by_output:
+        if self.layout.by_output:
             what, value = f"the output of {kind}", output
             if not isinstance(value, Tensor):
                 raise TypeError(
@@ -232,8 +235,7 @@ class Recorder:
         return value.detach(), get_gradient_edge(value)
 
 
-def _clear(blocks: Sequence[Any]) -> None:
-    """Empty the records of blocks; the guard puts the caller's back."""
-    for block in blocks:
-        for name in _RECORDS.values():
-            setattr(block, name, None)
+def _clear(block: Any) -> None:
+    """Empty the records of a block; the guard puts the caller's back."""
+    for name in _RECORDS.values():
+        setattr(block, name, None)

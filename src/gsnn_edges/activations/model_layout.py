@@ -27,7 +27,7 @@ _COMPILED = "_orig_mod"
 
 
 @dataclass(frozen=True)
-class Layers:
+class ModelLayout:
     """The blocks of a model, in the order of the forward pass.
 
     Parameters
@@ -67,7 +67,9 @@ class Layers:
                 )
 
 
-def find_layers(model: Any, blocks: Any = None, groups: Any = None, names: Any = None) -> Layers:
+def find_layout(
+    model: Any, blocks: Any = None, groups: Any = None, names: Any = None
+) -> ModelLayout:
     """Blocks of a model, or those that are listed, with the nodes of their channels.
 
     Parameters
@@ -104,7 +106,7 @@ def find_layers(model: Any, blocks: Any = None, groups: Any = None, names: Any =
         parts = enumerate(_one_for_each(groups, len(modules)))
         nodes_of = [_as_group(f"groups[{place}]", part) for place, part in parts]
     nodes = max(int(group.numpy().max()) for group in nodes_of) + 1
-    return Layers(
+    return ModelLayout(
         modules, labels, nodes_of, nodes, groups is not None, _node_names(names, gsnn, nodes)
     )
 

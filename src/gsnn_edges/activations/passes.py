@@ -28,9 +28,9 @@ from gsnn_edges.activations.batches import (
 )
 from gsnn_edges.activations.hooks import AGGS, NORMS, Recorder, Reducer, float32_at_least
 from gsnn_edges.activations.model_layout import (
-    Layers,
     Mode,
-    find_layers,
+    ModelLayout,
+    find_layout,
     run_alone,
     unwrapped,
     warn_of_mode,
@@ -167,8 +167,8 @@ def capture(
     """
     _validation.choice("norm", norm, NORMS)
     _validation.choice("agg", agg, AGGS)
-    layers = find_layers(model, blocks, groups, node_names)
-    passes = Passes(model, crit, layers, norm, agg, use_prenorm, device, loss_reduction, mode)
+    layout = find_layout(model, blocks, groups, node_names)
+    passes = Passes(model, crit, layout, norm, agg, use_prenorm, device, loss_reduction, mode)
     return passes.observe(x, y, batch_size, seed, forward_kwargs)
 
 
@@ -199,22 +199,25 @@ def capture_channels(
     x: Any,
     y: Any = None,
     *,
-    blocks: Sequence[nn.Module | str] | None = None,
-    groups: Any = None,
-    node_names: Sequence[str] | None = None,
+    use_prenorm: bool = True,
+    device: Device = "cpu",
     batch_size: int | None = None,
     seed: int | None = None,
     forward_kwargs: Mapping[str, Any] | None = None,
-    **options: Any,
+    blocks: Sequence[nn.Module | str] | None = None,
+    groups: Any = None,
+    loss_reduction: Reduction | None = None,
+    mode: Mode = None,
+    node_names: Sequence[str] | None = None,
 ) -> ChannelObservations:
     """Record all channels of the function nodes, with their signs, and the credit they get.
 
     Parameters
     ----------
-    model, crit, x, y, blocks, groups, node_names, batch_size, seed, forward_kwargs
+    model, crit, x, y, use_prenorm, device, batch_size, seed, forward_kwargs, loss_reduction, mode
+        As of `capture`.
+    blocks, groups, node_names
         As of `capture`. All blocks have the same channels of the same nodes.
-    **options
-        ``use_prenorm``, ``device``, ``loss_reduction`` and ``mode`` of `capture`.
 
     Returns
     -------
@@ -245,11 +248,11 @@ def capture_channels(
     >>> channel_correlation(seen.a, seen.g, seen.nodes, seen.nodes).shape
     torch.Size([50, 50])
     """
-    layers = find_layers(model, blocks, groups, node_names)
-    layers.check_same_channels()
-    passes = Passes(model, crit, layers, None, "sum", **options)
+    layout = find_layout(model, blocks, groups, node_names)
+    layout.check_same_channels()
+    passes = Passes(model, crit, layout, None, "sum", use_prenorm, device, loss_reduction, mode)
     a, g = passes.observe(x, y, batch_size, seed, forward_kwargs)
-    return ChannelObservations(a, g, layers.groups[0], len(a) // layers.pairs, layers.pairs)
+    return ChannelObservations(a, g, layout.groups[0], len(a) // layout.pairs, layout.pairs)
 
 
 @dataclass
@@ -260,7 +263,7 @@ class Passes:
     ----------
     model, crit, use_prenorm, device, loss_reduction, mode
         As of `capture`.
-    layers
+    layout
         The blocks whose activations are recorded.
     norm, agg
         How channels become nodes. Without a norm they are kept, with their signs.
@@ -268,7 +271,7 @@ class Passes:
 
     model: nn.Module
     crit: Criterion
-    layers: Layers
+    layout: ModelLayout
     norm: Norm | None
     agg: Agg
     use_prenorm: bool = True
@@ -284,15 +287,12 @@ class Passes:
         if self.loss_reduction is not None:
             _validation.choice("loss_reduction", self.loss_reduction, _REDUCTIONS)
         self.device = _checked_device(self.model, self.device)
-        # One for all blocks of the same groups: a device is asked about each of them.
-        keys = [group.numpy().tobytes() for group in self.layers.groups]
-        by_group = {
-            key: Reducer(group.to(self.device), self.layers.nodes, self.norm, self.agg)
-            for key, group in dict(zip(keys, self.layers.groups, strict=True)).items()
-        }
-        self.reducers = [by_group[key] for key in keys]
+        self.reducers = [
+            Reducer(group, self.layout.nodes, self.norm, self.agg, self.device)
+            for group in self.layout.groups
+        ]
         self._network = unwrapped(self.model)
-        self._modules = modules_of(self._network, *self.layers.blocks)
+        self._modules = modules_of(self._network, *self.layout.blocks)
         warn_of_mode(self.model, self._modules, self.mode)
 
     def observe(
@@ -313,7 +313,7 @@ class Passes:
     @contextmanager
     def guarded(self, seed: int | None) -> Iterator[None]:
         """Make the model ready for passes inside; everything comes back on exit."""
-        with gradients_on(), without_compiler(), unchanged(self.model, seed, self.layers.blocks):
+        with gradients_on(), without_compiler(), unchanged(self.model, seed, self.layout.blocks):
             if self.mode == "eval":
                 for module in self._modules:
                     module.eval()
@@ -343,7 +343,7 @@ class Passes:
         whole = rows if whole is None else whole
         warn_of_parts(self.model, self._modules, size, whole)
         averaged = size < whole and _is_mean(self.crit, self.loss_reduction, y)
-        shape = self.layers.pairs, rows, self.reducers[0].width
+        shape = self.layout.pairs, rows, self.reducers[0].width
         a, g = (torch.empty(shape, dtype=self.precision(x), device=self.device) for _ in range(2))
         starts: Iterable[int] = range(0, rows, size)
         if size < rows:
@@ -356,8 +356,8 @@ class Passes:
             x_part, y_part = select_rows(x, part), select_rows(y, part)
             self._run_part(x_part, y_part, arguments, share, a[:, part], g[:, part])
         a, g = a.flatten(0, 1), g.flatten(0, 1)
-        self.reducers[0].check_finite("activations", a, self.layers.node_names)
-        self.reducers[0].check_finite("gradients", g, self.layers.node_names)
+        self.reducers[0].check_finite("activations", a, self.layout.node_names)
+        self.reducers[0].check_finite("gradients", g, self.layout.node_names)
         return a, g
 
     def precision(self, x: Batch) -> torch.dtype:
@@ -369,7 +369,7 @@ class Passes:
         self, x: Batch, y: Batch, kwargs: dict[str, Any], share: float, a: Tensor, g: Tensor
     ) -> None:
         """Fill a and g by one forward and one backward pass, each layer as it arrives."""
-        recorder = Recorder(self.layers, self.reducers, self.use_prenorm, a)
+        recorder = Recorder(self.layout, self.reducers, self.use_prenorm, a)
         args, named = as_arguments(x)
         with recorder.attached():
             with _noting("model(x)", x=x):

@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from types import CodeType, FunctionType, MethodType
 from typing import Any, Literal, TypeAlias
 
@@ -18,15 +18,15 @@ from gsnn_edges._progress import track
 from gsnn_edges._typing import Agg, Device, Norm
 from gsnn_edges.activations.batches import (
     Batch,
-    BatchedData,
-    batched_data,
     checked_kwargs,
     for_model,
+    in_batches,
+    iter_batches,
     rows_in,
     select_arguments,
 )
 from gsnn_edges.activations.hooks import AGGS, NORMS
-from gsnn_edges.activations.model_layout import Mode, find_layers
+from gsnn_edges.activations.model_layout import Mode, find_layout
 from gsnn_edges.activations.passes import Criterion, Passes, Reduction
 from gsnn_edges.activations.preserve_state import generators_unchanged, gpus_of
 from gsnn_edges.store import ObservationStore, StoreWriter
@@ -149,23 +149,24 @@ def capture_to_store(
     _validation.choice("score", score, SCORES)
     _validation.choice("norm", norm, NORMS)
     _validation.choice("agg", agg, AGGS)
-    batch_size = _validation.whole_number_or_none("batch_size", batch_size, least=1)
-    samples = _validation.whole_number_or_none("samples", samples, least=1)
     seed = _validation.whole_number_or_none("seed", seed, least=0)
     resume, verbose = _validation.flag("resume", resume), _validation.flag("verbose", verbose)
-    layers = find_layers(model, blocks, groups, node_names)
+    layout = find_layout(model, blocks, groups, node_names)
+    settings: dict[str, Any] = {"norm": norm, "agg": agg}
     if score == "channels":
-        layers.check_same_channels()
-    kept = score == "channels"
-    settings = {"use_prenorm": use_prenorm, "device": device}
+        layout.check_same_channels()
+        settings = {"norm": None, "agg": "sum"}
+    settings |= {"use_prenorm": use_prenorm, "device": device}
     settings |= {"loss_reduction": loss_reduction, "mode": mode}
-    passes = Passes(model, crit, layers, None if kept else norm, agg, **settings)
-    repeatable = _validation.flag("repeatable", repeatable)
-    data = batched_data(x, y, batch_size, samples, repeatable)
-    recording = _Recording(passes, data, seed, checked_kwargs(forward_kwargs))
-    reduction = {} if kept else {"norm": norm, "agg": agg}
-    facts = recording.facts(score, settings | reduction) | {"edge_index": edge_index}
-    writer = _begun(_io.as_path("path", path), facts, resume=resume)
+    passes = Passes(model, crit, layout, **settings)
+    data = in_batches(x, y, batch_size, samples, repeatable)
+    recording = _Recording(passes, *data, seed, checked_kwargs(forward_kwargs))
+    metadata = recording.metadata(score, settings) | {"edge_index": edge_index}
+    path = _io.as_path("path", path)
+    if path.exists() and is_empty_store(path):  # of a call that was killed at once
+        _io.discard(path)
+    begin = StoreWriter.resume if resume and path.exists() else StoreWriter.create
+    writer = begin(path, **metadata)
     try:
         recording.write(writer, verbose=verbose)
     except BaseException:
@@ -175,44 +176,49 @@ def capture_to_store(
     return writer.finish()
 
 
+@dataclass
 class _Recording:
     """Everything that is settled before the first pass."""
 
-    def __init__(
-        self, passes: Passes, data: BatchedData, seed: int | None, forward_kwargs: dict[str, Any]
-    ) -> None:
-        self.passes, self.data = passes, data
-        self.seed, self.forward_kwargs = seed, forward_kwargs
+    passes: Passes
+    x: Any
+    y: Any
+    batch_size: int
+    samples: int
+    seed: int | None
+    forward_kwargs: dict[str, Any]
 
-    def facts(self, score: str, settings: dict[str, Any]) -> dict[str, Any]:
+    def _batches(self) -> Iterator[tuple[Batch, Batch]]:
+        return iter_batches(self.x, self.y, self.batch_size, self.samples)
+
+    def metadata(self, score: str, settings: dict[str, Any]) -> dict[str, Any]:
         """What the store will hold, and how it was made."""
-        first = next(self.data.batches(), None)
+        first = next(self._batches(), None)
         if first is None:
             raise ValueError("x must be a DataLoader with at least one batch; got an empty one")
-        passes, layers, batch_size = self.passes, self.passes.layers, self.data.batch_size
-        columns = passes.reducers[0].width
-        channels = layers.groups[0].cpu().numpy()
+        layout, columns = self.passes.layout, self.passes.reducers[0].width
         # As the passes see it: a csv gives float64 to a model of float32.
-        x = for_model(first[0], torch.device("cpu"), passes.model)
-        dtype = str(passes.precision(x)).removeprefix("torch.")
-        most = max(_MOST_BATCHES * batch_size, _MOST_SAMPLES)
-        fitting = min(usual_unit(layers.pairs, columns, dtype), most)
+        x = for_model(first[0], torch.device("cpu"), self.passes.model)
+        dtype = str(self.passes.precision(x)).removeprefix("torch.")
+        most = max(_MOST_BATCHES * self.batch_size, _MOST_SAMPLES)
+        unit = min(usual_unit(layout.pairs, columns, dtype), most)
+        nodes = layout.groups[0].numpy() if score == "channels" else np.arange(columns)
         return {
-            "pairs": layers.pairs,
-            "samples": self.data.samples,
+            "pairs": layout.pairs,
+            "samples": self.samples,
             "columns": columns,
             "score": score,
-            "nodes": layers.nodes,
-            "column_nodes": channels if score == "channels" else np.arange(layers.nodes),
-            "unit": max(1, fitting // batch_size) * batch_size,
-            "node_names": layers.node_names,
+            "nodes": layout.nodes,
+            "column_nodes": nodes,
+            "unit": max(1, unit // self.batch_size) * self.batch_size,
+            "node_names": layout.node_names,
             "dtype": dtype,
             "provenance": self._provenance(first) | settings | {"device": str(settings["device"])},
         }
 
     def _provenance(self, first: tuple[Batch, Batch]) -> dict[str, Any]:
         """How the observations are made, so that no other way goes on with them."""
-        model, crit, layers = self.passes.model, self.passes.crit, self.passes.layers
+        model, crit, layout = self.passes.model, self.passes.crit, self.passes.layout
         names = {id(module): name for name, module in model.named_modules()}
         named = isinstance(crit, nn.Module)
         return {
@@ -222,24 +228,24 @@ class _Recording:
             "sha256 of the modules": _Digest(repr(model)).hexdigest(),
             "sha256 of the parameters": _Digest(model.state_dict()).hexdigest(),
             "sha256 of the first batch": _Digest(*first).hexdigest(),
-            "blocks": [names.get(id(block), "") for block in layers.blocks],
-            "sha256 of groups": _Digest(layers.groups).hexdigest(),
+            "blocks": [names.get(id(block), "") for block in layout.blocks],
+            "sha256 of groups": _Digest(layout.groups).hexdigest(),
             "sha256 of forward_kwargs": _Digest(self.forward_kwargs).hexdigest(),
             "sha256 of crit": _Digest(crit).hexdigest(),
             "crit": repr(crit) if named else getattr(crit, "__qualname__", "a callable"),
-            "batch_size": self.data.batch_size,
+            "batch_size": self.batch_size,
             "seed": self.seed,
         }
 
     def write(self, writer: StoreWriter, *, verbose: bool) -> None:
         """Fill the units that are missing, and see that the others are of the same inputs."""
-        missing, data = set(writer.missing), self.data
-        if not missing and isinstance(data.source, DataLoader):
+        missing = set(writer.missing)
+        if not missing and isinstance(self.x, DataLoader):
             return  # its batches would all be read for nothing else
-        tracked = track(data.checked_batches(), data.count, "capturing", verbose=verbose)
-        batches = enumerate(tracked)
+        count = -(-self.samples // self.batch_size)
+        batches = enumerate(track(self._batches(), count, "capturing", verbose=verbose))
         # One unit of all samples may end within a batch.
-        each = -(-writer.unit // data.batch_size)
+        each = -(-writer.unit // self.batch_size)
         with self.passes.guarded(None):
             for unit in range(writer.units):
                 fill = self._record if unit in missing else self._compare
@@ -256,10 +262,10 @@ class _Recording:
             digest.add((x, y))
             rows = slice(top, top := top + rows_in(x))
             kwargs = select_arguments(
-                self.forward_kwargs, slice(first + rows.start, first + top), self.data.samples
+                self.forward_kwargs, slice(first + rows.start, first + top), self.samples
             )
             with generators_unchanged(gpus_of(self.passes.model), self._seed_of(number)):
-                sides = self.passes.run(x, y, kwargs, None, self.data.samples)
+                sides = self.passes.run(x, y, kwargs, None, self.samples)
             for side, values in zip((a, g), sides, strict=True):
                 side[:, rows] = values.cpu().numpy().reshape(shape[0], -1, shape[2])
         writer.put(unit, a, g, digest.hexdigest())
@@ -282,15 +288,6 @@ class _Recording:
                 f"to {last - 1} are others: pass the same data in the same order, or choose "
                 "another path"
             )
-
-
-def _begun(path: Path, facts: dict[str, Any], *, resume: bool) -> StoreWriter:
-    """Make a store, or go on with one; one that nothing was written to counts as none."""
-    if path.exists() and is_empty_store(path):
-        _io.discard(path)
-    if resume and path.exists():
-        return StoreWriter.resume(path, **facts)
-    return StoreWriter.create(path, **facts)
 
 
 class _Digest:
@@ -320,7 +317,7 @@ class _Digest:
         elif isinstance(value, Tensor):
             values = value.detach().cpu().contiguous()
             self._add_text(f"{values.dtype} {tuple(values.shape)}")
-            self._hash.update(values.reshape(-1).view(torch.uint8).numpy())
+            self._hash.update(values.reshape(-1).view(torch.uint8).numpy().data)
         elif id(value) not in self._within:
             self._within.add(id(value))
             for part in _contents_of(value):

@@ -52,9 +52,9 @@ def capture(
 
     Needs torch. What is recorded goes to correlate, on this machine or another.
     """
-    from gsnn_edges._io import format_bytes
+    from gsnn_edges._io import ending, format_bytes
     from gsnn_edges.cli.models import read_network
-    from gsnn_edges.cli.tables import check_outputs, ending, writable
+    from gsnn_edges.cli.tables import check_outputs, writable
 
     writable("--out", out, [".zarr", ".npz"])
     check_outputs({"--out": out}, {**options.input_files(settings), "--known": known})

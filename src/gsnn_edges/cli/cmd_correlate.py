@@ -71,8 +71,8 @@ def correlate(
     Needs no torch. Observations in .zarr are read a part at a time and may be larger than memory;
     those in .npz are read whole.
     """
-    from gsnn_edges._io import format_bytes, parse_bytes
-    from gsnn_edges.cli.tables import ending, read_observations, readable
+    from gsnn_edges._io import ending, format_bytes, parse_bytes
+    from gsnn_edges.cli.tables import read_observations, readable
 
     stored = ending(readable("observations", observations, [".zarr", ".npz"])) == ".zarr"
     several = _check_options(observations, out, settings, stored=stored)
@@ -117,7 +117,8 @@ def correlate(
 
 def _check_options(observations: str, out: str, settings: dict[str, Any], *, stored: bool) -> bool:
     """Check options before anything is read; whether several processes share the work."""
-    from gsnn_edges.cli.tables import WRITTEN, check_outputs, ending, writable
+    from gsnn_edges._io import ending
+    from gsnn_edges.cli.tables import WRITTEN, check_outputs, writable
 
     top, threshold = settings["top"], settings["threshold"]
     few = top is not None or threshold is not None

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gsnn_edges import _validation
+from gsnn_edges._io import ending
 from gsnn_edges.cli.tables import (
     TABLES,
     Table,
-    ending,
     read_array,
     read_edges,
     read_nodes,
@@ -342,9 +342,9 @@ class Network:
     @property
     def layers(self) -> Any:
         """The blocks of the model, and the nodes of their channels."""
-        from gsnn_edges.activations.model_layout import find_layers
+        from gsnn_edges.activations.model_layout import find_layout
 
-        return find_layers(self.model, *self.layout.values())
+        return find_layout(self.model, *self.layout.values())
 
     def sizes(self, score: str) -> dict[str, int]:
         """Numbers of what capture gives, without running the model."""

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -18,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsnn_edges import _io, _validation
+from gsnn_edges._io import check_ending, ending
 
 AnyPath = str | PathLike[str]
 # Arrays of a file by their names; "" where a file holds one without a name.
 Arrays = dict[str, Any]
 
-TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
+TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".h5ad")
 # Tables that are written; lists of results are written as .json too.
 WRITTEN = (".csv", ".parquet")
 _OBSERVATIONS = "observations"
@@ -31,29 +33,6 @@ _OBSERVATIONS = "observations"
 _NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _WAY = "write numbers in it, drop the column, or say that it holds names of samples by --index"
 _MISSING = ("", "na", "n/a", "nan", "null", "none")
-
-
-def ending(path: AnyPath) -> str:
-    """Last part of a path in small letters, as ".csv"."""
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes[-2:]]
-    return "".join(suffixes if suffixes[-1:] == [".gz"] else suffixes[-1:])
-
-
-def check_ending(name: str, path: AnyPath, endings: Collection[str]) -> Path:
-    """Path with one of these endings.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For what is no path, and for another ending.
-    """
-    file = _io.as_path(name, path)
-    if ending(file) not in endings:
-        raise ValueError(
-            f"{name} must end in {', '.join(endings)}; got {str(path)!r}: the ending says how a "
-            "file is read and written"
-        )
-    return file
 
 
 def readable(name: str, path: AnyPath, endings: Collection[str] | None = None) -> Path:
@@ -157,8 +136,8 @@ def read_array(path: AnyPath, *, name: str = "path", header: bool | None = None)
     path : str or path
         ``.npy``; ``.npz``, ``.safetensors`` or a ``.zarr`` group, with the name of the array behind
         a colon where there are several (``data.npz:x``); a bare ``.zarr`` array; or a table
-        (``.csv``, ``.tsv``, both also as ``.gz``, ``.parquet``), whose array has a row for each
-        row. What pandas wrote as the index of a table is no column of the array.
+        (``.csv``, ``.tsv``, both also as ``.gz``, ``.parquet``, ``.h5ad``), whose array has a row
+        for each row. What pandas wrote as the index of a table is no column of the array.
     name : str
         What errors call the path.
     header : bool, optional
@@ -409,7 +388,8 @@ def read_table(path: AnyPath, *, name: str = "path", header: bool | None = None)
     Parameters
     ----------
     path : str or path
-        ``.csv`` or ``.tsv`` in UTF-8, both also as ``.gz``; or ``.parquet``.
+        ``.csv`` or ``.tsv`` in UTF-8, both also as ``.gz``; ``.parquet``; or ``.h5ad``, read by
+        anndata: X, by the names of variables and observations.
     name : str
         What errors call the path.
     header : bool, optional
@@ -432,8 +412,8 @@ def read_table(path: AnyPath, *, name: str = "path", header: bool | None = None)
         Without pyarrow.
     """
     file = readable(name, path, TABLES)
-    if ending(file) == ".parquet":
-        return cast(Table, _tried(name, file, lambda: _from_parquet(name, file)))
+    if ending(file) in (".parquet", ".h5ad"):
+        return cast(Table, _tried(name, file, lambda: _from_frame(name, file)))
     values = _tried(name, file, lambda: _from_csv(file))
     first = [column[0].as_py() for column in values]
     if header is None:
@@ -485,8 +465,17 @@ def _from_csv(path: Path) -> list[Any]:
     return [compute.utf8_trim_whitespace(column) for column in table.columns]
 
 
-def _from_parquet(name: str, path: Path) -> Table:
-    table = _pyarrow("pyarrow.parquet").read_table(path)
+def _from_frame(name: str, path: Path) -> Table:
+    """Table of a file with types and, where pandas or anndata wrote it, an index."""
+    if ending(path) == ".h5ad":
+        try:
+            frame = import_module("anndata").read_h5ad(path).to_df()
+        except ModuleNotFoundError as error:
+            need = ".h5ad files need anndata, which is not installed: pip install anndata"
+            raise ImportError(need) from error
+        table = _pyarrow().Table.from_pandas(frame, preserve_index=True)
+    else:
+        table = _pyarrow("pyarrow.parquet").read_table(path)
     columns = [str(column) for column in table.column_names]
     # A range is kept as a dict, and is no column.
     index = (table.schema.pandas_metadata or {}).get("index_columns", [])
