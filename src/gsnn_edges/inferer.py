@@ -37,6 +37,7 @@ from gsnn_edges.scoring import (
     SCORE_CHOICES,
     SCORES,
     ScoreChoice,
+    ScoreComparison,
     Scorer,
     compare_scores,
 )
@@ -212,7 +213,7 @@ class FunctionEdgeInferer:
             Frobenius norm of the block of correlations, see `channel_correlation`. Or make both
             of the same passes, and take "magnitude" where it ranks the known edges of
             ``edge_index`` better than "channels" does, and better than chance by more than two
-            standard errors, else "channels" (docs/evidence.md).
+            standard errors, else "channels" (docs/method.md).
         layers : {"pooled", "mean", "last"} or int, optional
             Rank all layer pairs together, or average their matrices, or take the last one or
             that of this number. By default "pooled" for magnitudes and "mean" for channels.
@@ -401,7 +402,8 @@ class _Run:
 
     def __init__(self, inferer: FunctionEdgeInferer, options: dict[str, Any]) -> None:
         self.inferer, self.options = inferer, options
-        self.samples, self.std, self.comparison = 0, None, None
+        self.samples, self.std = 0, None
+        self.comparison: ScoreComparison | None = None
         score, n_components = options["score"], options["n_components"]
         _validation.choice("score", score, SCORE_CHOICES)
         if n_components is not None and score == "magnitude":
@@ -489,8 +491,8 @@ class _Run:
             averages = [(W, None) for W in next(draws)]
         best = 0
         if len(averages) > 1:
-            means = (mean for mean, _ in averages)
-            self.comparison = compare_scores(*means, self.inferer.edge_index)
+            (magnitude, _), (channels, _) = averages
+            self.comparison = compare_scores(magnitude, channels, self.inferer.edge_index)
             best = SCORES.index(self.comparison.score)
         self.scorer = self.scorers[best]
         W, self.std = averages[best]
@@ -539,8 +541,9 @@ class _Run:
             for draw, matrices in enumerate(zip(*by_score, strict=True)):
                 if self.options["scale_by_act_mean"]:
                     means = self._mean_activations(a, None if counts is None else counts[draw])
-                    matrices = [_scale_rows(W, means) for W in matrices]
-                yield list(matrices)
+                    yield [_scale_rows(W, means) for W in matrices]
+                else:
+                    yield list(matrices)
 
     def _observations(
         self, x: Batch, y: Batch, batch_size: int | None

@@ -71,7 +71,7 @@ def parts_of(*values: Any) -> Iterator[Any]:
         seen[id(value)] = value
         yield value
         if isinstance(value, Tensor):
-            items = [value.grad] if value.is_leaf else []
+            items: list[Any] = [value.grad] if value.is_leaf else []
         elif isinstance(value, nn.Module):
             items = [vars(value)]
         else:

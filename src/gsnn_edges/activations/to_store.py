@@ -317,7 +317,7 @@ class _Digest:
         elif isinstance(value, Tensor):
             values = value.detach().cpu().contiguous()
             self._add_text(f"{values.dtype} {tuple(values.shape)}")
-            self._hash.update(values.reshape(-1).view(torch.uint8).numpy())
+            self._hash.update(values.reshape(-1).view(torch.uint8).numpy().data)
         elif id(value) not in self._within:
             self._within.add(id(value))
             for part in _contents_of(value):

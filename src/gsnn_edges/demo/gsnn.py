@@ -9,7 +9,7 @@ Tensors have the batch first, (B, features), but lie in memory feature by featur
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -167,7 +167,7 @@ class GSNN(nn.Module):
 
     Parameters
     ----------
-    edge_index_dict : mapping of edge type to LongTensor of shape (2, E)
+    edge_index_dict : mapping of edge type to whole numbers of shape (2, E)
         Keys ``("input", "to", "function")``, ``("function", "to", "function")`` and
         ``("function", "to", "output")``; source over target, numbered from 0 within their own kind.
     node_names_dict : mapping of "input", "function" and "output" to names
@@ -214,7 +214,7 @@ class GSNN(nn.Module):
 
     def __init__(
         self,
-        edge_index_dict: Mapping[EdgeType, Tensor],
+        edge_index_dict: Mapping[EdgeType, Any],
         node_names_dict: Mapping[str, Sequence[str]],
         *,
         channels: int = 10,
@@ -390,7 +390,7 @@ def _with_self_edges(edges: Tensor, n_nodes: int) -> Tensor:
 
 
 def _checked_edges(
-    edge_index_dict: Mapping[EdgeType, Tensor], kind: EdgeType, counts: Mapping[str, int]
+    edge_index_dict: Mapping[EdgeType, Any], kind: EdgeType, counts: Mapping[str, int]
 ) -> Tensor:
     if kind not in edge_index_dict:
         raise ValueError(f"edge_index_dict must have the key {kind}; it has {[*edge_index_dict]}")

@@ -310,7 +310,8 @@ def _correlate(of: StoreCorrelation, output: Output, *, resume: bool, verbose: b
             if low < high:
                 matrix.put(Tile(0, low, high, 0, nodes), part[: high - low])
 
-    rows_of = task.resident(rows) if left else None
+    if left:
+        rows_of = task.resident(rows)
     for top in track(left, len(left), "correlating", verbose=verbose and leads):
         _together(partial(write, top, rows_of(top, top + step)))
         finished[:] = blocks[top]
@@ -352,7 +353,8 @@ def _make_task(of: StoreCorrelation) -> Any:
 
     def read(side: str, samples: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:
         values = store.read(side, columns, pairs, samples)
-        return values.reshape(count, samples[1] - samples[0], -1)
+        by_pair: np.ndarray = values.reshape(count, samples[1] - samples[0], -1)
+        return by_pair
 
     sizes = (of.members, count, store.samples, store.dtype, store.unit)
     a, g = (HostObservations(partial(read, side), *sizes) for side in ("a", "g"))

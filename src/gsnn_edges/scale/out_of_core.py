@@ -400,14 +400,14 @@ class _Run:
         together = allowed_threads() * max(BLOCK_ELEMENTS, of.length)
         # Columns are ranked in blocks that threads share, or all at once.
         busy = min(values, together) if self.ops.ranker().name == "numpy" else values
-        return arrays + busy * _RANKING_BYTES
+        return int(arrays + busy * _RANKING_BYTES)
 
     def _tile_bytes(self, nodes: int) -> int:
         """Bytes that a tile of so many sources and targets takes."""
         rows = nodes * self.width
         operands = 2 * rows * min(_STRETCH, self.of.length) * self.item * self.copies
         # Sums of sums hold four products at most; the mean and its last term are on the host.
-        return operands + (4 * rows**2 + 3 * nodes**2) * self.item
+        return int(operands + (4 * rows**2 + 3 * nodes**2) * self.item)
 
     def _choose_sizes(self) -> "_Sizes":
         """The largest sizes that fit; the bound is on the host, devices have their own."""

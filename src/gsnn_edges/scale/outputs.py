@@ -479,7 +479,7 @@ class NpyMatrix:
     def prepare(self) -> None:
         """Make a file of its full length."""
         shape = (self.nodes, self.nodes)
-        np.lib.format.open_memmap(self.path, "w+", self.dtype, shape)  # type: ignore[no-untyped-call]
+        np.lib.format.open_memmap(self.path, "w+", self.dtype, shape)
 
     def put(self, tile: Tile, block: np.ndarray) -> None:
         """Write a tile, row by row: mapped pages would count as memory of the process."""
@@ -497,7 +497,7 @@ class NpyMatrix:
 
 def write_all(file: Any, values: np.ndarray) -> None:
     """Write an array to a raw file; the system may take it in several pieces."""
-    left = memoryview(values.reshape(-1).view(np.uint8))
+    left = values.reshape(-1).view(np.uint8).data
     while left:
         left = left[file.write(left) :]
 

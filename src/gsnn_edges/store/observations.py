@@ -153,7 +153,8 @@ def usual_unit(pairs: int, columns: int, dtype: Any) -> int:
     [1677, 1000, 67]
     """
     sample = pairs * columns * np.dtype(dtype).itemsize
-    return max(1, min(max(_UNIT_BYTES // sample, _LEAST_SAMPLES), _MOST_BYTES // sample))
+    unit = min(max(_UNIT_BYTES // sample, _LEAST_SAMPLES), _MOST_BYTES // sample)
+    return int(max(1, unit))
 
 
 def _usual_chunk(unit: int, columns: int, dtype: Any) -> int:
@@ -482,9 +483,7 @@ class StoreWriter(StoreMetadata):
 
 
 def _digest(values: np.ndarray, dtype: np.dtype[Any]) -> str:
-    return hashlib.sha256(
-        np.ascontiguousarray(values, dtype).reshape(-1).view(np.uint8)
-    ).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(values, dtype).data.cast("B")).hexdigest()
 
 
 def import_zarr(module: str = "zarr") -> Any:
