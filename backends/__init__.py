@@ -140,7 +140,7 @@ def move(x: Array, ops: Backend) -> Array:
     return ops.adopt(x) if same else ops.adopt_from(owner, x)
 
 
-def check(name: str, device: Device = None) -> list[Finding]:
+def check(name: str | Backend, device: Device = None) -> list[Finding]:
     """Validate a backend on this machine: its primitives against the generic ones.
 
     Ranks must agree exactly; the product must be true float32 on the device at hand (bfloat16
@@ -148,7 +148,9 @@ def check(name: str, device: Device = None) -> list[Finding]:
 
     Parameters
     ----------
-    name, device
+    name : str or Backend
+        A name as for `load`, or a backend that is loaded already.
+    device
         As for `load`.
 
     Returns
@@ -166,7 +168,7 @@ def check(name: str, device: Device = None) -> list[Finding]:
     >>> all(finding.kept for finding in check("numpy"))
     True
     """
-    return list(_findings(load(name, device)))
+    return list(_findings(name if isinstance(name, Backend) else load(name, device)))
 
 
 def _findings(ops: Backend, seed: int = 0) -> Iterator[Finding]:

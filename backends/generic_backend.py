@@ -7,6 +7,7 @@ file where the library does one of these faster, or not at all as the standard s
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, ClassVar, Self
 
@@ -135,18 +136,15 @@ class GenericBackend:
         have them, all round the same way where a library adds them one after another; sums of
         shorter sums do not.
         """
+        stretch = partial(self.add_product, a, b)
+        return sum_of_sums(stretch, a.shape[1], self.product_length())
 
-        def add(total: Array | None, start: int, stop: int) -> Array:
-            return self.add_product(total, a[:, start:stop], b[:, start:stop])
-
-        return sum_of_sums(add, a.shape[1], self.product_length())
-
-    def add_product(self, total: Array | None, a: Array, b: Array) -> Array:
-        """``total + a @ b.T``, or the product alone; ``total`` is used up."""
-        part = self.xp.matmul(a, self.xp.matrix_transpose(b))
+    def add_product(self, a: Array, b: Array, total: Array | None, start: int, stop: int) -> Array:
+        """Add to ``total``, which is used up, the product of a stretch of the rows of both."""
+        product = self.xp.matmul(a[:, start:stop], self.xp.matrix_transpose(b[:, start:stop]))
         if total is None:
-            return part
-        total += part
+            return product
+        total += product
         return total
 
     def product_length(self) -> int:

@@ -100,6 +100,11 @@ def test_the_largest_goal_keeps_to_its_memory():
     assert chunk_sizes(Card(free=110 * GB), shape, 4, 200).sources == 200
 
 
+def test_a_result_that_stays_leaves_half_of_the_memory_to_the_rest():
+    chunks = chunk_sizes(Card(free=6 * GB), (100_000, 100_000, 10_000), 4, None)
+    assert 0.25 * 6 * GB < 4 * 100_000 * chunks.targets < 0.5 * 6 * GB
+
+
 def test_a_result_leaves_where_it_would_not_fit_beside_the_rest():
     shape = 1000, 100_000, 100_000
     leaves = [
@@ -168,7 +173,7 @@ def test_one_source_that_does_not_fit_is_the_end(x):
 
 
 @dataclass(frozen=True)
-class Holding(Narrow):
+class Holding(NumpyBackend):
     """A library whose memory is free when nobody holds its blocks any more."""
 
     blocks: list = field(default_factory=list, compare=False)
@@ -176,7 +181,14 @@ class Holding(Narrow):
 
     def matmul(self, a, b):
         self.blocks.append(weakref.ref(a))
-        return super().matmul(a, b)
+        try:
+            return self.multiply(a, b)
+        except MemoryError as error:
+            # Both errors hold on to the block.
+            raise RuntimeError("out of memory") from error
+
+    def multiply(self, a, b):
+        raise MemoryError
 
     def free_bytes(self):
         held = any(block() is not None for block in self.blocks)

@@ -4,7 +4,9 @@ import gzip
 import json
 import os
 import pickle
+import sys
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -20,6 +22,7 @@ from gsnn_edges.cli.tables import (
     read_names,
     read_observations,
     read_scores,
+    read_table,
     write_json,
     write_observations,
     write_table,
@@ -106,6 +109,23 @@ def test_an_index_of_pandas_is_no_column(index, tmp_path):
     assert_array_equal(read_array(tmp_path / "x.csv"), VALUES)
     pd.read_csv(tmp_path / "x.csv").to_csv(tmp_path / "again.csv", index=False)
     assert_array_equal(read_array(tmp_path / "again.csv"), VALUES)
+
+
+def test_x_of_an_anndata_comes_by_its_names(tmp_path, monkeypatch):
+    """A stand-in for the library, which gives its X as a frame of observations by variables."""
+    samples = FRAME.set_axis(list("tuvwxyz"))
+    read = SimpleNamespace(read_h5ad=lambda _: SimpleNamespace(to_df=lambda: samples))
+    (tmp_path / "x.h5ad").write_bytes(b"\x89HDF")
+    monkeypatch.setitem(sys.modules, "anndata", read)
+    table = read_table(tmp_path / "x.h5ad")
+    assert table.rows() == [(name,) for name in "tuvwxyz"]
+    assert table.without_index().columns == list("abc")
+    assert_array_equal(read_array(tmp_path / "x.h5ad"), VALUES)
+    monkeypatch.setitem(sys.modules, "anndata", None)
+    with pytest.raises(
+        ImportError, match="need anndata, which is not installed: pip install anndata"
+    ):
+        read_array(tmp_path / "x.h5ad")
 
 
 class Evil:
@@ -451,18 +471,16 @@ def test_an_array_of_another_shape_is_explained(tmp_path):
 W = np.random.default_rng(0).random((3, 3))
 
 
-def test_a_table_of_w_has_its_rows_in_the_order_of_its_columns(tmp_path):
+@pytest.mark.parametrize("rows", [list("cab"), list("abd")])
+def test_a_table_of_w_has_the_same_rows_as_columns(rows, tmp_path):
     frame = pd.DataFrame(W, list("abc"), list("abc"))
     frame.to_csv(tmp_path / "W.csv")
-    frame.iloc[[2, 0, 1]].to_parquet(tmp_path / "W.parquet")
-    assert_array_equal(read_scores(tmp_path / "W.csv").W, W)
-    with pytest.warns(UserWarning, match="has its rows in another order than its columns"):
-        scores = read_scores(tmp_path / "W.parquet")
+    scores = read_scores(tmp_path / "W.csv")
     assert_array_equal(scores.W, W)
     assert scores.node_names == list("abc")
-    frame.set_axis(list("abd")).to_csv(tmp_path / "W.csv")
+    frame.set_axis(rows).to_parquet(tmp_path / "W.parquet")
     with pytest.raises(ValueError, match="same nodes in its rows and in its columns"):
-        read_scores(tmp_path / "W.csv")
+        read_scores(tmp_path / "W.parquet")
 
 
 TABLE = {"rank": np.arange(2), "name": ["a", 'b, "c"'], "score": np.float32([0.1, 1 / 3])}

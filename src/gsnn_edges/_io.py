@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,23 @@ def as_path(name: str, value: Any) -> Path:
     if not isinstance(value, str | os.PathLike):
         raise TypeError(f"{name} must be a text or a path; got {type(value).__name__}")
     return Path(value)
+
+
+def ending(path: Any) -> str:
+    """Last part of a path in small letters, as ".csv" or ".csv.gz"."""
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes[-2:]]
+    return "".join(suffixes if suffixes[-1:] == [".gz"] else suffixes[-1:])
+
+
+def check_ending(name: str, value: Any, endings: Collection[str]) -> Path:
+    """A path with one of these endings."""
+    path = as_path(name, value)
+    if ending(path) not in endings:
+        raise ValueError(
+            f"{name} must end in {', '.join(endings)}; got {str(path)!r}: the ending says how a "
+            "file is read and written"
+        )
+    return path
 
 
 def new_path(name: str, value: Any) -> Path:
@@ -164,8 +181,8 @@ def write_arrays(
     arrays : mapping of str to array
     """
     _reject_folder("path", path)
-    own = {"format": f"gsnn-edges {kind}", "format_version": _VERSION, "gsnn-edges": __version__}
-    header = np.array(json.dumps({**attributes, **own}, sort_keys=True, allow_nan=False))
+    about = {"format": f"gsnn-edges {kind}", "format_version": _VERSION, "gsnn-edges": __version__}
+    header = np.array(json.dumps({**attributes, **about}, sort_keys=True, allow_nan=False))
     with whole(path) as unfinished, unfinished.open("wb") as file:
         np.savez(file, allow_pickle=False, **{_HEADER: header}, **arrays)
 

@@ -126,9 +126,15 @@ def correlate_channels(
     if options.shared(a, g):
         from gsnn_edges.sharded import correlate_sharded
 
-        functions = {"project": leading_components, "norms": block_norms}
-        tables = (left, right)
-        return correlate_sharded(a, g, options, tables, n_components=n_components, **functions)
+        return correlate_sharded(
+            a,
+            g,
+            options,
+            (left, right),
+            n_components=n_components,
+            project=leading_components,
+            norms=block_norms,
+        )
     ops, dtype = backend_and_dtype(a, g, options)
     sources = Operand(a, ops, dtype, options, False, left, n_components)
     targets = Operand(g, ops, dtype, options, shift, right, n_components)
@@ -145,6 +151,26 @@ def node_tables(
     if nodes is not None:
         count = _validation.whole_number("nodes", nodes, least=count)
     return filled_up(left, count), filled_up(right, count)
+
+
+def optional_tables(
+    a: Array, g: Array, a_nodes: Any, g_nodes: Any, nodes: int | None, n_components: int | None
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """`node_tables`, or None where no nodes are named and each column is a node."""
+    if a_nodes is not None and g_nodes is not None:
+        return node_tables(a, g, a_nodes, g_nodes, nodes)
+    if n_components is not None:
+        raise ValueError(
+            f"n_components={n_components} needs a_nodes and g_nodes, the node of each column; "
+            "without them each column is a node: leave n_components out"
+        )
+    if a_nodes is None and g_nodes is None and nodes is None:
+        return None
+    missing = "a_nodes" if a_nodes is None else "g_nodes"
+    raise ValueError(
+        f"a_nodes and g_nodes must be given together; got {missing}=None: name the node of each "
+        "column of both arrays"
+    )
 
 
 def node_members(name: str, nodes: Any, x: Array) -> np.ndarray:

@@ -213,7 +213,7 @@ class FunctionEdgeInferer:
             Frobenius norm of the block of correlations, see `channel_correlation`. Or make both
             of the same passes, and take "magnitude" where it ranks the known edges of
             ``edge_index`` better than "channels" does, and better than chance by more than two
-            standard errors, else "channels" (docs/evidence.md).
+            standard errors, else "channels" (docs/method.md).
         layers : {"pooled", "mean", "last"} or int, optional
             Rank all layer pairs together, or average their matrices, or take the last one or
             that of this number. By default "pooled" for magnitudes and "mean" for channels.

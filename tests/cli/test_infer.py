@@ -23,25 +23,6 @@ def inferred(network, problem, folder):
     return lambda **options: inferer.infer(data["x"], data["y"], mode="eval", seed=0, **options)
 
 
-def test_files_hold_what_the_inferer_finds(inferred, run, problem, names):
-    shown = run(
-        *CALL, "--known", "known.csv", "--edges", "held_out.csv", "--out", "top.csv",
-        "--evidence", "e.npz", "--metrics", "m.json", "--top", 20,
-    )  # fmt: skip
-    assert shown.exit_code == 0, shown.output
-    wanted = inferred()
-    found = EdgeEvidence.load("e.npz")
-    assert_array_equal(found.W, wanted.W)
-    assert (found.node_names, found.counts) == (names, wanted.counts)
-    edges = wanted.top(20)
-    table = pd.read_csv("top.csv")
-    assert list(table["source"]) == [edge.source_name for edge in edges]
-    assert list(table["target"]) == [edge.target_name for edge in edges]
-    np.testing.assert_array_equal(table["score"], [edge.score for edge in edges])
-    with open("m.json") as file:
-        assert json.load(file)["micro"]["mrr"] == wanted.evaluate(problem.test_edges, seed=0).mrr
-
-
 @pytest.mark.parametrize(
     ("options", "asked"),
     [
@@ -81,7 +62,7 @@ def test_a_pickled_model_is_taken_with_a_warning(run):
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
 def test_an_untrained_model_is_taken_on_purpose_only(stage, dry, run, refused):
     call = (*stage, *dry, "--model", "tiny:model", *DATA, "--json")
-    assert "Error: --weights must be given: without them the model is what its" in refused(*call)
+    assert "--weights or --untrained-model must be given, and not both: without" in refused(*call)
     shown = run(*call, "--untrained-model")
     assert (shown.exit_code, json.loads(shown.stdout)["untrained_model"]) == (0, True)
     assert shown.stderr.count("Warning: the model has no --weights: W is that of what its") == 1
@@ -101,7 +82,10 @@ BAD = {
     "both": (("--trust-pickle", "whole.pt"), "or else --trust-pickle, and not both"),
     "pickle": (("--weights", "whole.pt"), "holds other objects, as a pickled module does"),
     "weights": (("--weights", "state.p"), "--weights must be a file that is there"),
-    "untrained": (("--untrained-model",), "--untrained-model is without --weights"),
+    "untrained": (
+        ("--untrained-model",),
+        "--weights or --untrained-model must be given, and not both",
+    ),
     "factory": (("--model", "tiny:modell"), "did you mean 'model'"),
     "arguments": (("--model-args", '{"layers": 5}'), "missing: ResBlocks"),
     "no object": (("--model-args", "{layers}"), "model_args must be a JSON object"),

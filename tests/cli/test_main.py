@@ -206,21 +206,12 @@ def test_a_signal_ends_the_work_with_one_line_and_no_file(sent, code, word, fold
 COMPLETE = "import sys; sys.argv[0] = 'gsnn-edges'; from gsnn_edges.cli import start; start()"
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_line_of_a_shell_asks_for_a_script(shell, run):
-    line = run("completion", shell).stdout
-    assert f"_GSNN_EDGES_COMPLETE={shell}_source gsnn-edges" in line
-    if shell != "bash":  # that of bash runs bash, to see its version
-        script = python(COMPLETE, _GSNN_EDGES_COMPLETE=f"{shell}_source")
-        assert "_gsnn_edges_completion" in script.stdout
-
-
 @pytest.mark.parametrize(
     ("words", "completed"),
     [
         ("gsnn-edges ca", ["plain,capture"]),
         ("gsnn-edges correlate --thr", ["plain,--threshold"]),
-        ("gsnn-edges completion f", ["plain,fish"]),
+        ("gsnn-edges evaluate --direction h", ["plain,head"]),
     ],
 )
 def test_words_are_completed(words, completed):
@@ -232,22 +223,13 @@ def test_words_are_completed(words, completed):
 COLUMNS = {"name": ["a[b]", "c" * 150], "score": [0.5, 2], "none": ["", None]}
 
 
-def test_a_table_has_its_numbers_to_the_right_and_no_empty_column(capsys):
+def test_a_table_has_its_numbers_to_the_right_and_no_empty_column(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "20")
     Screen().table(COLUMNS, "title")
     title, head, _, first, second, _ = capsys.readouterr().out.split("\n")[:6]
     assert (title, head.split()) == ("title", ["name", "score"])
     assert (first.split(), second.split()) == (["a[b]", "0.5000"], ["c" * 150, "2"])
     assert len(first) == len(second)
-
-
-@pytest.mark.parametrize("columns", ["20", "40"])
-def test_numbers_are_never_folded_or_cut(columns, monkeypatch, capsys):
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", columns)
-    Screen().table({**COLUMNS, "interval": ["[0.1234, 0.2345]", "-"]})
-    shown = capsys.readouterr().out
-    assert "0.5000" in shown
-    assert "[0.1234, 0.2345]" in shown
 
 
 @pytest.mark.parametrize(
@@ -333,7 +315,6 @@ def test_demo_is_quiet_on_request(run, tmp_path):
         (("plan", "--nodes", 3000), "Missing option '--observations'"),
         (("plan", "--nodes", 3, "--observations", 3, "--memory", "much"), "memory must be"),
         (("plan", "--nodes", 0, "--observations", 3), "--nodes"),
-        (("completion", "tcsh"), "'tcsh' is not one of"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_no_file(arguments, phrase, refused):

@@ -337,7 +337,7 @@ def compare(
 ) -> Comparison:
     """Rank held-out edges by scores and by baselines, over the same queries and candidates.
 
-    Which baselines there are follows from the arguments; docs/baselines.md says what each is.
+    Which baselines there are follows from the arguments; docs/evaluation.md says what each is.
 
     Parameters
     ----------

@@ -17,22 +17,11 @@ from gsnn_edges.cli.console import Command, Screen
 @options.choice(
     "--score",
     options.SCORES,
-    "Record the magnitudes of nodes, or all their channels; infer makes both, and chooses.",
+    "Record magnitudes of nodes, or all their channels.",
 )
 @options.passes
-@click.option(
-    "--out",
-    type=options.FILE,
-    required=True,
-    help="Observations: .zarr, written a part at a time and gone on with after a stop; or .npz, "
-    "in one piece.",
-)
-@click.option(
-    "--known",
-    type=options.FILE,
-    help="Edges of the model's graph, to keep in a .zarr for evaluate; else those that the model "
-    "has in its edge_index_dict.",
-)
+@options.file("--out", "Observations: .zarr, by parts and resumable; or .npz.", required=True)
+@options.file("--known", "Edges of the model's graph, to keep in a .zarr; by default the model's.")
 @options.by
 @options.dry_run
 @click.pass_obj
@@ -52,9 +41,9 @@ def capture(
 
     Needs torch. What is recorded goes to correlate, on this machine or another.
     """
-    from gsnn_edges._io import format_bytes
+    from gsnn_edges._io import ending, format_bytes
     from gsnn_edges.cli.models import read_network
-    from gsnn_edges.cli.tables import check_outputs, ending, writable
+    from gsnn_edges.cli.tables import check_outputs, writable
 
     writable("--out", out, [".zarr", ".npz"])
     check_outputs({"--out": out}, {**options.input_files(settings), "--known": known})

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -18,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsnn_edges import _io, _validation
+from gsnn_edges._io import check_ending, ending
 
 AnyPath = str | PathLike[str]
 # Arrays of a file by their names; "" where a file holds one without a name.
 Arrays = dict[str, Any]
 
-TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
+TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".h5ad")
 # Tables that are written; lists of results are written as .json too.
 WRITTEN = (".csv", ".parquet")
 _OBSERVATIONS = "observations"
@@ -31,29 +33,6 @@ _OBSERVATIONS = "observations"
 _NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _WAY = "write numbers in it, drop the column, or say that it holds names of samples by --index"
 _MISSING = ("", "na", "n/a", "nan", "null", "none")
-
-
-def ending(path: AnyPath) -> str:
-    """Last part of a path in small letters, as ".csv"."""
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes[-2:]]
-    return "".join(suffixes if suffixes[-1:] == [".gz"] else suffixes[-1:])
-
-
-def check_ending(name: str, path: AnyPath, endings: Collection[str]) -> Path:
-    """Path with one of these endings.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For what is no path, and for another ending.
-    """
-    file = _io.as_path(name, path)
-    if ending(file) not in endings:
-        raise ValueError(
-            f"{name} must end in {', '.join(endings)}; got {str(path)!r}: the ending says how a "
-            "file is read and written"
-        )
-    return file
 
 
 def readable(name: str, path: AnyPath, endings: Collection[str] | None = None) -> Path:
@@ -157,8 +136,8 @@ def read_array(path: AnyPath, *, name: str = "path", header: bool | None = None)
     path : str or path
         ``.npy``; ``.npz``, ``.safetensors`` or a ``.zarr`` group, with the name of the array behind
         a colon where there are several (``data.npz:x``); a bare ``.zarr`` array; or a table
-        (``.csv``, ``.tsv``, both also as ``.gz``, ``.parquet``), whose array has a row for each
-        row. What pandas wrote as the index of a table is no column of the array.
+        (``.csv``, ``.tsv``, both also as ``.gz``, ``.parquet``, ``.h5ad``), whose array has a row
+        for each row. What pandas wrote as the index of a table is no column of the array.
     name : str
         What errors call the path.
     header : bool, optional
@@ -234,19 +213,12 @@ def _tried(name: str, file: Path, read: Callable[[], Any]) -> Any:
         raise _broken(name, file, error) from error
 
 
-def _from_npy(path: Path) -> Arrays:
+def _from_numpy(path: Path) -> Arrays:
     with path.open("rb") as file:
-        array = np.load(file, allow_pickle=False)
-        if not isinstance(array, np.ndarray):
-            raise ValueError("it holds several arrays")
-        return {"": array}
-
-
-def _from_npz(path: Path) -> Arrays:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        if isinstance(arrays, np.ndarray):
-            raise ValueError("it holds one array without a name")
-        return {key: arrays[key] for key in arrays.files}
+        opened = np.load(file, allow_pickle=False)
+        if isinstance(opened, np.ndarray):
+            return {"": opened}
+        return {key: opened[key] for key in opened.files}
 
 
 def _from_safetensors(path: Path) -> Arrays:
@@ -270,8 +242,8 @@ def _from_zarr(path: Path) -> Arrays:
 
 
 _READERS: dict[str, Callable[[Path], Arrays]] = {
-    ".npy": _from_npy,
-    ".npz": _from_npz,
+    ".npy": _from_numpy,
+    ".npz": _from_numpy,
     ".zarr": _from_zarr,
     ".safetensors": _from_safetensors,
 }
@@ -409,7 +381,8 @@ def read_table(path: AnyPath, *, name: str = "path", header: bool | None = None)
     Parameters
     ----------
     path : str or path
-        ``.csv`` or ``.tsv`` in UTF-8, both also as ``.gz``; or ``.parquet``.
+        ``.csv`` or ``.tsv`` in UTF-8, both also as ``.gz``; ``.parquet``; or ``.h5ad``, read by
+        anndata: X, by the names of variables and observations.
     name : str
         What errors call the path.
     header : bool, optional
@@ -432,8 +405,8 @@ def read_table(path: AnyPath, *, name: str = "path", header: bool | None = None)
         Without pyarrow.
     """
     file = readable(name, path, TABLES)
-    if ending(file) == ".parquet":
-        return cast(Table, _tried(name, file, lambda: _from_parquet(name, file)))
+    if ending(file) in (".parquet", ".h5ad"):
+        return cast(Table, _tried(name, file, lambda: _from_frame(name, file)))
     values = _tried(name, file, lambda: _from_csv(file))
     first = [column[0].as_py() for column in values]
     if header is None:
@@ -485,8 +458,17 @@ def _from_csv(path: Path) -> list[Any]:
     return [compute.utf8_trim_whitespace(column) for column in table.columns]
 
 
-def _from_parquet(name: str, path: Path) -> Table:
-    table = _pyarrow("pyarrow.parquet").read_table(path)
+def _from_frame(name: str, path: Path) -> Table:
+    """Table of a file with types and, where pandas or anndata wrote it, an index."""
+    if ending(path) == ".h5ad":
+        try:
+            frame = import_module("anndata").read_h5ad(path).to_df()
+        except ModuleNotFoundError as error:
+            need = ".h5ad files need anndata, which is not installed: pip install anndata"
+            raise ImportError(need) from error
+        table = _pyarrow().Table.from_pandas(frame, preserve_index=True)
+    else:
+        table = _pyarrow("pyarrow.parquet").read_table(path)
     columns = [str(column) for column in table.column_names]
     # A range is kept as a dict, and is no column.
     index = (table.schema.pandas_metadata or {}).get("index_columns", [])
@@ -779,8 +761,7 @@ def read_scores(path: str, header: bool | None = None) -> Scores:
     """W of a file: evidence with its names, a matrix that stays on disk, or any array.
 
     A matrix in .npy or .zarr is read by rows, and may be larger than memory. A table has the names
-    of the nodes in its header; the names of its rows, where it has them, must be the same ones,
-    and rows in another order are put in the order of the columns, which a warning says.
+    of the nodes in its header; the names of its rows, where it has them, must be the same ones.
 
     Raises
     ------
@@ -803,16 +784,10 @@ def read_scores(path: str, header: bool | None = None) -> Scores:
     W, names = columns.numbers(), columns.columns
     rows = [str(row[0]) for row in table.rows() or ()]
     if names is not None and rows and rows != names:
-        if sorted(rows) != sorted(names) or len(set(names)) < len(names):
-            raise ValueError(
-                f"W must have the same nodes in its rows and in its columns; {path!r} has not"
-            )
-        warnings.warn(
-            f"W {path!r} has its rows in another order than its columns: they are put in the order "
-            "of the columns, by their names",
-            stacklevel=2,
+        raise ValueError(
+            f"W must have the same nodes in its rows and in its columns, in one order; {path!r} "
+            "has not: sort one by the other"
         )
-        W = W[[rows.index(name) for name in names]]
     return Scores(W, names, None)
 
 

@@ -21,3 +21,7 @@ def __getattr__(name: str) -> Any:
     if name not in modules:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"gsnn_edges.demo.{modules[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -115,7 +115,7 @@ def evaluate_edges(
     """Rank true edges among false ones, and give all metrics of it with intervals.
 
     A query edge ``(s, d)`` is ranked by ``A[s, d]`` among the false edges of its source (tail),
-    of its target (head), or both in turn: the filtered setting. docs/metrics.md has the formula,
+    of its target (head), or both in turn: the filtered setting. docs/evaluation.md has the formula,
     range and source of every metric.
 
     Parameters

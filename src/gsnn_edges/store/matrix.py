@@ -49,7 +49,8 @@ class StoredMatrix:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Of the scores."""
-        return np.dtype(self.cells.dtype)
+        dtype: np.dtype[Any] = np.dtype(self.cells.dtype)
+        return dtype
 
     def rows(self, indices: Any) -> np.ndarray:
         """Read the rows of these sources, (k, N)."""
