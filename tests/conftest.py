@@ -6,10 +6,20 @@ from libraries import LIBRARIES, Library, require
 from gsnn_edges.backends.paths import VARIABLE
 
 
+def prepared(library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
+    """Skip where the library is missing, and set its path."""
+    require(library.name)
+    monkeypatch.setenv(VARIABLE, library.path)
+    return library
+
+
 @pytest.fixture(params=LIBRARIES, ids=str)
 def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Library:
     """Each array library, on its host and on its device path, eager and compiled."""
-    chosen = request.param
-    require(chosen.name)
-    monkeypatch.setenv(VARIABLE, chosen.path)
-    return chosen
+    return prepared(request.param, monkeypatch)
+
+
+@pytest.fixture(params=[entry for entry in LIBRARIES if not getattr(entry, "jit", False)], ids=str)
+def eager(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Library:
+    """Each array library without ``jax.jit``, for functions that look at values."""
+    return prepared(request.param, monkeypatch)

@@ -2,8 +2,9 @@
 
 import importlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,14 @@ class Library:
         jax = importlib.import_module("jax")
         return jax.jit(lambda *inner: fn(*inner, **options))(*arrays)
 
+    def run(self, fn: Callable[..., Any], *arrays: Any, **options: Any) -> np.ndarray:
+        """Call a function on NumPy arrays made arrays of this library; the result is NumPy's.
+
+        Where it is compiled, equal calls share one compilation.
+        """
+        call = jitted(fn, **options) if self.jit else partial(fn, **options)
+        return self.numpy(call(*map(self.array, arrays)))
+
     def numpy(self, x: Any) -> np.ndarray:
         """Back to NumPy, after a check that the result is of this library."""
         assert backends.of(x).name == {"strict": "generic"}.get(self.name, self.name)
@@ -64,6 +73,13 @@ class Library:
     def has_float64(self) -> bool:
         """JAX has it only when x64 is switched on, which the tests leave off."""
         return self.name != "jax"
+
+
+@cache
+def jitted(fn: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """A function compiled by JAX, once for each shape."""
+    compiled: Callable[..., Any] = importlib.import_module("jax").jit(partial(fn, **options))
+    return compiled
 
 
 LIBRARIES = [
@@ -78,6 +94,18 @@ LIBRARIES = [
     pytest.param(Library("torch", gpu=True), marks=pytest.mark.gpu),
     pytest.param(Library("jax", gpu=True), marks=pytest.mark.gpu),
 ]
+
+
+def each_size(sizes: Iterable[Any], *, jax: Any) -> list[Any]:
+    """Pairs of a library and a size; JAX, which compiles for each size, meets one."""
+    pairs = []
+    for entry in LIBRARIES:
+        library, marks = (entry, ()) if isinstance(entry, Library) else (*entry.values, entry.marks)
+        for size in [jax] if library.name == "jax" else sizes:
+            pairs.append(pytest.param(library, size, marks=marks, id=f"{library}-{size}"))
+    return pairs
+
+
 MODULES = {"numpy": "numpy", "torch": "torch", "jax": "jax", "strict": "array_api_strict"}
 
 

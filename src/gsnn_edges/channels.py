@@ -147,6 +147,26 @@ def node_tables(
     return filled_up(left, count), filled_up(right, count)
 
 
+def optional_tables(
+    a: Array, g: Array, a_nodes: Any, g_nodes: Any, nodes: int | None, n_components: int | None
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """`node_tables`, or None where no nodes are named and each column is a node."""
+    if a_nodes is not None and g_nodes is not None:
+        return node_tables(a, g, a_nodes, g_nodes, nodes)
+    if n_components is not None:
+        raise ValueError(
+            f"n_components={n_components} needs a_nodes and g_nodes, the node of each column; "
+            "without them each column is a node: leave n_components out"
+        )
+    if a_nodes is None and g_nodes is None and nodes is None:
+        return None
+    missing = "a_nodes" if a_nodes is None else "g_nodes"
+    raise ValueError(
+        f"a_nodes and g_nodes must be given together; got {missing}=None: name the node of each "
+        "column of both arrays"
+    )
+
+
 def node_members(name: str, nodes: Any, x: Array) -> np.ndarray:
     """Columns of each node, (N, widest), -1 where a node has fewer."""
     nodes = _validation.node_indices(name, nodes, x.shape[1])

@@ -132,28 +132,23 @@ def backend_and_dtype(a: Array, g: Array, options: CorrelationOptions) -> tuple[
 
     Rejects values that have no rank or would lose digits on the way to the backend.
     """
-    ops = _choose_backend(a, g, options)
-    dtype = correlation_dtype(ops.xp, options.precision, a.shape[0])
-    check_values("a", a, ops)
-    check_values("g", g, ops)
-    return ops, dtype
-
-
-def _choose_backend(a: Array, g: Array, options: CorrelationOptions) -> Backend:
-    if options.backend is not None:
-        return backends.load(options.backend, options.device)
     ops, other = backends.of(a), backends.of(g)
-    if (ops.name, ops.xp) != (other.name, other.xp):
+    if options.backend is not None:
+        ops = backends.load(options.backend, options.device)
+    elif (ops.name, ops.xp) != (other.name, other.xp):
         raise TypeError(
             f"a and g must be of one library; got {type(a).__module__} and {type(g).__module__}: "
             "convert one of them, or name the backend= to move both to"
         )
-    if ops.device != other.device and None not in (ops.device, other.device):
+    elif ops.device != other.device and None not in (ops.device, other.device):
         raise ValueError(
             f"a and g must lie on one device; got {ops.device} and {other.device}: move one of "
             "them, or name the backend= and device= to move both to"
         )
-    return ops
+    dtype = correlation_dtype(ops.xp, options.precision, a.shape[0])
+    check_values("a", a, ops)
+    check_values("g", g, ops)
+    return ops, dtype
 
 
 @dataclass(frozen=True)
@@ -208,53 +203,46 @@ class Operand:
 
     def rows(self, low: int, high: int) -> Array:
         """Standardized rows of the nodes ``low`` to ``high``."""
+        columns = self._columns(low, high)
+        if self.layers == 1:
+            return self._standardized(columns, low, high)
+        shape = (high - low) * self.width, self.observations
+        out = self.ops.empty(shape, getattr(self.ops.xp, self.dtype))
+        for start, stop in layer_bounds(self.observations, self.layers):
+            part = self._standardized(columns[:, start:stop], low, high)
+            out = self.ops.write(out, part, 0, start)
+        return out
+
+    def _columns(self, low: int, high: int) -> Array:
+        """Columns of some nodes, as rows; a view where they lie side by side."""
         owner = backends.of(self.x)
         if self.members is None:
-            return self._standardized(owner.columns_as_rows(self.x, low, high))
+            return owner.columns_as_rows(self.x, low, high)
         members = self.members[low:high].reshape(-1)
         first = int(members[0])
         if np.array_equal(members, np.arange(first, first + len(members))):
-            columns = owner.columns_as_rows(self.x, first, first + len(members))
-        else:
-            columns = owner.xp.take(self.x, owner.adopt(np.maximum(members, 0)), axis=1).T
-        rows = self._standardized(columns)
-        if (members < 0).any():
-            there = self.ops.adopt((members >= 0)[:, None])
-            rows = self.ops.xp.where(there, rows, self.ops.xp.zeros_like(rows))
-        return self._leading(rows, self.members.shape[1])
+            return owner.columns_as_rows(self.x, first, first + len(members))
+        return owner.xp.take(self.x, owner.adopt(np.maximum(members, 0)), axis=1).T
 
-    def _standardized(self, columns: Array) -> Array:
-        method, ops = self.options.method, self.ops
-        if self.draw is not None:
+    def _standardized(self, columns: Array, low: int, high: int) -> Array:
+        ops, xp, options = self.ops, self.ops.xp, {"shift": self.shift}
+        if self.draw is None:
+            options |= {"method": self.options.method, "ties": self.options.ties}
+            rows = on_ranker(standardize_rows, columns, ops, self.dtype, **options)
+        else:
             pick, weights = self.draw
             columns = ops.ranker().xp.take(columns, pick, axis=1)
-            options = {"method": method, "shift": self.shift, "length": self.x.shape[0]}
-            return on_ranker(standardize_drawn, columns, ops, self.dtype, weights, **options)
-
-        def standardized(part: Array) -> Array:
-            options = {"method": method, "ties": self.options.ties, "shift": self.shift}
-            return on_ranker(standardize_rows, part, ops, self.dtype, **options)
-
-        return self._layer_by_layer(standardized, columns, columns.shape[0])
-
-    def _leading(self, rows: Array, widest: int) -> Array:
-        kept = self.width
-        if kept == widest:
+            options |= {"method": self.options.method, "length": self.x.shape[0]}
+            rows = on_ranker(standardize_drawn, columns, ops, self.dtype, weights, **options)
+        if self.members is None:
             return rows
-
-        def projected(part: Array) -> Array:
-            return self.ops.call(leading_components, part, width=widest, n_components=kept)
-
-        return self._layer_by_layer(projected, rows, rows.shape[0] // widest * kept)
-
-    def _layer_by_layer(self, fn: Callable[[Array], Array], rows: Array, count: int) -> Array:
-        """``count`` rows that ``fn`` makes of the stretch of each layer, side by side."""
-        if self.layers == 1:
-            return fn(rows)
-        out = self.ops.empty((count, rows.shape[1]), getattr(self.ops.xp, self.dtype))
-        for start, stop in layer_bounds(rows.shape[1], self.layers):
-            out = self.ops.write(out, fn(rows[:, start:stop]), 0, start)
-        return out
+        present = self.members[low:high].reshape(-1, 1) >= 0
+        if not present.all():
+            rows = xp.where(ops.adopt(present), rows, xp.zeros_like(rows))
+        widest = self.members.shape[1]
+        if self.width == widest:
+            return rows
+        return ops.call(leading_components, rows, width=widest, n_components=self.width)
 
 
 def operands(
@@ -291,29 +279,27 @@ def leading_components(rows: Array, *, ops: Backend, width: int, n_components: i
 Reduce: TypeAlias = Callable[[Array, Operand, Operand], Array]
 
 
-def clip_to_one(products: Array, sources: Operand, targets: Operand) -> Array:
-    """Clip correlations to [-1, 1], which the rounding of a product may leave."""
-    return sources.ops.xp.clip(products, -1, 1)
-
-
 def multiply(
-    sources: Operand,
-    targets: Operand,
-    reduce: Reduce = clip_to_one,
-    *,
-    may_leave: bool = False,
+    sources: Operand, targets: Operand, reduce: Reduce | None = None, *, may_leave: bool = False
 ) -> Array:
     """Return one number for each pair of nodes, of the products of their rows: the chunk loop.
 
-    Memory follows the chunks of sources, which are halved once if they do not fit. ``may_leave``
-    says that a result too large for the device may come back on the host.
+    Memory follows the chunks of sources, which are halved once if they do not fit.
+
+    Parameters
+    ----------
+    reduce : callable, optional
+        One number for each pair, of the products of all their rows; by default the product itself,
+        clipped to [-1, 1], which rounding may leave.
+    may_leave : bool
+        Whether a result too large for the device may come back on the host.
     """
     ops = sources.ops
     chunks = chunks_of(sources, targets, may_leave=may_leave)
+    smaller = halved(chunks)
     try:
         return _fill(sources, targets, reduce, chunks)
     except Exception as error:
-        smaller = halved(chunks)
         if smaller is None or not out_of_memory(error):
             raise_explained(error, chunks, ops)
     # Out here: an error holds on to what filled the memory.
@@ -341,7 +327,7 @@ def chunks_of(sources: Operand, targets: Operand, *, may_leave: bool = False) ->
     )
 
 
-def _fill(sources: Operand, targets: Operand, reduce: Reduce, chunks: Chunks) -> Array:
+def _fill(sources: Operand, targets: Operand, reduce: Reduce | None, chunks: Chunks) -> Array:
     """Write the result, some targets at a time; as a rule all of them."""
     ops = sources.ops
     home = ops.host() if chunks.leaves else ops
@@ -349,7 +335,7 @@ def _fill(sources: Operand, targets: Operand, reduce: Reduce, chunks: Chunks) ->
     for top, left, block, rows in row_pairs(sources, targets, chunks):
         products = ops.matmul(block, rows)
         del block, rows  # before the next ones are made
-        products = reduce(products, sources, targets)
+        products = reduce(products, sources, targets) if reduce else ops.xp.clip(products, -1, 1)
         products = backends.move(products, home) if chunks.leaves else products
         out = home.write(out, products, top, left)
         del products
@@ -364,8 +350,12 @@ def row_pairs(
     Targets stay while sources come and go. Each is let go before the next ones are made, if the
     caller does not keep them.
     """
+    on_host = targets.ops.ranker().name == "numpy"
     for left, right in windows(targets.count, chunks.targets):
-        rows = _resident(targets, left, right, chunks.sources)
+        if on_host or right - left <= chunks.sources:
+            rows = targets.rows(left, right)
+        else:
+            rows = _rows_by_chunks(targets, left, right, chunks.sources)
         spans: Iterable[tuple[int, int]] = [*windows(sources.count, chunks.sources)]
         if len(spans) > 1:
             spans = track(spans, len(spans), "correlating", verbose=None)
@@ -376,14 +366,12 @@ def row_pairs(
         del rows
 
 
-def _resident(targets: Operand, left: int, right: int, row_chunk: int) -> Array:
-    """Standardized rows of some targets; what is copied to a device is so in chunks."""
-    if targets.ops.ranker().name == "numpy" or right - left <= row_chunk:
-        return targets.rows(left, right)
-    shape = (right - left) * targets.width, targets.observations
-    rows = targets.ops.empty(shape, getattr(targets.ops.xp, targets.dtype))
-    for low, high in windows(right - left, row_chunk):
-        block = targets.rows(left + low, left + high)
-        rows = targets.ops.write(rows, block, low * targets.width, 0)
+def _rows_by_chunks(operand: Operand, left: int, right: int, size: int) -> Array:
+    """Standardized rows of some nodes; what is copied to a device is so in chunks."""
+    shape = (right - left) * operand.width, operand.observations
+    rows = operand.ops.empty(shape, getattr(operand.ops.xp, operand.dtype))
+    for low, high in windows(right - left, size):
+        block = operand.rows(left + low, left + high)
+        rows = operand.ops.write(rows, block, low * operand.width, 0)
         del block
     return rows

@@ -1,4 +1,4 @@
-"""Where a pooled correlation comes from: layer pairs, and what lies within and between them."""
+"""Layer pairs: the rows of each, the pairs that a score takes, and what lies within and between."""
 
 from collections.abc import Iterator
 from typing import Literal, NamedTuple, TypeAlias
@@ -38,25 +38,34 @@ def layer_pairs(a: Array, g: Array, samples: int) -> Iterator[tuple[Array, Array
     ------
     a, g : views of shape (B, ...)
     """
-    for start in range(0, checked_samples(a, samples) * samples, samples):
+    for start in range(0, _checked_samples(a, samples) * samples, samples):
         yield a[start : start + samples, ...], g[start : start + samples, ...]
 
 
 def chosen_pairs(a: Array, g: Array, samples: int, layers: str | int) -> list[tuple[Array, Array]]:
-    """Give the observations of each matrix whose mean is W: of all layer pairs at once, or each.
-
-    ``layers`` is what `checked_layers` gave.
-    """
-    if layers == "pooled":
+    """Observations of each matrix whose mean is W; ``layers`` is what `checked_layers` returned."""
+    if layers == "pooled":  # of any number of samples
         return [(a, g)]
     pairs = list(layer_pairs(a, g, samples))
+    return [pairs[first] for first, _ in layer_spans(layers, len(pairs))]
+
+
+def layer_spans(layers: str | int, pairs: int) -> list[tuple[int, int]]:
+    """First and last layer pair, half-open, of each matrix whose mean is W.
+
+    >>> layer_spans("pooled", 3), layer_spans("mean", 3), layer_spans("last", 3)
+    ([(0, 3)], [(0, 1), (1, 2), (2, 3)], [(2, 3)])
+    """
+    if layers == "pooled":
+        return [(0, pairs)]
     if layers == "mean":
-        return pairs
-    return [pairs[-1 if layers == "last" else int(layers)]]
+        return [(pair, pair + 1) for pair in range(pairs)]
+    pair = pairs - 1 if layers == "last" else int(layers)
+    return [(pair, pair + 1)]
 
 
 def checked_layers(layers: LayerChoice, score: Score, pairs: int) -> str | int:
-    """Give the layer pairs that a score takes."""
+    """Layer pairs that a score takes: its own default, or the choice of the caller."""
     if layers is None:
         return USUAL_LAYERS[score]
     if isinstance(layers, str):
@@ -72,13 +81,12 @@ def checked_layers(layers: LayerChoice, score: Score, pairs: int) -> str | int:
 
 
 def checked_pairs(a: Array, g: Array, samples: int) -> int:
-    """Give the number of layer pairs of two sides that go together; reads no value."""
+    """Return the number of layer pairs of two sides that go together; reads no value."""
     check_pair(a, g)
-    return checked_samples(a, samples)
+    return _checked_samples(a, samples)
 
 
-def checked_samples(a: Array, samples: int) -> int:
-    """Give the number of layer pairs."""
+def _checked_samples(a: Array, samples: int) -> int:
     samples = _validation.samples("samples", samples)
     pairs, rest = divmod(int(a.shape[0]), samples)
     if rest or pairs == 0:
@@ -154,7 +162,7 @@ def layer_parts(
 
 
 def by_layer(rows: Array, ops: Backend, layers: int) -> Array:
-    """Give rows as (rows, layers, samples)."""
+    """Rows as (rows, layers, samples)."""
     return ops.xp.reshape(rows, (rows.shape[0], layers, rows.shape[1] // layers))
 
 

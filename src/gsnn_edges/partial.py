@@ -17,11 +17,11 @@ from gsnn_edges.options import CorrelationOptions, check_pair, check_values
 
 # Eigenvalues, as shares of the largest, and shares of a variance, below which there is nothing
 # but rounding of the correlations.
-LEAST_SHARE = {"float32": 1e-5, "float64": 1e-10}
+_LEAST_SHARE = {"float32": 1e-5, "float64": 1e-10}
 # Correlations that are gathered for a batch of targets of the same in-degree.
-BATCH_ELEMENTS = 1 << 22
+_BATCH_ELEMENTS = 1 << 22
 # A parent has no part in a direction of which it has so small a share: rounding leaves as much.
-NO_SHARE = 1e-6
+_NO_SHARE = 1e-6
 
 
 def partial_correlation(
@@ -122,16 +122,16 @@ def partial_correlation(
         return multiply(*operands(x, y, ops, dtype, options))
 
     if parents is None:
-        check_conditions(conditions, a, ops)
+        _check_conditions(conditions, a, ops)
         gram, left, right = (correlate(conditions, x) for x in (conditions, a, g))
-        return given_columns(gram, left, right, correlate(a, g), ops, dtype)
+        return _given_columns(gram, left, right, correlate(a, g), ops, dtype)
     edges = _validation.edge_index("parents", parents, (a.shape[1], g.shape[1]))
-    held, degree = parents_of_targets(edges, g.shape[1])
-    check_observations(a.shape[0], int(degree.max(initial=0)))
-    return given_parents(correlate(a, a), correlate(a, g), held, degree, ops, dtype)
+    held, degree = _parents_of_targets(edges, g.shape[1])
+    _check_observations(a.shape[0], int(degree.max(initial=0)))
+    return _given_parents(correlate(a, a), correlate(a, g), held, degree, ops, dtype)
 
 
-def check_conditions(conditions: Array, a: Array, ops: Backend) -> None:
+def _check_conditions(conditions: Array, a: Array, ops: Backend) -> None:
     """Reject conditions that do not go with the observations."""
     _validation.array("conditions", conditions)
     _validation.ndim("conditions", conditions, 2, "(observations, columns held fixed)")
@@ -140,11 +140,11 @@ def check_conditions(conditions: Array, a: Array, ops: Backend) -> None:
             f"conditions must have the observations (rows) of a; got {conditions.shape[0]} and "
             f"{a.shape[0]}"
         )
-    check_observations(a.shape[0], conditions.shape[1])
+    _check_observations(a.shape[0], conditions.shape[1])
     check_values("conditions", conditions, ops)
 
 
-def check_observations(observations: int, held: int) -> None:
+def _check_observations(observations: int, held: int) -> None:
     """Reject so few observations that nothing is left to correlate."""
     if observations < held + 3:
         raise ValueError(
@@ -153,28 +153,28 @@ def check_observations(observations: int, held: int) -> None:
         )
 
 
-def given_columns(
+def _given_columns(
     gram: Array, left: Array, right: Array, whole: Array, ops: Backend, dtype: str
 ) -> Array:
-    """Give partial correlations of all pairs, the same K columns held fixed.
+    """Partial correlations of all pairs, the same K columns held fixed.
 
     Shapes: (K, K), (K, Na), (K, Ng) and (Na, Ng).
     """
     if gram.shape[0] == 0:
         return whole
-    wide = solving_dtype(ops)
+    wide = _widest_float(ops)
     parts = (ops.xp.astype(x, wide) for x in (gram, left, right, whole))
-    found = ops.call(partial_of_all, *parts, least=LEAST_SHARE[dtype])
-    return ops.xp.astype(found, whole.dtype)
+    partial = ops.call(_partial_of_all, *parts, least=_LEAST_SHARE[dtype])
+    return ops.xp.astype(partial, whole.dtype)
 
 
-def parents_of_targets(edges: np.ndarray, targets: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give the parents of target 0, then those of 1, ...; and how many each target has."""
+def _parents_of_targets(edges: np.ndarray, targets: int) -> tuple[np.ndarray, np.ndarray]:
+    """Parents of target 0, then those of 1, ...; and how many each target has."""
     target, source = np.unique(edges[::-1], axis=1)
     return source, np.bincount(target, minlength=targets)
 
 
-def given_parents(
+def _given_parents(
     gram: Array,
     whole: Array,
     held: np.ndarray,
@@ -182,19 +182,19 @@ def given_parents(
     ops: Backend,
     dtype: str,
 ) -> Array:
-    """Give partial correlations of all pairs, the parents of each target held fixed.
+    """Partial correlations of all pairs, the parents of each target held fixed.
 
     ``gram`` (Na, Na) and ``whole`` (Na, Ng) are correlations; ``held`` and ``degree`` are what
-    `parents_of_targets` gave.
+    `_parents_of_targets` returned.
     """
     xp, done = ops.xp, []
     by_target = xp.matrix_transpose(whole)
     rows = ops.empty(by_target.shape, whole.dtype)
     top = 0
-    for targets, parents in batches(held, degree, whole.shape[0]):
+    for targets, parents in _batches(held, degree, whole.shape[0]):
         block = xp.take(by_target, ops.adopt(targets), axis=0)
         if parents.shape[1]:
-            block = given_own_parents(gram, block, parents, ops, LEAST_SHARE[dtype])
+            block = _given_parents_of_each(gram, block, parents, ops, _LEAST_SHARE[dtype])
         rows = ops.write(rows, xp.astype(block, whole.dtype), top, 0)
         top += len(targets)
         done.append(targets)
@@ -202,24 +202,24 @@ def given_parents(
     return xp.matrix_transpose(xp.take(rows, ops.adopt(place), axis=0))
 
 
-def batches(
+def _batches(
     held: np.ndarray, degree: np.ndarray, sources: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Give targets of the same in-degree d, some at a time, and their parents (targets, d)."""
+    """Targets of the same in-degree d, some at a time, and their parents (targets, d)."""
     first = np.cumsum(degree) - degree
     for d in np.unique(degree):
         same = np.flatnonzero(degree == d)
-        limit = max(1, BATCH_ELEMENTS // int(sources * max(d, 1)))
+        limit = max(1, _BATCH_ELEMENTS // int(sources * max(d, 1)))
         for low in range(0, len(same), limit):
             targets = same[low : low + limit]
             yield targets, held[first[targets][:, None] + np.arange(d)]
 
 
-def given_own_parents(
+def _given_parents_of_each(
     gram: Array, block: Array, parents: np.ndarray, ops: Backend, least: float
 ) -> Array:
-    """Give rows (targets, Na) of partial correlations, from those of correlations in ``block``."""
-    xp, wide = ops.xp, solving_dtype(ops)
+    """Rows (targets, Na) of partial correlations, from those of correlations in ``block``."""
+    xp, wide = ops.xp, _widest_float(ops)
     (count, d), sources = parents.shape, block.shape[1]
     index = ops.adopt(parents)
     block = xp.astype(block, wide)
@@ -227,38 +227,42 @@ def given_own_parents(
     left = xp.reshape(xp.astype(left, wide), (count, d, sources))
     right = xp.take_along_axis(block, index, axis=1)
     square = xp.take_along_axis(left, xp.broadcast_to(index[:, None, :], (count, d, d)), axis=2)
-    found = ops.call(partial_of_rows, square, left, right, block, least=least)
+    partial = ops.call(_partial_of_rows, square, left, right, block, least=least)
     del left
-    known = each_given_the_others(square, right, ops, least)
+    known = _each_given_the_others(square, right, ops, least)
     slot = np.full((count, sources), d)
     np.put_along_axis(slot, parents, np.arange(d)[None, :], axis=1)
     place = ops.adopt(slot)
     padded = xp.concat([known, xp.zeros_like(known[:, :1])], axis=1)
-    return xp.where(place < d, xp.take_along_axis(padded, place, axis=1), found)
+    return xp.where(place < d, xp.take_along_axis(padded, place, axis=1), partial)
 
 
-def each_given_the_others(square: Array, right: Array, ops: Backend, least: float) -> Array:
-    """Give the partial correlation of each parent, the other parents held fixed: (targets, d).
+def _each_given_the_others(square: Array, right: Array, ops: Backend, least: float) -> Array:
+    """Partial correlation of each parent, the other parents held fixed: (targets, d).
 
-    All of a target from one inverse; those that it does not tell, one by one.
+    All of a target from one inverse; those that it leaves open, one by one.
     """
-    known, told = ops.call(by_inverse, square, right, least=least)
-    doubtful = np.argwhere(~ops.to_numpy(told))
-    if not len(doubtful):
+    known, settled = ops.call(_by_inverse, square, right, least=least)
+    unsettled = np.argwhere(~ops.to_numpy(settled))
+    if not len(unsettled):
         return known
-    known = np.array(ops.to_numpy(known))
+    known, square, right = (np.array(ops.to_numpy(x)) for x in (known, square, right))
     d = right.shape[1]
-    limit = max(1, BATCH_ELEMENTS // (d * d))
-    for low in range(0, len(doubtful), limit):
-        target, parent = doubtful[low : low + limit].T
-        known[target, parent] = ops.to_numpy(
-            given_the_others(square, right, target, parent, ops, least)
-        )
+    limit = max(1, _BATCH_ELEMENTS // (d * d))
+    for low in range(0, len(unsettled), limit):
+        target, parent = unsettled[low : low + limit].T
+        one, others = parent[:, None], np.stack([np.delete(np.arange(d), k) for k in parent])
+        rows = target[:, None]
+        gram = square[rows[:, :, None], others[:, :, None], others[:, None, :]]
+        left, whole = square[rows, others, one][:, :, None], right[rows, one]
+        arrays = (ops.adopt(x) for x in (gram, left, right[rows, others], whole))
+        partial = ops.call(_partial_of_rows, *arrays, least=least)
+        known[target, parent] = ops.to_numpy(partial)[:, 0]
     return ops.adopt(known)
 
 
-def by_inverse(square: Array, right: Array, *, ops: Backend, least: float) -> tuple[Array, Array]:
-    """Give the partial correlation of each parent given the others, and where it is one.
+def _by_inverse(square: Array, right: Array, *, ops: Backend, least: float) -> tuple[Array, Array]:
+    """Partial correlation of each parent given the others, and where it is one.
 
     With ``P`` the inverse of the parents' correlations, parent k has the variance ``1 / P[k, k]``
     left, and the coefficient ``b[k] = (P s)[k]`` in the regression of the target on all of them:
@@ -269,7 +273,7 @@ def by_inverse(square: Array, right: Array, *, ops: Backend, least: float) -> tu
     """
     xp = ops.xp
     values, vectors = xp.linalg.eigh(square)
-    values, kept = values[:, None, :], varying(values[:, None, :], least, xp)
+    values, kept = values[:, None, :], _varying(values[:, None, :], least, xp)
     one = xp.ones_like(values)
     shares = vectors * vectors
     inverse = xp.where(kept, one / xp.where(kept, values, one), one * 0)
@@ -278,86 +282,66 @@ def by_inverse(square: Array, right: Array, *, ops: Backend, least: float) -> tu
     weights = xp.matrix_transpose(weights) * inverse
     slopes = xp.sum(vectors * weights, axis=2)
     rest = 1 - xp.sum(right * slopes, axis=1, keepdims=True)
-    there = diagonal > 0
-    own = 1 / xp.where(there, diagonal, xp.ones_like(diagonal))
-    found = quotient(slopes * own, own, rest + slopes * slopes * own, least, xp)
+    variance = 1 / xp.where(diagonal > 0, diagonal, xp.ones_like(diagonal))
+    left = rest + slopes * slopes * variance
+    partial = _quotient(slopes * variance, variance, left, least, xp)
     # What the others leave of a parent: at most 1 over its shares of such directions, each over
     # the variance there.
     dropped = xp.where(kept, one * 0, shares)
     floor = xp.sum(dropped / (xp.abs(values) + least**2), axis=2)
     explained = floor * least >= 1
-    found = xp.where(explained, xp.zeros_like(found), found)
-    return found, explained | (xp.sum(dropped, axis=2) <= NO_SHARE)
+    partial = xp.where(explained, xp.zeros_like(partial), partial)
+    return partial, explained | (xp.sum(dropped, axis=2) <= _NO_SHARE)
 
 
-def given_the_others(
-    square: Array, right: Array, target: np.ndarray, parent: np.ndarray, ops: Backend, least: float
-) -> Array:
-    """Give the partial correlations of some parents, each given the other parents: (pairs,)."""
-    xp, d = ops.xp, right.shape[1]
-    others = np.stack([np.delete(np.arange(d), k) for k in parent])
-    rows, each = ops.adopt(others), ops.adopt(parent[:, None])
-    own = xp.take(square, ops.adopt(target), axis=0)
-    wanted = xp.take(right, ops.adopt(target), axis=0)
-    own = xp.take_along_axis(own, xp.broadcast_to(rows[:, :, None], (*others.shape, d)), axis=1)
-    beside = xp.broadcast_to(each[:, :, None], (*others.shape, 1))
-    left = xp.take_along_axis(own, beside, axis=2)
-    gram = xp.take_along_axis(
-        own, xp.broadcast_to(rows[:, None, :], (len(others), d - 1, d - 1)), axis=2
-    )
-    rest = xp.take_along_axis(wanted, rows, axis=1)
-    whole = xp.take_along_axis(wanted, each, axis=1)
-    return ops.call(partial_of_rows, gram, left, rest, whole, least=least)[:, 0]
-
-
-def partial_of_rows(
+def _partial_of_rows(
     gram: Array, left: Array, right: Array, whole: Array, *, ops: Backend, least: float
 ) -> Array:
-    """Give partial correlations of one target at a time with all sources.
+    """Partial correlations of one target at a time with all sources.
 
     Shapes: (targets, d, d), (targets, d, sources), (targets, d) and (targets, sources).
     """
     xp = ops.xp
-    basis = xp.matrix_transpose(whitening(gram, least, xp))
+    basis = xp.matrix_transpose(_whitening(gram, least, xp))
     u = xp.matmul(basis, left)
     v = xp.matmul(basis, right[:, :, None])
     rest = 1 - xp.sum(u * u, axis=1), 1 - xp.sum(v * v, axis=1)
-    return quotient(whole - xp.sum(u * v, axis=1), *rest, least, xp)
+    return _quotient(whole - xp.sum(u * v, axis=1), *rest, least, xp)
 
 
-def partial_of_all(
+def _partial_of_all(
     gram: Array, left: Array, right: Array, whole: Array, *, ops: Backend, least: float
 ) -> Array:
-    """Give partial correlations of all pairs; shapes as of `given_columns`."""
+    """Partial correlations of all pairs; shapes as of `_given_columns`."""
     xp = ops.xp
-    basis = xp.matrix_transpose(whitening(gram, least, xp))
+    basis = xp.matrix_transpose(_whitening(gram, least, xp))
     u, v = (xp.matmul(basis, x) for x in (left, right))
     rest = 1 - xp.sum(u * u, axis=0)[:, None], 1 - xp.sum(v * v, axis=0)[None, :]
-    return quotient(whole - xp.matmul(xp.matrix_transpose(u), v), *rest, least, xp)
+    return _quotient(whole - xp.matmul(xp.matrix_transpose(u), v), *rest, least, xp)
 
 
-def whitening(gram: Array, least: float, xp: Any) -> Array:
-    """Give F with ``F' gram F`` the identity, on the directions in which columns vary."""
+def _whitening(gram: Array, least: float, xp: Any) -> Array:
+    """F with ``F' gram F`` the identity, on the directions in which columns vary."""
     values, vectors = xp.linalg.eigh(gram)
     values = values[..., None, :]
-    kept = varying(values, least, xp)
+    kept = _varying(values, least, xp)
     one = xp.ones_like(values)
     return vectors * xp.where(kept, one / xp.sqrt(xp.where(kept, values, one)), one * 0)
 
 
-def varying(values: Array, least: float, xp: Any) -> Array:
+def _varying(values: Array, least: float, xp: Any) -> Array:
     """Mark the eigenvalues of the directions in which columns vary."""
     return values > least * xp.max(values, axis=-1, keepdims=True)
 
 
-def quotient(covariance: Array, left: Array, right: Array, least: float, xp: Any) -> Array:
+def _quotient(covariance: Array, left: Array, right: Array, least: float, xp: Any) -> Array:
     """Divide by both residual deviations; 0 where a variance is nothing but rounding."""
-    there = (left > least) & (right > least)
+    varies = (left > least) & (right > least)
     one = xp.ones_like(covariance)
-    found = covariance / xp.sqrt(xp.where(there, left * right, one))
-    return xp.clip(xp.where(there, found, one * 0), -1, 1)
+    partial = covariance / xp.sqrt(xp.where(varies, left * right, one))
+    return xp.clip(xp.where(varies, partial, one * 0), -1, 1)
 
 
-def solving_dtype(ops: Backend) -> Any:
-    """Give the widest float of the library."""
+def _widest_float(ops: Backend) -> Any:
+    """Widest float of the library."""
     return ops.xp.float64 if _validation.has_float64(ops.xp) else ops.xp.float32

@@ -395,22 +395,20 @@ class _Program:
 
     Attributes
     ----------
-    method, ties, dtype
-        Of `standardize_rows`.
+    options : CorrelationOptions
+        ``row_chunk`` source nodes are multiplied at a time on a device.
+    dtype : str
+        Of rows and result.
     samples : int
         Without those that fill up the last device.
     pooled : bool
         Whether all layer pairs are correlated as one; else their matrices are averaged.
-    row_chunk : int
-        Source nodes that a device multiplies at a time.
     """
 
-    method: Method
-    ties: Ties
+    options: CorrelationOptions
     dtype: str
     samples: int
     pooled: bool
-    row_chunk: int
     sources: _Side
     targets: _Side
     project: Callable[..., Any] | None
@@ -453,17 +451,8 @@ def sharded_task(
         width = int(side.members.shape[1])
         sides.append(_Side(shift, width, min(width, n_components or width)))
     usual = sources_at_once(len(g.members), *(side.kept for side in sides))
-    program = _Program(
-        options.method,
-        options.ties,
-        dtype,
-        a.samples,
-        pooled,
-        options.row_chunk or usual,
-        *sides,
-        project,
-        norms,
-    )
+    static = replace(options, devices=None, row_chunk=options.row_chunk or usual)
+    program = _Program(static, dtype, a.samples, pooled, *sides, project, norms)
     return ShardedTask(a, g, mesh, program)
 
 
@@ -633,8 +622,8 @@ def _ranked(columns: jax.Array, program: _Program, side: _Side) -> jax.Array:
             rows = standardize_rows(
                 rows,
                 ops=_OPS,
-                method=program.method,
-                ties=program.ties,
+                method=program.options.method,
+                ties=program.options.ties,
                 dtype=program.dtype,
                 shift=side.shift,
             )
@@ -706,7 +695,7 @@ def _fill(
 ) -> jax.Array:
     """Write the block of some targets, a chunk of sources at a time."""
     kept, nodes = program.sources.kept, out.shape[0]
-    size = min(program.row_chunk, nodes)
+    size = min(program.options.row_chunk or nodes, nodes)
 
     def step(place: jax.Array, out: jax.Array) -> jax.Array:
         top = jnp.minimum(place * size, nodes - size)

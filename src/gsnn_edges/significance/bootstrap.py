@@ -1,27 +1,31 @@
 """Bootstrap intervals of correlations, by resampling samples with all their layers."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import reduce
+from operator import add
+from statistics import NormalDist
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from gsnn_edges import _validation
+from gsnn_edges import _validation, backends
 from gsnn_edges._progress import track
 from gsnn_edges._typing import Array, Device, Method, Precision
 from gsnn_edges.backends import Backend
-from gsnn_edges.correlation import backend_and_dtype
-from gsnn_edges.layer_pairs import LayerChoice
+from gsnn_edges.channels import correlate_channels, optional_tables
+from gsnn_edges.correlation import backend_and_dtype, correlate
+from gsnn_edges.layer_pairs import LayerChoice, checked_layers, checked_pairs, chosen_pairs
 from gsnn_edges.options import CorrelationOptions
-from gsnn_edges.resampling import Moments, drawn_counts
+from gsnn_edges.resampling import Moments, drawn_counts, resampled_correlations
 from gsnn_edges.significance.analytic import atanh
-from gsnn_edges.significance.distributions import normal_quantile
-from gsnn_edges.significance.resamples import resamples_of
-from gsnn_edges.significance.sides import checked_tables, score_of, taken
+
+Pair: TypeAlias = tuple[Array, Array]
 
 
 @dataclass(frozen=True, eq=False)
 class BootstrapInterval:
-    """What `bootstrap_interval` found; arrays of shape (Na, Ng), or (N, N) of nodes.
+    """Result of `bootstrap_interval`; arrays of shape (Na, Ng), or (N, N) of nodes.
 
     Attributes
     ----------
@@ -74,7 +78,7 @@ def bootstrap_interval(
     device: Device = None,
     verbose: bool = False,
 ) -> BootstrapInterval:
-    """Give each W with its standard error and a confidence interval.
+    """Each W with its standard error and a confidence interval.
 
     Samples are drawn with replacement, each with all its layers, as samples are independent and
     layers are not.
@@ -143,23 +147,36 @@ def bootstrap_interval(
     options = CorrelationOptions(
         method=method, row_chunk=row_chunk, precision=precision, backend=backend, device=device
     )
-    score = score_of(a_nodes, g_nodes)
-    x, y, pairs, choice, _ = taken(a, g, samples, layers, score)
+    pairs = checked_pairs(a, g, samples)
     n_components = _validation.whole_number_or_none("n_components", n_components, least=1)
-    tables = checked_tables(x, y, a_nodes, g_nodes, nodes, n_components)
-    ops, _ = backend_and_dtype(x, y, options)
+    tables = optional_tables(a, g, a_nodes, g_nodes, nodes, n_components)
+    choice = checked_layers(layers, "channels" if tables else "magnitude", pairs)
     n_resamples = _validation.whole_number("n_resamples", n_resamples, least=2)
     confidence = _validation.level("confidence", confidence)
     seed = _validation.whole_number_or_none("seed", seed, least=0)
-    own = {"a_nodes": a_nodes, "g_nodes": g_nodes, "nodes": nodes, "n_components": n_components}
-    resamples = resamples_of(a, g, samples, choice, ops, own if tables else None, options)
-    W = resamples.observed()
-    matrices = resamples.drawn(drawn_samples(samples, n_resamples, seed))
-    largest = largest_scores(tables, ops, W.dtype)
+    parts = chosen_pairs(a, g, samples, choice)
+    ops, _ = backend_and_dtype(*parts[0], options)
+    parts = [(backends.move(x, ops), backends.move(y, ops)) for x, y in parts]
+    score: dict[str, Any] = {"a_nodes": a_nodes, "g_nodes": g_nodes, "nodes": nodes}
+    score |= {"n_components": n_components, "options": options}
+
+    def norms(rows: list[Pair]) -> Array:
+        return _average(correlate_channels(*part, **score) for part in rows)
+
+    # Small numbers: how often each sample stands in each draw.
+    counts = drawn_counts(samples, n_resamples, np.random.default_rng(seed))
+    counts = counts.astype(np.min_scalar_type(counts.max()))
+    if tables:
+        W = norms(parts)
+        matrices = (norms(_rows_of(parts, samples, count, ops)) for count in counts)
+    else:
+        W = _average(correlate(*part, options) for part in parts)
+        matrices = _matrices(parts, samples, counts, options)
+    largest = _largest_scores(tables, ops, W.dtype)
     tracked = track(matrices, n_resamples, "resamples", verbose=verbose)
-    error, spread = deviations(tracked, largest, ops.xp)
-    z, q = atanh(W / largest, ops.xp), normal_quantile((1 + confidence) / 2)
-    low, high = (ops.xp.tanh(z + side * q * spread) * largest for side in (-1, 1))
+    error, deviation = _deviations(tracked, largest, ops.xp)
+    z, q = atanh(W / largest, ops.xp), NormalDist().inv_cdf((1 + confidence) / 2)
+    low, high = (ops.xp.tanh(z + side * q * deviation) * largest for side in (-1, 1))
     return BootstrapInterval(
         statistic=W,
         standard_error=error,
@@ -175,14 +192,35 @@ def bootstrap_interval(
     )
 
 
-def drawn_samples(samples: int, n_resamples: int, seed: int | None) -> np.ndarray:
-    """How often each sample stands in each draw: (n_resamples, samples), small numbers."""
-    counts = drawn_counts(samples, n_resamples, np.random.default_rng(seed))
-    return counts.astype(np.min_scalar_type(counts.max()))
+def _matrices(
+    parts: list[Pair], samples: int, counts: np.ndarray, options: CorrelationOptions
+) -> Iterator[Array]:
+    """W of each draw, whose columns need no sort of their own."""
+    each = []
+    for a, g in parts:
+        tiled = np.tile(counts, a.shape[0] // samples)
+        each.append(resampled_correlations(a, g, tiled, options))
+    return (_average(matrices) for matrices in zip(*each, strict=True))
 
 
-def largest_scores(tables: tuple[np.ndarray, np.ndarray] | None, ops: Backend, dtype: Any) -> Any:
-    """Give the largest W that there can be: 1, or that of each pair of nodes with channels."""
+def _rows_of(parts: list[Pair], samples: int, count: np.ndarray, ops: Backend) -> list[Pair]:
+    """Observations of one draw, in which each sample stands ``count`` times."""
+    pick = np.repeat(np.arange(samples), count)
+    rows = []
+    for pair in parts:
+        starts = np.arange(0, pair[0].shape[0], samples)[:, None]
+        index = ops.adopt((starts + pick).reshape(-1))
+        rows.append((ops.xp.take(pair[0], index, axis=0), ops.xp.take(pair[1], index, axis=0)))
+    return rows
+
+
+def _average(matrices: Iterable[Array]) -> Array:
+    matrices = list(matrices)
+    return reduce(add, matrices) / len(matrices)
+
+
+def _largest_scores(tables: tuple[np.ndarray, np.ndarray] | None, ops: Backend, dtype: Any) -> Any:
+    """The largest W that there can be: 1, or that of each pair of nodes with channels."""
     if tables is None:
         return 1.0
     left, right = ((table >= 0).sum(axis=1) for table in tables)
@@ -190,12 +228,12 @@ def largest_scores(tables: tuple[np.ndarray, np.ndarray] | None, ops: Backend, d
     return ops.xp.astype(ops.adopt(bound.astype(np.float32)), dtype)
 
 
-def deviations(matrices: Any, largest: Any, xp: Any) -> tuple[Array, Array]:
-    """Give standard deviations of matrices and of the atanh of their shares, holding none."""
+def _deviations(matrices: Iterable[Array], largest: Any, xp: Any) -> tuple[Array, Array]:
+    """Standard deviations of matrices and of the atanh of their shares, holding none."""
     values = ((W, atanh(W / largest, xp)) for W in matrices)
     moments = [Moments(value) for value in next(values)]
     for pair in values:
-        for own, value in zip(moments, pair, strict=True):
-            own.add(value)
-    error, spread = (xp.sqrt(own.variance) for own in moments)
-    return error, spread
+        for moment, value in zip(moments, pair, strict=True):
+            moment.add(value)
+    error, deviation = (xp.sqrt(moment.variance) for moment in moments)
+    return error, deviation

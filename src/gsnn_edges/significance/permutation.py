@@ -1,26 +1,41 @@
 """Permutation tests that keep layers and samples together."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
 
 from gsnn_edges import _validation, backends
-from gsnn_edges._typing import Array, Device, Method, Precision, Score
-from gsnn_edges.correlation import Operand, backend_and_dtype
-from gsnn_edges.layer_pairs import LayerChoice
+from gsnn_edges._progress import track
+from gsnn_edges._typing import Array, Device, Method, Precision
+from gsnn_edges.backends import Backend
+from gsnn_edges.backends.windows import windows
+from gsnn_edges.channels import norms_of_nodes, optional_tables
+from gsnn_edges.chunks import Chunks, raise_explained
+from gsnn_edges.correlation import Operand, backend_and_dtype, chunks_of, layer_bounds, row_pairs
+from gsnn_edges.layer_pairs import (
+    LayerChoice,
+    by_layer,
+    checked_layers,
+    checked_pairs,
+    chosen_pairs,
+    layer_sums,
+)
 from gsnn_edges.options import CorrelationOptions
-from gsnn_edges.significance.adjustment import candidate_mask
-from gsnn_edges.significance.counting import Counting
-from gsnn_edges.significance.layers import ROUNDING
-from gsnn_edges.significance.sides import checked_tables, score_of, taken
+from gsnn_edges.significance.analytic import ROUNDING, candidate_mask, within_layers
 
-ALTERNATIVES = ("two-sided", "greater")
+_ALTERNATIVES = ("two-sided", "greater")
+# Rows of sources and of targets that are multiplied at a time on the host, so that products are
+# still in cache when they are counted. A device counts large blocks at the speed of its memory.
+_HOST_ROWS = (1024, 4096)
 
 
 @dataclass(frozen=True, eq=False)
 class PermutationTest:
-    """What `permutation_test` found.
+    """Result of `permutation_test`.
 
     Attributes
     ----------
@@ -70,7 +85,7 @@ class PermutationTest:
     @property
     def p(self) -> Array:
         """p-value of each pair, (N, N), made anew at each access."""
-        return self.as_p(self.exceedances)
+        return self._as_p(self.exceedances)
 
     @property
     def p_familywise(self) -> Array:
@@ -83,12 +98,12 @@ class PermutationTest:
         maxima = ops.adopt(np.sort(self.maxima).astype(dtype))
         flat = ops.xp.reshape(self.deviation - ROUNDING[dtype], (-1,))
         below = ops.xp.reshape(ops.xp.searchsorted(maxima, flat), self.statistic.shape)
-        p = self.as_p(self.n_resamples - below)
+        p = self._as_p(self.n_resamples - below)
         if self.candidates is None:
             return p
         return ops.xp.where(ops.adopt(self.candidates), p, ops.xp.full_like(p, float("nan")))
 
-    def as_p(self, exceedances: Array) -> Array:
+    def _as_p(self, exceedances: Array) -> Array:
         """Count the observed order as one of the permutations: never 0."""
         xp = backends.of(self.statistic).xp
         return (xp.astype(exceedances, self.statistic.dtype) + 1) / (self.n_resamples + 1)
@@ -204,27 +219,30 @@ def permutation_test(
     options = CorrelationOptions(
         method=method, row_chunk=row_chunk, precision=precision, backend=backend, device=device
     )
-    score = score_of(a_nodes, g_nodes)
-    a, g, pairs, choice, apart = taken(a, g, samples, layers, score)
+    pairs = checked_pairs(a, g, samples)
     n_components = _validation.whole_number_or_none("n_components", n_components, least=1)
-    table = checked_tables(a, g, a_nodes, g_nodes, nodes, n_components)
-    check_alternative(alternative, score)
+    tables = optional_tables(a, g, a_nodes, g_nodes, nodes, n_components)
+    choice = checked_layers(layers, "channels" if tables else "magnitude", pairs)
+    _check_alternative(alternative, channels=tables is not None)
+    if choice not in ("pooled", "mean"):
+        ((a, g),) = chosen_pairs(a, g, samples, choice)
     ops, dtype = backend_and_dtype(a, g, options)
     n_resamples = _validation.whole_number("n_resamples", n_resamples, least=1)
     seed = _validation.whole_number_or_none("seed", seed, least=0)
+    generator = np.random.default_rng(seed)
+    alone = 1 if choice == "pooled" else a.shape[0] // samples
+    left, right = tables or (None, None)
     # Shifted targets keep the digits of their products; directions are those of centred rows.
-    left, right = table or (None, None)
-    shift, layers_apart = n_components is None, apart or 1
-    sources = Operand(a, ops, dtype, options, False, left, n_components, layers_apart)
-    targets = Operand(g, ops, dtype, options, shift, right, n_components, layers_apart)
+    shift = n_components is None
+    sources = Operand(a, ops, dtype, options, False, left, n_components, alone)
+    targets = Operand(g, ops, dtype, options, shift, right, n_components, alone)
     if candidates is not None:
         candidates = candidate_mask(candidates, (sources.count, targets.count))
-    counting = Counting(
+    counting = _Counting(
         sources=sources,
         targets=targets,
-        orders=drawn_orders(samples, n_resamples, seed),
-        layers=pairs if apart is None else apart,
-        apart=apart is not None,
+        orders=np.stack([generator.permutation(samples) for _ in range(n_resamples)]),
+        pooled=choice == "pooled",
         two_sided=alternative == "two-sided",
         candidates=candidates,
     )
@@ -245,17 +263,144 @@ def permutation_test(
     )
 
 
-def check_alternative(alternative: str, score: Score) -> None:
-    """Reject what is no alternative, or none of a norm."""
-    _validation.choice("alternative", alternative, ALTERNATIVES)
-    if score == "channels" and alternative != "greater":
+def _check_alternative(alternative: str, *, channels: bool) -> None:
+    _validation.choice("alternative", alternative, _ALTERNATIVES)
+    if channels and alternative != "greater":
         raise ValueError(
             f"alternative must be 'greater' with a_nodes and g_nodes, as a norm has no sign; got "
             f"{alternative!r}"
         )
 
 
-def drawn_orders(samples: int, n_resamples: int, seed: int | None) -> np.ndarray:
-    """Draw orders of the samples of ``g``: (n_resamples, samples)."""
-    generator = np.random.default_rng(seed)
-    return np.stack([generator.permutation(samples) for _ in range(n_resamples)])
+@dataclass
+class _Counting:
+    """Counts of permutations for every pair; `run` fills the tables block by block.
+
+    Permutations are the innermost loop, so that nothing but a block is held for each.
+
+    Attributes
+    ----------
+    orders : int array of shape (permutations, samples)
+        Of the samples of targets.
+    pooled : bool
+        Whether all layers are ranked together; else W is the mean over layers.
+    statistic, null_mean, exceedances, maxima, candidates
+        As of `PermutationTest`.
+    """
+
+    sources: Operand
+    targets: Operand
+    orders: np.ndarray
+    pooled: bool
+    two_sided: bool
+    candidates: np.ndarray | None
+
+    def __post_init__(self) -> None:
+        ops = self.ops = self.sources.ops
+        self.channels = self.sources.members is not None
+        self.layers = self.sources.observations // self.orders.shape[1]
+        shape = self.sources.count, self.targets.count
+        dtype = getattr(ops.xp, self.sources.dtype)
+        self.statistic = ops.empty(shape, dtype)
+        # 0 of layers that are ranked by themselves: no part is left to their differences.
+        zeros = None if self.channels else ops.xp.zeros(shape, dtype=dtype, device=ops.device)
+        self.null_mean = zeros
+        self.exceedances = ops.empty(shape, ops.xp.int32)
+        self.maxima = np.full(len(self.orders), -np.inf)
+
+    def run(self, verbose: bool) -> None:
+        """Fill the tables."""
+        chunks, tile = self._sizes()
+        blocks = len(list(windows(self.sources.count, chunks.sources))) * sum(
+            len(list(windows(right - left, tile)))
+            for left, right in windows(self.targets.count, chunks.targets)
+        )
+        steps, total = self._steps(chunks, tile), blocks * len(self.orders)
+        try:
+            for _ in track(steps, total, "permutations", verbose=verbose):
+                pass
+        except Exception as error:
+            raise_explained(error, chunks, self.ops)
+
+    def _sizes(self) -> tuple[Chunks, int]:
+        """Choose how many sources and targets are on the device, and targets at a time."""
+        chunks = chunks_of(self.sources, self.targets)
+        if self.ops.ranker().name != "numpy":
+            return chunks, chunks.targets
+        widths = self.sources.width, self.targets.width
+        sources, tile = (
+            max(1, rows // max(1, width)) for rows, width in zip(_HOST_ROWS, widths, strict=True)
+        )
+        if self.sources.options.row_chunk is None:
+            chunks = replace(chunks, sources=min(chunks.sources, sources))
+        return chunks, tile
+
+    def _steps(self, chunks: Chunks, tile: int) -> Iterator[None]:
+        """Do the work, and pause after each permutation of each block."""
+        width = self.targets.width
+        for top, left, block, rows in row_pairs(self.sources, self.targets, chunks):
+            for low, high in windows(rows.shape[0] // max(1, width), tile):
+                yield from self._count(block, rows[low * width : high * width, :], top, left + low)
+            del block, rows
+
+    def _count(self, block: Array, rows: Array, top: int, left: int) -> Iterator[None]:
+        """Count the permutations in which the pairs of a block deviate as much as they do."""
+        ops = self.ops
+        if not self.pooled:
+            block = block / self.layers  # so that a sum over layers is their mean
+        elif not self.channels:
+            block = self._without_null_mean(block, rows, top, left)
+        observed = self._score(block, rows)
+        height, width = observed.shape
+        place = slice(top, top + height), slice(left, left + width)
+        whole = observed
+        if self.null_mean is not None:
+            whole = ops.xp.clip(observed + self.null_mean[place], -1, 1)
+        self.statistic = ops.write(self.statistic, whole, top, left)
+        least = self._deviation(observed) - ROUNDING[self.sources.dtype]
+        competing = None if self.candidates is None else ops.adopt(self.candidates[place])
+        least_of_all = ops.xp.full_like(observed[:1, :1], -float("inf"))
+        count = ops.xp.zeros(observed.shape, dtype=ops.xp.int32, device=ops.device)
+        for number, order in enumerate(self.orders):
+            # Sources in the inverse order stand beside targets as targets in that order would.
+            back = ops.adopt(np.argsort(order))
+            moved = ops.call(_permuted, block, back, layers=self.layers)
+            deviation = self._deviation(self._score(moved, rows))
+            count = ops.call(_counted, count, deviation, least)
+            if competing is not None:
+                deviation = ops.xp.where(competing, deviation, least_of_all)
+            self.maxima[number] = max(self.maxima[number], float(ops.xp.max(deviation)))
+            yield
+        self.exceedances = ops.write(self.exceedances, count, top, left)
+
+    def _without_null_mean(self, block: Array, rows: Array, top: int, left: int) -> Array:
+        """Sources whose products are deviations from the null mean, which is written.
+
+        Centring the sources within layers is enough, and leaves the targets shifted.
+        """
+        ops = self.ops
+        sums = (ops.call(layer_sums, x, layers=self.layers) for x in (block, rows))
+        mean = ops.matmul(*sums) / self.orders.shape[1]
+        self.null_mean = ops.write(self.null_mean, mean, top, left)
+        return ops.call(within_layers, block, layers=self.layers)
+
+    def _score(self, block: Array, rows: Array) -> Array:
+        """One number for each pair of nodes; norms are taken layer by layer, if not pooled."""
+        if not self.channels:
+            return self.ops.matmul(block, rows)
+        bounds = layer_bounds(block.shape[1], self.sources.layers)
+        products = (self.ops.matmul(block[:, low:high], rows[:, low:high]) for low, high in bounds)
+        return reduce(add, (norms_of_nodes(part, self.sources, self.targets) for part in products))
+
+    def _deviation(self, values: Array) -> Array:
+        return self.ops.xp.abs(values) if self.two_sided else values
+
+
+def _permuted(rows: Array, order: Array, *, ops: Backend, layers: int) -> Array:
+    """Rows with their samples in another order, the same one in every layer."""
+    return ops.xp.reshape(ops.reordered(by_layer(rows, ops, layers), order), rows.shape)
+
+
+def _counted(count: Array, deviation: Array, least: Array, *, ops: Backend) -> Array:
+    """Add one where the deviation is at least ``least``."""
+    return count + ops.xp.astype(deviation >= least, count.dtype)

@@ -8,13 +8,20 @@ from gsnn_models import TinyGSNN, data
 from oracles import correlation
 from torch import nn
 
-from gsnn_edges import FunctionEdgeInferer, capture, capture_channels, cross_correlation
-from gsnn_edges.channels import channel_correlation
-from gsnn_edges.significance import permutation_test
-from gsnn_edges.significance.permutation import drawn_orders
+from gsnn_edges import (
+    FunctionEdgeInferer,
+    capture,
+    capture_channels,
+    channel_correlation,
+    cross_correlation,
+    permutation_test,
+)
+from gsnn_edges.backends.numpy_backend import NumpyBackend
+from gsnn_edges.significance import permutation
 
 LAYERS, SAMPLES, PERMUTATIONS, SEED = 3, 40, 25, 7
 LEFT, RIGHT = np.array([0, 0, 1, 3, 3, 3]), np.array([2, 2, 0, 1, 0, 3])
+CHANNELS = {"a_nodes": LEFT, "g_nodes": RIGHT, "alternative": "greater"}
 SLACK = 2e-6
 
 
@@ -35,7 +42,9 @@ def reordered(g, order):
 
 
 def permuted_scores(score, a, g):
-    orders = drawn_orders(SAMPLES, PERMUTATIONS, SEED)
+    """Scores of the orders that the generator draws for this seed."""
+    rng = np.random.default_rng(SEED)
+    orders = [rng.permutation(SAMPLES) for _ in range(PERMUTATIONS)]
     return np.stack([score(a, reordered(g, order)) for order in orders])
 
 
@@ -48,103 +57,95 @@ def mean_over_orders(a, g, method):
     return np.mean([correlation(a, reordered(g, order), method) for order in orders], axis=0)
 
 
-def eager(library):
-    if library.jit:
-        pytest.skip("eager only, as the docstring says")
-
-
 def run(library, **options):
     a, g = (library.array(x) for x in observations())
     return permutation_test(a, g, SAMPLES, n_resamples=PERMUTATIONS, seed=SEED, **options)
 
 
+def close(found, expected, atol=1e-6):
+    np.testing.assert_allclose(found, expected, rtol=0, atol=atol)
+
+
+def assert_those_of_a_loop(library, found, W, null, mean=0, candidates=None):
+    """Compare all tables with the scores of the samples as they are and of each permutation."""
+    two_sided = found.alternative == "two-sided"
+    distance = np.abs if two_sided else np.asarray
+    observed, null = distance(W - mean) - SLACK, distance(null - mean)
+    exceedances = (null >= observed).sum(axis=0)
+    chosen = np.ones(W.shape, bool) if candidates is None else candidates
+    maxima = null[:, chosen].max(axis=1)
+    above = (maxima[:, None, None] >= observed).sum(axis=0)
+    familywise = np.where(chosen, (1 + above) / (PERMUTATIONS + 1), np.nan)
+    close(library.numpy(found.statistic), W, 4e-6)
+    np.testing.assert_array_equal(library.numpy(found.exceedances), exceedances)
+    close(found.maxima, maxima, 4e-6)
+    close(library.numpy(found.p), (1 + exceedances) / (PERMUTATIONS + 1))
+    close(library.numpy(found.p_familywise), familywise)
+
+
 @pytest.mark.parametrize("method", ["spearman", "pearson"])
 @pytest.mark.parametrize("alternative", ["two-sided", "greater"])
-def test_equals_a_loop(library, alternative, method):
-    eager(library)
-    found = run(library, alternative=alternative, method=method)
+def test_equals_a_loop(eager, alternative, method):
+    found = run(eager, alternative=alternative, method=method)
     a, g = observations()
     mean = mean_over_orders(a, g, method)
-    W = correlation(a, g, method)
-    null = permuted_scores(lambda a, g: correlation(a, g, method), a, g) - mean
-    observed = W - mean
-    if alternative == "two-sided":
-        null, observed = np.abs(null), np.abs(observed)
-    exceedances = (null >= observed - SLACK).sum(axis=0)
-    maxima = null.max(axis=(1, 2))
-    above = (maxima[:, None, None] >= observed - SLACK).sum(axis=0)
-    np.testing.assert_allclose(library.numpy(found.statistic), W, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(library.numpy(found.null_mean), mean, rtol=0, atol=1e-6)
-    np.testing.assert_array_equal(library.numpy(found.exceedances), exceedances)
-    np.testing.assert_allclose(found.maxima, maxima, rtol=0, atol=1e-6)
-    whole = PERMUTATIONS + 1
-    np.testing.assert_allclose(library.numpy(found.p), (1 + exceedances) / whole, rtol=1e-6)
-    np.testing.assert_allclose(library.numpy(found.p_familywise), (1 + above) / whole, rtol=1e-6)
+    null = permuted_scores(lambda a, g: correlation(a, g, method), a, g)
+    assert_those_of_a_loop(eager, found, correlation(a, g, method), null, mean)
+    close(eager.numpy(found.null_mean), mean)
 
 
-def test_only_candidates_compete(library):
-    eager(library)
+def test_only_candidates_compete(eager):
     mask = np.random.default_rng(0).random((6, 6)) < 0.4
-    found = run(library, candidates=library.array(mask))
+    found = run(eager, candidates=eager.array(mask))
     a, g = observations()
-    mean = mean_over_orders(a, g, "spearman")
-    maxima = np.abs(permuted_scores(correlation, a, g) - mean)[:, mask].max(axis=1)
-    above = (maxima[:, None, None] >= np.abs(correlation(a, g) - mean) - SLACK).sum(axis=0)
-    expected = np.where(mask, (1 + above) / (PERMUTATIONS + 1), np.nan)
-    np.testing.assert_allclose(found.maxima, maxima, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(library.numpy(found.p_familywise), expected, rtol=1e-6)
-    np.testing.assert_array_equal(library.numpy(found.p), library.numpy(run(library).p))
-
-
-def rows_of(layers):
-    """Rows of each matrix whose mean is W."""
-    each = [slice(k * SAMPLES, (k + 1) * SAMPLES) for k in range(LAYERS)]
-    usual = {"pooled": [slice(None)], "mean": each, "last": each[-1:]}
-    return usual[layers] if layers in usual else [each[layers]]
+    mean, null = mean_over_orders(a, g, "spearman"), permuted_scores(correlation, a, g)
+    assert_those_of_a_loop(eager, found, correlation(a, g), null, mean, mask)
 
 
 def averaged(score, layers):
     """The mean of a score over the chosen layer pairs."""
-    return lambda a, g: np.mean([score(a[rows], g[rows]) for rows in rows_of(layers)], axis=0)
+    each = [slice(k * SAMPLES, (k + 1) * SAMPLES) for k in range(LAYERS)]
+    chosen = {"pooled": [slice(None)], "mean": each, "last": each[-1:], 1: each[1:2]}[layers]
+    return lambda a, g: np.mean([score(a[rows], g[rows]) for rows in chosen], axis=0)
 
 
 @pytest.mark.parametrize("layers", ["mean", "last", 1])
 @pytest.mark.parametrize("alternative", ["two-sided", "greater"])
-def test_layers_by_themselves_equal_a_loop(library, alternative, layers):
-    eager(library)
-    found = run(library, alternative=alternative, layers=layers)
+def test_layers_by_themselves_equal_a_loop(eager, alternative, layers):
+    found = run(eager, alternative=alternative, layers=layers)
     score = averaged(correlation, layers)
-    W, null = score(*observations()), permuted_scores(score, *observations())
-    distance = np.abs if alternative == "two-sided" else np.asarray
-    exceedances = (distance(null) >= distance(W) - SLACK).sum(axis=0)
-    np.testing.assert_allclose(library.numpy(found.statistic), W, rtol=0, atol=1e-6)
-    np.testing.assert_array_equal(library.numpy(found.null_mean), 0)
-    np.testing.assert_array_equal(library.numpy(found.exceedances), exceedances)
-    np.testing.assert_allclose(found.maxima, distance(null).max(axis=(1, 2)), rtol=0, atol=1e-6)
+    a, g = observations()
+    assert_those_of_a_loop(eager, found, score(a, g), permuted_scores(score, a, g))
+    np.testing.assert_array_equal(eager.numpy(found.null_mean), 0)
     assert (found.layers, found.choice) == (LAYERS, layers)
 
 
 @pytest.mark.parametrize("n_components", [None, 1])
-@pytest.mark.parametrize("layers", ["pooled", None, "last", 1])
-def test_channel_score_equals_a_loop(library, layers, n_components):
-    eager(library)
+@pytest.mark.parametrize("layers", ["pooled", None, "last"])
+def test_channel_score_equals_a_loop(eager, layers, n_components):
     options = {"nodes": 5, "n_components": n_components}
-    nodes = {"a_nodes": LEFT, "g_nodes": RIGHT, "alternative": "greater"}
-    found = run(library, layers=layers, **nodes, **options)
+    found = run(eager, layers=layers, **CHANNELS, **options)
 
     def whole(a, g):
         return channel_correlation(a, g, LEFT, RIGHT, precision="float64", **options)
 
-    a, g = observations()
     score = averaged(whole, layers or "mean")
-    W, null = score(a, g), permuted_scores(score, a, g)
-    exceedances = (null >= W - SLACK).sum(axis=0)
-    above = (null.max(axis=(1, 2))[:, None, None] >= W - SLACK).sum(axis=0)
+    a, g = observations()
+    assert_those_of_a_loop(eager, found, score(a, g), permuted_scores(score, a, g))
     assert found.null_mean is None
-    np.testing.assert_allclose(library.numpy(found.statistic), W, rtol=0, atol=4e-6)
-    np.testing.assert_array_equal(library.numpy(found.exceedances), exceedances)
-    expected = (1 + above) / (PERMUTATIONS + 1)
-    np.testing.assert_allclose(library.numpy(found.p_familywise), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"layers": "mean"}, CHANNELS], ids=str)
+@pytest.mark.parametrize("row_chunk", [None, 1, 4])
+@pytest.mark.parametrize("free", [1 << 30, 1 << 12])
+def test_blocks_do_not_change_the_answer(row_chunk, free, options, monkeypatch):
+    usual = {"n_resamples": 20, "seed": 7, **options}
+    expected = permutation_test(*observations(), SAMPLES, **usual)
+    monkeypatch.setattr(permutation, "_HOST_ROWS", (3, 5))
+    monkeypatch.setattr(NumpyBackend, "free_bytes", lambda self: free)
+    found = permutation_test(*observations(), SAMPLES, row_chunk=row_chunk, **usual)
+    for name in ("statistic", "deviation", "exceedances", "maxima", "p", "p_familywise"):
+        close(getattr(found, name), getattr(expected, name))
 
 
 def test_float64_is_within_1e_9():
@@ -189,7 +190,7 @@ def inferred():
 
 
 @pytest.mark.parametrize("method", ["spearman", "pearson"])
-@pytest.mark.parametrize("layers", [None, "pooled", "mean", "last", 0, 1])
+@pytest.mark.parametrize("layers", [None, "pooled", "mean", 1])
 @pytest.mark.parametrize(
     ("score", "more"), [("magnitude", {}), ("channels", {}), ("channels", {"n_components": 1})]
 )
@@ -216,7 +217,9 @@ def test_seed_repeats_and_no_global_generator_is_touched():
 
 def test_verbose_shows_progress(capfd):
     permutation_test(*observations(), SAMPLES, n_resamples=3, seed=0, verbose=True)
-    assert "permutations" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "permutations" in said
+    assert "100%" in said
 
 
 def test_columns_that_are_not_there():
@@ -241,14 +244,8 @@ def test_columns_that_are_not_there():
         ({"n_components": 2}, "n_components=2 needs a_nodes and g_nodes"),
         ({"n_components": 0}, "n_components must be at least 1"),
         ({"layers": "first"}, "layers must be one of 'pooled', 'mean', 'last'; got 'first'"),
-        (
-            {"layers": 3},
-            r"layer pair in 0 \.\. 2; got 3: 4 blocks make 3 pairs",
-        ),
-        (
-            {"a_nodes": LEFT, "g_nodes": RIGHT, "nodes": 3, "alternative": "greater"},
-            "nodes must be at least 4",
-        ),
+        ({"layers": 3}, r"layer pair in 0 \.\. 2; got 3: 4 blocks make 3 pairs"),
+        (CHANNELS | {"nodes": 3}, "nodes must be at least 4"),
     ],
     ids=str,
 )
@@ -257,7 +254,18 @@ def test_errors_say_what_to_do(options, message):
         permutation_test(*observations(), **{"samples": SAMPLES, **options})
 
 
-def test_two_observations_are_too_few_for_a_norm():
-    x, nodes = np.array([[1.0, 2.0], [2.0, 1.0]]), [0, 0]
-    with pytest.raises(ValueError, match="samples must be at least 3"):
-        permutation_test(x, x, 2, a_nodes=nodes, g_nodes=nodes, alternative="greater")
+def test_correlations_that_rounding_takes_beyond_1_are_clipped():
+    x = matrix(*kinds(120)[:2])
+    for seed in range(20):
+        rows = np.random.default_rng(seed).permutation(120)
+        found = permutation_test(x[rows], x[rows], 40, n_resamples=1, seed=0)
+        assert np.abs(found.statistic).max() <= 1
+
+
+def test_out_of_memory_names_a_chunk(monkeypatch):
+    def full(*_):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(NumpyBackend, "matmul", full)
+    with pytest.raises(MemoryError, match="row_chunk=6 needs about"):
+        permutation_test(*observations(), SAMPLES, n_resamples=1)
