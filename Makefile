@@ -37,7 +37,7 @@ test-gpu: .venv/test.stamp  ## run the tests that need a CUDA device
 docs: export OMP_NUM_THREADS = 1
 
 docs: .venv/dev.stamp  ## run all examples, and build the site in build/site
-	$(PYTEST) -rs tests/test_documentation.py
+	$(PYTEST) -m docs tests/test_documentation.py
 	rm -rf build/site
 	$(BIN)/python -m sphinx --fail-on-warning --quiet -E -d build/doctrees docs build/site
 	@echo 'The site is in build/site: open build/site/index.html'

@@ -9,15 +9,18 @@ To add a backend: one file ``<name>_backend.py`` here, one line in `BACKENDS`, o
 docs/backends.md.
 """
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 import array_api_compat as compat
+import numpy as np
 
 from gsnn_edges import _validation
 from gsnn_edges._typing import Array, Device
 from gsnn_edges.backends.generic_backend import GenericBackend as Backend
-from gsnn_edges.backends.validation import Finding, findings
 
 # The one list of names: backend -> (class, what to install).
 BACKENDS = {
@@ -30,6 +33,29 @@ BACKENDS = {
 __all__ = ["BACKENDS", "Backend", "Finding", "available", "check", "load", "move", "of"]
 
 
+@dataclass(frozen=True)
+class Finding:
+    """One law, on one backend.
+
+    Attributes
+    ----------
+    law : str
+    error : float
+        Largest deviation from the generic backend, or from NumPy in float64 for the product.
+    bound : float
+        What the deviation may be.
+    """
+
+    law: str
+    error: float
+    bound: float
+
+    @property
+    def kept(self) -> bool:
+        """Whether the law holds."""
+        return self.error <= self.bound
+
+
 def available() -> tuple[str, ...]:
     """Names of the backends whose library is installed.
 
@@ -40,7 +66,7 @@ def available() -> tuple[str, ...]:
 
 
 def load(name: str, device: Device = None) -> Backend:
-    """Load a backend by name, for one device.
+    """Backend by name, for one device.
 
     Parameters
     ----------
@@ -76,7 +102,7 @@ def load(name: str, device: Device = None) -> Backend:
 
 
 def of(x: Array) -> Backend:
-    """Give the backend of an array's library, on the array's device.
+    """Backend of an array's library, on the array's device.
 
     Examples
     --------
@@ -95,7 +121,7 @@ def of(x: Array) -> Backend:
 
 
 def move(x: Array, ops: Backend) -> Array:
-    """Give ``x``, of any library and device, to a backend; without a copy where that is safe.
+    """``x``, of any library and device, as an array of a backend; no copy where that is safe.
 
     Examples
     --------
@@ -114,7 +140,7 @@ def move(x: Array, ops: Backend) -> Array:
     return ops.adopt(x) if same else ops.adopt_from(owner, x)
 
 
-def check(name: str, device: Device = None) -> list[Finding]:
+def check(name: str | Backend, device: Device = None) -> list[Finding]:
     """Validate a backend on this machine: its primitives against the generic ones.
 
     Ranks must agree exactly; the product must be true float32 on the device at hand (bfloat16
@@ -122,7 +148,9 @@ def check(name: str, device: Device = None) -> list[Finding]:
 
     Parameters
     ----------
-    name, device
+    name : str or Backend
+        A name as for `load`, or a backend that is loaded already.
+    device
         As for `load`.
 
     Returns
@@ -140,4 +168,29 @@ def check(name: str, device: Device = None) -> list[Finding]:
     >>> all(finding.kept for finding in check("numpy"))
     True
     """
-    return list(findings(load(name, device)))
+    return list(_findings(name if isinstance(name, Backend) else load(name, device)))
+
+
+def _findings(ops: Backend, seed: int = 0) -> Iterator[Finding]:
+    """Hold the primitives of a backend against the generic ones, over NumPy."""
+    generic = Backend.load()
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((16, 5000)).astype(np.float32)
+    x[:, rng.random(5000) < 0.4] = 0
+    x[:, ::7] *= -1
+    keys = np.cumsum(rng.random((16, 5000)) < 0.3, axis=1).astype(np.float32)
+    primitives: dict[str, Callable[[Backend], Any]] = {
+        "sort_rows is the stable argsort": lambda b: b.sort_rows(b.adopt(x))[1],
+        "run_bounds gives the start of each run": lambda b: b.run_bounds(b.adopt(keys))[0],
+        "run_bounds gives the stop of each run": lambda b: b.run_bounds(b.adopt(keys))[1],
+        "scatter_rows undoes the sort": lambda b: b.scatter_rows(
+            b.sort_rows(b.adopt(x))[1], b.xp.sort(b.adopt(x), axis=1)
+        ),
+    }
+    for law, primitive in primitives.items():
+        ours, expected = (b.to_numpy(primitive(b)).astype(np.float64) for b in (ops, generic))
+        yield Finding(law, float(np.abs(ours - expected).max()), 0.0)
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    product = ops.to_numpy(ops.matmul(ops.adopt(unit), ops.adopt(unit[::-1])))
+    truth = unit.astype(np.float64) @ unit[::-1].T.astype(np.float64)
+    yield Finding("matmul is true float32", float(np.abs(product - truth).max()), 2e-6)

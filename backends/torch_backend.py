@@ -1,7 +1,11 @@
 """torch: ranks on the host for CPU tensors, on the device for all others."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import array_api_compat.torch as torch_compat
@@ -9,25 +13,14 @@ import numpy as np
 import torch
 
 from gsnn_edges._typing import Array
-from gsnn_edges.backends.drains import Drain, StagedDrain
-from gsnn_edges.backends.generic_backend import GenericBackend
-from gsnn_edges.backends.keys import first_of_runs
+from gsnn_edges.backends.generic_backend import GenericBackend, device_path_forced, first_of_runs
 from gsnn_edges.backends.numpy_backend import NumpyBackend
-from gsnn_edges.backends.paths import device_path_forced
-from gsnn_edges.backends.preallocation import warn_of_preallocation
-from gsnn_edges.backends.splits import SPLITS, Split
-from gsnn_edges.backends.torch_products import (
-    full_precision,
-    has_onednn,
-    mkl_is_held_back,
-    short_tensor,
-    tensor_core_product,
-)
-from gsnn_edges.backends.torch_streams import CudaLanes, host_tensor, own_copy, read_tensor
-from gsnn_edges.backends.transfers import Feed, StagedFeed
 
 # What torch sorts, and does not search in.
 UNSEARCHED = (torch.bool, torch.uint16, torch.uint32, torch.uint64)
+# The precision at work, and to set one by name: that of all operations has no public name.
+_precision = torch._C._get_fp32_precision_getter
+_set_precision = torch._C._set_fp32_precision_setter
 
 
 @dataclass(frozen=True)
@@ -82,9 +75,10 @@ class TorchBackend(GenericBackend):
         sums = weights.new_zeros((len(keys), length))
         return sums.scatter_add_(1, keys.long(), weights.expand(keys.shape))
 
-    def add_product(self, total: Array | None, a: Array, b: Array) -> Array:
+    def add_product(self, a: Array, b: Array, total: Array | None, start: int, stop: int) -> Array:
+        a, b = a[:, start:stop], b[:, start:stop]
         with full_precision(a.device.type):
-            if a.dtype == torch.float32 and self.uses_onednn():
+            if a.dtype == torch.float32 and self._uses_onednn():
                 # Strided operands would fall to a reference kernel, a thousand times slower.
                 a, b = a.contiguous(), b.contiguous()
                 if total is None:
@@ -92,55 +86,38 @@ class TorchBackend(GenericBackend):
                 return torch.ops.mkldnn._linear_pointwise.binary(a, total, b, None, "add")
             return a @ b.T if total is None else total.addmm_(a, b.T)
 
-    def add_short_product(self, total: Array | None, a: Array, b: Array, split: Split) -> Array:
-        if self.is_cuda():
-            return tensor_core_product(total, a, b, split)
-        return self.add_product(total, a.float(), b.float())
-
-    def shortened(self, x: Array, split: Split) -> Array:
-        return short_tensor(x, split)
-
     def product_length(self) -> int:
-        if self.is_cuda() and self.product in SPLITS:
-            return SPLITS[self.product].length
-        return 256 if self.uses_onednn() else super().product_length()
+        return 256 if self._uses_onednn() else super().product_length()
 
-    def uses_onednn(self) -> bool:
+    def _uses_onednn(self) -> bool:
         """Whether products take oneDNN's private operator; elsewhere the public one serves."""
-        return self.device.type == "cpu" and mkl_is_held_back() and has_onednn()
+        return self.device.type == "cpu" and _mkl_is_slow() and _has_onednn()
 
     def call(self, fn: Callable[..., Array], *arrays: Array, **options: Any) -> Array:
         with full_precision(self.device.type):
             return super().call(fn, *arrays, **options)
 
-    def feed(self, move: Callable[[Array], Array]) -> Feed:
-        return StagedFeed(move, CudaLanes(self.device)) if self.is_cuda() else Feed(move)
-
     def host(self) -> Self:
         return replace(self, device=torch.device("cpu"))
-
-    def drain(self, home: Any, move: Callable[[Array], Array]) -> Drain:
-        if self.is_cuda() and home is not self:
-            return StagedDrain(home.write, CudaLanes(self.device))
-        return super().drain(home, move)
-
-    def is_cuda(self) -> bool:
-        """Whether the device computes while the host goes on."""
-        return bool(self.device.type == "cuda")
 
     def marked(self, places: np.ndarray, length: int) -> Array:
         nowhere = torch.zeros(length, dtype=torch.bool, device=self.device)
         return nowhere.index_fill_(0, self.take_over(places), True)
 
     def adopt(self, x: Array) -> Array:
-        # What is copied may be read from memory that nobody may write to.
-        return (read_tensor(x) if self.is_cuda() else host_tensor(x)).to(self.device)
+        if isinstance(x, torch.Tensor):
+            return x.detach().to(self.device)
+        # torch has neither read-only nor backwards views: such an array is copied.
+        shared = x.flags.writeable and min(x.strides, default=0) >= 0
+        return torch.from_numpy(x if shared else x.copy(order="K")).to(self.device)
 
     def adopt_from(self, owner: GenericBackend, x: Array) -> Array:
-        if owner.name != "jax" or not self.is_cuda() or owner.ranker().name == "numpy":
+        if owner.name != "jax" or self.device.type != "cuda" or owner.device.platform != "gpu":
             return super().adopt_from(owner, x)
-        warn_of_preallocation(owner.device)
-        return own_copy(x).to(self.device)
+        copy = torch.utils.dlpack.from_dlpack(x).clone()
+        # JAX may use the memory again when this returns.
+        torch.cuda.current_stream(copy.device).synchronize()
+        return copy.to(self.device)
 
     def take_over(self, x: np.ndarray) -> Array:
         return torch.from_numpy(x).to(self.device)
@@ -150,15 +127,66 @@ class TorchBackend(GenericBackend):
         x = x.float() if x.dtype == torch.bfloat16 else x
         return np.asarray(x.detach().cpu())
 
-    def multiprocessors(self) -> int | None:
-        if not self.is_cuda():
-            return None
-        count: int = torch.cuda.get_device_properties(self.device).multi_processor_count
-        return count
-
     def free_bytes(self) -> int | None:
-        if self.is_cuda():
+        if self.device.type == "cuda":
             reserved = torch.cuda.memory_reserved(self.device)
             cached = reserved - torch.cuda.memory_allocated(self.device)
             return torch.cuda.mem_get_info(self.device)[0] + cached
         return NumpyBackend().free_bytes() if self.device.type == "cpu" else None
+
+
+def _has_onednn() -> bool:
+    """Whether this build has oneDNN's product for float32, a private operator."""
+    there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return there and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
+@lru_cache(maxsize=1)
+def _mkl_is_slow() -> bool:
+    """Whether torch's default product, MKL's, is half as fast as the processor allows.
+
+    MKL keeps to AVX2 on AMD. From Zen 5 on (family 26) that halves it, and oneDNN does not.
+    """
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    family = re.search(r"^cpu family\s*: (\d+)$", text, re.MULTILINE)
+    return "AuthenticAMD" in text and family is not None and int(family[1]) >= 26
+
+
+def full_precision(device_type: str) -> AbstractContextManager[None]:
+    """Products in true float32, whatever the user has set; the setting comes back."""
+    library = "cuda" if device_type == "cuda" else "mkldnn"
+    return _setting(library, "matmul", "ieee", _setting_by_name(library))
+
+
+def _setting_by_name(library: str) -> str:
+    """Precision set for a library's products by name; "none" where a wider setting is followed.
+
+    torch tells the setting that is at work, whoever made it, and to set that by name would tie
+    products to it for ever. So the wider ones are changed for a moment: that of all libraries, then
+    that of this one.
+    """
+    value = _precision(library, "matmul")
+    if value == "none":
+        return value
+    other = "tf32" if value == "ieee" else "ieee"
+    with _setting("generic", "all", other, _precision("generic", "all")):
+        library_follows = _precision(library, "all") == other
+        if _precision(library, "matmul") == other:
+            return "none"
+    if library_follows:
+        return value
+    with _setting(library, "all", other, _precision(library, "all")):
+        return "none" if _precision(library, "matmul") == other else value
+
+
+@contextmanager
+def _setting(library: str, operations: str, precision: str, before: str) -> Iterator[None]:
+    """Set a precision by name ("none" follows a wider one), and ``before`` when it is over."""
+    _set_precision(library, operations, precision)
+    try:
+        yield
+    finally:
+        _set_precision(library, operations, before)

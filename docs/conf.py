@@ -4,6 +4,8 @@ import re
 from importlib import metadata
 from typing import Any
 
+import gsnn_edges
+
 project = "gsnn-edges"
 author = "gsnn-edges contributors"
 project_copyright = "gsnn-edges contributors"
@@ -17,12 +19,12 @@ extensions = [
     "sphinx_copybutton",
 ]
 # Scripts and their output lie beside the pages.
-include_patterns = ["*.md", "notebooks/*.md"]
+include_patterns = ["*.md"]
 
 # Links between pages are GitHub's: page.md#heading.
 myst_heading_anchors = 4
 smartquotes = False  # options begin with two dashes
-# A notebook is run at each build, and an error in it ends the build.
+# The gallery is run at each build, and an error in it ends the build.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
@@ -53,6 +55,15 @@ def print_references(
     lines[:] = re.sub(r"^(\s*)\.\. (\[\d+\] )", r"\1*  \2", text, flags=re.M).split("\n")
 
 
+def skip_second_home(
+    app: Any, what: str, name: str, obj: Any, skip: bool, options: Any
+) -> bool | None:
+    """Leave a name of the top level out of the module that it comes from."""
+    listed = app.env.current_document.autodoc_module == "gsnn_edges" or what != "module"
+    return None if listed or name not in gsnn_edges.__all__ else True
+
+
 def setup(app: Any) -> None:
-    """Register what is done to docstrings."""
+    """Register what is done to docstrings and members."""
     app.connect("autodoc-process-docstring", print_references)
+    app.connect("autodoc-skip-member", skip_second_home)

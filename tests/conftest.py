@@ -3,13 +3,11 @@
 import pytest
 from libraries import LIBRARIES, Library, require
 
-from gsnn_edges.backends.paths import VARIABLE
-
 
 def prepared(library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
     """Skip where the library is missing, and set its path."""
     require(library.name)
-    monkeypatch.setenv(VARIABLE, library.path)
+    monkeypatch.setenv("GSNN_EDGES_PATH", library.path)
     return library
 
 

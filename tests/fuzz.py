@@ -18,7 +18,7 @@ import scipy.stats
 from libraries import DTYPES_64, LIBRARIES, Library
 
 from gsnn_edges import cross_correlation, mrr, rankdata
-from gsnn_edges.backends import BACKENDS
+from gsnn_edges.options import BACKENDS
 
 CASES, QUICK = 2000, 100  # all, and those that every run of the tests makes
 

@@ -3,6 +3,7 @@
 import copy
 import statistics
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
@@ -491,3 +492,16 @@ def by_node(values, own_groups, all_groups, norm, agg):
             channels[node].append(change(value))
         table.append([reduce(own) if own else 0.0 for own in channels.values()])
     return table
+
+
+def assert_close(results, expected, tolerance):
+    """Within a share of the largest value: sums of signed channels cancel."""
+    for result, wanted in zip(results, expected, strict=True):
+        wanted = np.asarray(wanted)
+        scale = np.abs(wanted).max()
+        np.testing.assert_allclose(result, wanted, rtol=tolerance, atol=tolerance * scale)
+
+
+def assert_equal(results, expected):
+    for result, wanted in zip(results, expected, strict=True):
+        np.testing.assert_array_equal(result, wanted)

@@ -96,14 +96,16 @@ LIBRARIES = [
 ]
 
 
-def each_size(sizes: Iterable[Any], *, jax: Any) -> list[Any]:
-    """Pairs of a library and a size; JAX, which compiles for each size, meets one."""
-    pairs = []
-    for entry in LIBRARIES:
-        library, marks = (entry, ()) if isinstance(entry, Library) else (*entry.values, entry.marks)
-        for size in [jax] if library.name == "jax" else sizes:
-            pairs.append(pytest.param(library, size, marks=marks, id=f"{library}-{size}"))
-    return pairs
+def each_library(name: str, values: Iterable[Any], *, fixed: Any) -> pytest.MarkDecorator:
+    """Parametrize ``library`` and another argument; JAX, which compiles for each shape, has one."""
+    cases = []
+    for each in LIBRARIES:
+        library, marks = (each, ()) if isinstance(each, Library) else (each.values[0], each.marks)
+        cases += [
+            pytest.param(library, value, marks=marks, id=f"{library}-{value}")
+            for value in ([fixed] if library.name == "jax" else values)
+        ]
+    return pytest.mark.parametrize(("library", name), cases, indirect=["library"])
 
 
 MODULES = {"numpy": "numpy", "torch": "torch", "jax": "jax", "strict": "array_api_strict"}

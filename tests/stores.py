@@ -22,10 +22,11 @@ def draw(seed=0, pairs=PAIRS, samples=SAMPLES, columns=COLUMNS):
     return a, g
 
 
-def write_store(path, a, g, **facts):
+def write_store(path, a, g, **metadata):
     """Write observations (P, S, C) to a store."""
     shape = dict(zip(("pairs", "samples", "columns"), a.shape, strict=True))
-    writer = StoreWriter.create(path, **shape, unit=40, dtype=str(a.dtype), **facts)
+    metadata = {"unit": 40, "dtype": str(a.dtype), **metadata}
+    writer = StoreWriter.create(path, **shape, **metadata)
     for unit in writer.missing:
         top, bottom = writer.rows_of(unit)
         writer.put(unit, a[:, top:bottom], g[:, top:bottom])

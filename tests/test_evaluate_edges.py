@@ -390,7 +390,7 @@ def test_coverage_of_a_known_population(clustered):
             rows = rng.choice(80_000, 600)
         units = np.arange(len(rows)) // (4 if clustered else 1)
         ranks, sizes = ranks_of(above[rows], 0 * above[rows]), np.full(len(rows), 60)
-        found = bootstrap(ranks, sizes, KS, units, 500, weights=None, confidence=0.95, rng=rng)
+        found = bootstrap(ranks, sizes, KS, units, 500, None, confidence=0.95, rng=rng)
         for name, value in values.items():
             held[name] += found[name].low <= value <= found[name].high
     assert_allclose([count / 1000 for count in held.values()], 0.95, rtol=0, atol=0.02)

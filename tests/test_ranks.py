@@ -1,4 +1,4 @@
-"""Ranks equal SciPy's, exactly, in every library."""
+"""Ranks equal SciPy's, exactly, and standardized rows have mean 0 and length 1."""
 
 import numpy as np
 import pytest
@@ -7,13 +7,15 @@ from columns import kinds, matrix
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from libraries import DTYPES_64
+from libraries import DTYPES_64, each_library
 
-from gsnn_edges import backends, rankdata
-from gsnn_edges.ranks import FLOAT32_OBSERVATIONS, key_rows, rank_dtype, weighted_ranks
+from gsnn_edges import backends, cross_correlation, rankdata
+from gsnn_edges.ranks import key_rows, on_ranker, rank_dtype, standardize_drawn, standardize_rows
+
+METHODS = ("spearman", "pearson")
 
 
-@pytest.mark.parametrize("observations", [1, 2, 3, 17, 1000, 20_000])
+@each_library("observations", [1, 2, 3, 17, 1000, 20_000], fixed=1000)
 @pytest.mark.parametrize("ties", ["average", "ordinal"])
 def test_ranks_of_awkward_columns_equal_scipy(library, observations, ties):
     x = matrix(*kinds(observations))
@@ -36,8 +38,8 @@ def test_ranks_of_a_million_observations_equal_scipy(library, ties):
 def test_every_real_dtype_is_ranked_as_it_is(library, dtype):
     if dtype == "float16" and library.name == "strict":
         pytest.skip("the standard has no float16")
-    if dtype in DTYPES_64 and not library.has_float64:
-        pytest.skip("JAX has no 64-bit dtypes unless they are switched on")
+    if (dtype in DTYPES_64 and not library.has_float64) or (library.jit and dtype != "int8"):
+        pytest.skip("JAX has no 64-bit dtypes unless they are switched on, and compiles for each")
     rng = np.random.default_rng(1)
     x = (100 * rng.standard_normal((500, 3))).astype(np.int64).astype(dtype)
     ranks = library.numpy(library.call(rankdata, library.array(x)))
@@ -53,14 +55,14 @@ def test_float64_values_that_float32_would_merge_keep_their_order(library):
     np.testing.assert_array_equal(ranks, scipy.stats.rankdata(x, axis=0))
 
 
-@pytest.mark.parametrize("axis", [0, 1, 2, -1])
+@each_library("axis", [0, 1, 2, -1], fixed=1)
 def test_any_axis_of_any_shape(library, axis):
     x = np.random.default_rng(3).integers(0, 4, (5, 6, 7)).astype(np.float32)
     ranks = library.numpy(library.call(rankdata, library.array(x), axis=axis))
     np.testing.assert_array_equal(ranks, scipy.stats.rankdata(x, axis=axis))
 
 
-@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (1,)])
+@each_library("shape", [(0,), (0, 3), (3, 0), (1,)], fixed=(0, 3))
 def test_an_empty_array_has_empty_ranks(library, shape):
     ranks = library.numpy(library.call(rankdata, library.array(np.zeros(shape, np.float32))))
     np.testing.assert_array_equal(ranks, np.ones(shape, np.float32))
@@ -96,14 +98,14 @@ def test_a_power_of_two_and_a_permutation_leave_ranks_unchanged(x, exponent):
 
 
 def test_ranks_become_float64_where_float32_cannot_hold_them():
-    assert rank_dtype(np, np.float32, FLOAT32_OBSERVATIONS - 1) == "float32"
-    assert rank_dtype(np, np.float32, FLOAT32_OBSERVATIONS) == "float64"
+    assert rank_dtype(np, np.float32, 2**23 - 1) == "float32"
+    assert rank_dtype(np, np.float32, 2**23) == "float64"
 
 
 def test_more_observations_than_float32_ranks_need_float64():
     jnp = pytest.importorskip("jax.numpy")
     with pytest.raises(ValueError, match="jax_enable_x64"):
-        rank_dtype(jnp, jnp.float32, FLOAT32_OBSERVATIONS)
+        rank_dtype(jnp, jnp.float32, 2**23)
 
 
 @pytest.mark.parametrize(
@@ -128,25 +130,95 @@ def test_bad_input_is_explained(x, options, error, phrase):
         rankdata(x, **options)
 
 
-def test_weighted_ranks_are_those_of_repeated_values(library):
+@pytest.fixture
+def ops(library):
     if library.jit:
-        pytest.skip("compiled inside resampled_correlations, which is tested")
-    rows = np.ascontiguousarray(matrix(*kinds(200)).T)
-    rng = np.random.default_rng(4)
-    weights = rng.integers(0, 5, 200)
+        pytest.skip("compiled inside the functions that use it, which are tested")
+    return backends.of(library.array(np.zeros(1, np.float32)))
+
+
+def standardized(ops, x, method="spearman", *, shift=False):
+    options = {"method": method, "ties": "average", "shift": shift}
+    rows = on_ranker(standardize_rows, ops.adopt(x), ops, "float32", **options)
+    return ops.to_numpy(rows).astype(float)
+
+
+def standard(x):
+    x = x - x.mean(axis=1, keepdims=True)
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_rows_have_mean_zero_and_length_one_and_constant_rows_are_zero(ops, method):
+    *varying, constant = kinds(5000)
+    rows = standardized(ops, matrix(*varying, constant).T, method)
+    lengths = np.repeat([1.0, 0.0], [sum(map(len, varying)), len(constant)])
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), lengths, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(rows.sum(axis=1), 0, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_shift_moves_zeros_to_exactly_zero_and_nothing_else(ops, method):
+    x = np.stack([column for name, column in kinds(4000)[0].items() if "zeros" in name])
+    plain, moved = (standardized(ops, x, method, shift=shift) for shift in (False, True))
+    mostly = (x == 0).mean(axis=1) > 0.5
+    assert mostly.sum() == 3
+    np.testing.assert_array_equal(moved[mostly] == 0, x[mostly] == 0)
+    np.testing.assert_allclose(np.diff(moved), np.diff(plain), rtol=0, atol=1e-6)
+
+
+@each_library("exponent", [-140, -60, 0, 60, 120], fixed=120)
+def test_a_power_of_two_leaves_standardized_values_unchanged(ops, exponent):
+    x = np.array([[1.0, -1.5, 0.0, 1.25], [3.0, 2.0, 1.0, 7.0]], np.float32)
+    found = standardized(ops, np.float32(2.0**exponent) * x, "pearson")
+    np.testing.assert_array_equal(found, standardized(ops, x, "pearson"))
+    np.testing.assert_allclose(found, standard(x.astype(float)), rtol=0, atol=1e-7)
+
+
+@each_library("length", [31, 64, 65, 20_000, 1_000_000], fixed=1_000_000)
+def test_sums_do_not_lose_digits_with_length(ops, length):
+    x = np.abs(np.random.default_rng(0).standard_normal((1, length), np.float32))
+    found = standardized(ops, x, "pearson")
+    np.testing.assert_allclose(np.linalg.norm(found), 1, rtol=0, atol=3e-7)
+    np.testing.assert_allclose(found, standard(x.astype(float)), rtol=2e-6, atol=2e-7)
+
+
+@pytest.mark.parametrize("shift", [False, True])
+@pytest.mark.parametrize("method", METHODS)
+def test_drawn_rows_are_the_rows_of_the_draw(ops, method, shift):
+    x = np.ascontiguousarray(matrix(*kinds(300)).T)
+    weights = np.random.default_rng(5).integers(0, 4, 300)
     here = np.flatnonzero(weights)
-    ops = backends.of(library.array(rows))
-    keys = key_rows(library.array(rows), ops=ops, dtype="int32", rank_dtype="float32")
-    ranks, commonest = weighted_ranks(
-        ops.xp.take(keys, ops.adopt(here), axis=1),
-        ops.adopt(weights[here].astype(np.float32)),
-        ops=ops,
-        dtype="float32",
-        length=200,
-    )
-    repeated = np.repeat(rows, weights, axis=1)
-    expected = scipy.stats.rankdata(repeated, axis=1)
-    np.testing.assert_array_equal(np.repeat(ops.to_numpy(ranks), weights[here], axis=1), expected)
-    for row, rank in zip(expected, ops.to_numpy(commonest)[:, 0], strict=True):
-        values, counts = np.unique(row, return_counts=True)
-        assert counts[values == rank] == [counts.max()]
+    engine = ops.ranker()
+    rows = engine.adopt(x)
+    if method == "spearman":
+        rows = engine.map_rows(key_rows, rows, "int32", rank_dtype="float32")
+    drawn, counts = engine.xp.take(rows, engine.adopt(here), axis=1), weights[here]
+    options = {"method": method, "shift": shift, "length": 300}
+    shared = engine.adopt(counts.astype(np.float32))
+    found = on_ranker(standardize_drawn, drawn, ops, "float32", shared, **options)
+    found = ops.to_numpy(found) / (1 if shift else counts)
+    expected = standardized(ops, np.repeat(x, weights, axis=1), method, shift=shift)
+    np.testing.assert_allclose(np.repeat(found, counts, axis=1), expected, rtol=0, atol=1e-6)
+
+
+@each_library("offset", [-(10**9), 0, 10**9], fixed=10**9)
+def test_whole_numbers_far_from_zero_keep_their_differences(ops, offset):
+    x = (offset + np.random.default_rng(6).integers(0, 50, (3, 400))).astype(np.int32)
+    rows = standardized(ops, x, "pearson")
+    np.testing.assert_allclose(rows, standard(x - float(offset)), rtol=0, atol=3e-7)
+
+
+@pytest.mark.parametrize("offset", [-(1 << 62), 1 << 62])
+def test_int64_beyond_float64_keeps_its_differences(ops, library, offset):
+    if not library.has_float64:
+        pytest.skip("JAX has no int64 unless it is switched on")
+    x = offset + np.random.default_rng(7).integers(0, 50, (3, 400))
+    rows = standardized(ops, x, "pearson")
+    np.testing.assert_allclose(rows, standard((x - offset).astype(float)), rtol=0, atol=3e-7)
+
+
+def test_int64_over_its_whole_range_does_not_overflow():
+    x = np.random.default_rng(8).integers(-(2**63), 2**63 - 1, (100, 3))
+    found = cross_correlation(x, x, method="pearson", precision="float64")
+    np.testing.assert_allclose(found, np.corrcoef(x.astype(float).T), rtol=0, atol=1e-9)

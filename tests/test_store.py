@@ -11,7 +11,6 @@ import pytest
 import zarr
 from numpy.testing import assert_array_equal
 
-from gsnn_edges import _io
 from gsnn_edges.store import StoreMetadata, StoreWriter, open_matrix, open_store
 from gsnn_edges.store.matrix import create_matrix, write_block
 from gsnn_edges.store.observations import usual_unit
@@ -393,18 +392,10 @@ def test_a_matrix_that_is_not_there(tmp_path):
         open_matrix(tmp_path / "W.npy")
 
 
-def test_without_zarr_the_extra_is_named(tmp_path, monkeypatch):
-    path = as_array(tmp_path)
-    monkeypatch.setitem(sys.modules, "zarr", None)
-    for call in (lambda: open_matrix(path), lambda: open_store(path)):
-        with pytest.raises(ImportError, match=r"pip install 'gsnn-edges\[store\]'"):
-            call()
-
-
 @pytest.fixture
 def blocks(tmp_path):
     """W of 9 nodes in chunks of 4 x 6, nothing of which is written."""
-    create_matrix(tmp_path / "W.zarr", 9, "float32", (4, 6))
+    create_matrix(tmp_path / "W.zarr", 9, "float32", (4, 6), {})
     return tmp_path / "W.zarr"
 
 
@@ -428,10 +419,3 @@ def test_a_lost_chunk_is_not_a_number_and_is_missed_in_a_group_too(blocks, tmp_p
     assert_array_equal(np.isnan(values), np.outer(np.arange(9) // 4 == 1, np.arange(9) < 6))
     with pytest.raises(ValueError, match="lacks 1 of its chunks, as c/1/0"):
         open_matrix(tmp_path / "g.zarr")
-
-
-def test_blocks_are_on_the_disk_itself(blocks, monkeypatch):
-    flushed = []
-    monkeypatch.setattr(_io, "flush", lambda path: flushed.append(path.relative_to(blocks)))
-    write_block(blocks, 4, 0, np.zeros((4, 9), np.float32))
-    assert [str(path) for path in flushed] == ["c/1/0", "c/1/1", "c/1"]

@@ -15,8 +15,9 @@ from provenance import csv_option, write_csv
 
 from gsnn_edges import EdgeEvidence, channel_correlation, cross_correlation
 from gsnn_edges.layer_pairs import layer_pairs
+from gsnn_edges.options import CorrelationOptions
 from gsnn_edges.resampling import drawn_counts
-from gsnn_edges.scoring import Scorer, backend_of
+from gsnn_edges.scoring import Scorer
 from gsnn_edges.significance import (
     bootstrap_interval,
     correlation_pvalue,
@@ -166,20 +167,10 @@ def by_bootstrap(a, g, samples, seed, **options):
 
 def by_evidence(a, g, samples, seed, layers="pooled", iters=20, rows=2500):
     """The way of `infer` with estimate=True, from observations on."""
-    scorer = Scorer(
-        score="magnitude",
-        layers=layers,
-        n_components=None,
-        method="spearman",
-        ties="average",
-        row_chunk=None,
-        pairs=LAYER_PAIRS,
-        nodes=a.shape[1],
-        columns=None,
-        where=backend_of("numpy", None, "cpu", "float32"),
-    )
+    options = CorrelationOptions(backend="numpy")
+    scorer = Scorer("magnitude", layers, LAYER_PAIRS, a.shape[1], None, options)
     counts = drawn_counts(samples, iters, np.random.default_rng(seed), size=rows)
-    draws = list(scorer.draws(a, g, counts))
+    draws = list(scorer.matrices(a, g, counts))
     return EdgeEvidence(
         np.mean(draws, axis=0),
         std=np.std(draws, axis=0, ddof=1),

@@ -20,10 +20,10 @@ from provenance import csv_option, write_csv
 from study import CHANNELS, MAGNITUDE, SCORES, Run, model_of, rows_of, seen_of, trained
 
 from gsnn_edges import evaluate_edges
-from gsnn_edges.choosing import standing
+from gsnn_edges.demo.run import recipe_for
 from gsnn_edges.demo.simulation import Problem, simulate
 from gsnn_edges.demo.topologies import Topology, graph
-from gsnn_edges.demo.training import recipe_for
+from gsnn_edges.scoring import compare_scores
 
 Dynamics = Literal["linear", "tanh"]
 
@@ -131,7 +131,7 @@ def scored(
     trained(model, problem, recipe, seed)
     seen = seen_of(model, rows_of(problem))
     magnitude, channels = (SCORES[name](seen) for name in SHOWN)
-    took = standing(magnitude, channels, problem.known_edges).score == "magnitude"
+    took = compare_scores(magnitude, channels, problem.known_edges).score == "magnitude"
     own, other = mrr_of(magnitude, problem), mrr_of(channels, problem)
     return own, other, own if took else other, took
 

@@ -14,9 +14,9 @@ from choice import mrr_of
 from provenance import csv_option, write_csv
 from study import Run, model_of, observed_at, over_pairs, rows_of, seen_of, trained
 
+from gsnn_edges.demo.run import recipe_for
 from gsnn_edges.demo.simulation import simulate
 from gsnn_edges.demo.topologies import graph
-from gsnn_edges.demo.training import recipe_for
 
 SETUPS = (("dream4-1", 5), ("dream4-2", 5), ("dream4-1", 16))
 COMPONENTS = {"all": None, "1": 1, "2": 2, "3": 3, "4": 4}

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 
-from gsnn_edges.choosing import between_nodes, reciprocal_ranks
+from gsnn_edges.scoring import edges_between_nodes, reciprocal_ranks
 
 FOLDS = 5
 # Of the strongest direction of the parents; weaker ones are rounding.
@@ -47,7 +47,7 @@ def reciprocal_rank_fusion(seen: Observed) -> np.ndarray:
 
 def weighed_rank_mean(seen: Observed) -> np.ndarray:
     """Mean of ranks, weighed by how well each score ranks the known edges."""
-    edges = between_nodes(seen.known)
+    edges = edges_between_nodes(seen.known)
     pair = seen.magnitude, seen.channels
     weights = [reciprocal_ranks(W, edges)[0].mean() for W in pair]
     return -sum(weight * row_ranks(W) for weight, W in zip(weights, pair, strict=True))
@@ -103,7 +103,7 @@ def by_pair(a: np.ndarray, seen: Observed) -> list[np.ndarray]:
 
 def beyond_chance(W: np.ndarray, known: np.ndarray) -> float:
     """Mean reciprocal rank of the known edges, less that of random scores."""
-    found, expected = reciprocal_ranks(W, between_nodes(known))
+    found, expected = reciprocal_ranks(W, edges_between_nodes(known))
     return float((found - expected).mean())
 
 
@@ -128,7 +128,7 @@ def of_length_one(x: np.ndarray, least: float, axis: int) -> np.ndarray:
 def given_parents(a: np.ndarray, g: np.ndarray, seen: Observed) -> np.ndarray:
     """One layer pair, target by target."""
     found = np.zeros_like(seen.channels)
-    edges = between_nodes(seen.known)
+    edges = edges_between_nodes(seen.known)
     for target in range(len(found)):
         parents = edges[0, edges[1] == target]
         basis, lengths, _ = np.linalg.svd(a[:, np.isin(seen.nodes, parents)], full_matrices=False)

@@ -25,16 +25,15 @@ from provenance import commit, csv_option, write_csv
 from study_tables import rows
 
 from gsnn_edges import cross_correlation
-from gsnn_edges.activations import capture
-from gsnn_edges.activations.channels import ChannelObservations, capture_channels
+from gsnn_edges.activations import ChannelObservations, capture, capture_channels
 from gsnn_edges.baselines import compare
 from gsnn_edges.channels import channel_correlation
-from gsnn_edges.choosing import Standing, standing
 from gsnn_edges.demo.gsnn import GSNN
+from gsnn_edges.demo.run import Recipe, recipe_for, train
 from gsnn_edges.demo.simulation import Problem, simulate
 from gsnn_edges.demo.topologies import Topology, graph
-from gsnn_edges.demo.training import Recipe, recipe_for, train
 from gsnn_edges.layer_pairs import layer_pairs
+from gsnn_edges.scoring import ScoreComparison, compare_scores
 
 SMALL = ("tutorial", "dream4-1", "dream4-2")
 # Asked for by name: a model of it takes minutes, so there is one kind of model.
@@ -306,7 +305,9 @@ def scored(model: GSNN, problem: Problem) -> Iterator[tuple[str, np.ndarray]]:
         seen = seen_of(model, rows_of(problem), use_prenorm)
         found = {name: score(seen) for name, score in SCORES.items()}
         pair = found[MAGNITUDE], found[CHANNELS]
-        found[AUTO] = pair[0 if standing(*pair, problem.known_edges).score == "magnitude" else 1]
+        found[AUTO] = pair[
+            0 if compare_scores(*pair, problem.known_edges).score == "magnitude" else 1
+        ]
         for name, W in found.items():
             yield f"{name}, {side}", W
 
@@ -339,7 +340,7 @@ def choices(matrices: dict[str, np.ndarray], known: np.ndarray) -> dict[str, Any
     for state in ("untrained", "trained"):
         for side in SIDES:
             pair = (matrices[f"{state}, {name}, {side}"] for name in (MAGNITUDE, CHANNELS))
-            why: Standing = standing(*pair, known)
+            why: ScoreComparison = compare_scores(*pair, known)
             found[f"{state}, {side}"] = {"score": why.score, **why.as_json()}
     return found
 

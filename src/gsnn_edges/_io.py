@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,23 @@ def as_path(name: str, value: Any) -> Path:
     return Path(value)
 
 
+def ending(path: Any) -> str:
+    """Last part of a path in small letters, as ".csv" or ".csv.gz"."""
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes[-2:]]
+    return "".join(suffixes if suffixes[-1:] == [".gz"] else suffixes[-1:])
+
+
+def check_ending(name: str, value: Any, endings: Collection[str]) -> Path:
+    """A path with one of these endings."""
+    path = as_path(name, value)
+    if ending(path) not in endings:
+        raise ValueError(
+            f"{name} must end in {', '.join(endings)}; got {str(path)!r}: the ending says how a "
+            "file is read and written"
+        )
+    return path
+
+
 def new_path(name: str, value: Any) -> Path:
     """A path to write to, whose folder exists."""
     path = as_path(name, value)
@@ -118,10 +135,11 @@ def whole(path: Path) -> Iterator[Path]:
         raise
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text to a file, whole or not at all."""
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write values as JSON to a file, whole or not at all."""
     with whole(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
+        text = json.dumps(values, indent=1, sort_keys=True, allow_nan=False)
+        unfinished.write_text(f"{text}\n", encoding="utf-8")
 
 
 def put_in_place(made: Path, path: Path) -> None:
@@ -129,26 +147,6 @@ def put_in_place(made: Path, path: Path) -> None:
     flush(made)
     os.replace(made, path)
     flush(path.parent)
-
-
-def append_line(path: Path, line: str) -> None:
-    """Add a line to a file, which is made if need be; it is on the disk itself then."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"{line}\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def read_lines(path: Path) -> list[str]:
-    """Lines of a file, none where there is no file; a last line that was cut off does not count."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return text[: text.rfind("\n") + 1].splitlines()
-
-
-def cut_off_line(path: Path) -> None:
-    """Remove a last line that was not written to its end."""
-    if path.exists():
-        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
 
 
 def discard(path: Path) -> None:

@@ -11,11 +11,10 @@ from gsnn_edges import backends
 from gsnn_edges._progress import track
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
-from gsnn_edges.backends.windows import windows
+from gsnn_edges.backends.generic_backend import windows
 from gsnn_edges.chunks import Chunks, chunk_sizes, halved, out_of_memory, raise_explained
 from gsnn_edges.options import CorrelationOptions, check_pair, check_values
-from gsnn_edges.ranks import correlation_dtype, on_ranker
-from gsnn_edges.standardization import standardize_drawn, standardize_rows
+from gsnn_edges.ranks import correlation_dtype, on_ranker, standardize_drawn, standardize_rows
 
 
 def cross_correlation(
@@ -46,7 +45,7 @@ def cross_correlation(
         is free.
     precision : {"float32", "float64"}
         Of the ranks, the product and the result, whatever the library is set to.
-    backend : {"numpy", "torch", "jax", "generic"}, optional
+    backend : {"numpy", "torch", "jax"}, optional
         Where to compute. By default in the library of ``a``, where ``a`` lies. With a name,
         chunks of ``a`` and ``g`` are moved there from wherever they are.
     device : optional
@@ -350,9 +349,10 @@ def row_pairs(
     Targets stay while sources come and go. Each is let go before the next ones are made, if the
     caller does not keep them.
     """
-    on_host = targets.ops.ranker().name == "numpy"
+    # NumPy ranks in place, and XLA decides by itself what becomes of parts of traced arrays.
+    in_place = targets.ops.ranker().device is None
     for left, right in windows(targets.count, chunks.targets):
-        if on_host or right - left <= chunks.sources:
+        if in_place or right - left <= chunks.sources:
             rows = targets.rows(left, right)
         else:
             rows = _rows_by_chunks(targets, left, right, chunks.sources)

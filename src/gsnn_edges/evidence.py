@@ -15,6 +15,7 @@ from gsnn_edges import __version__, _io, _validation, backends
 from gsnn_edges._typing import Array, Device
 from gsnn_edges.evaluation import LinkRanking, evaluate_edges
 from gsnn_edges.evaluation.candidates import candidate_pool, top_k
+from gsnn_edges.options import BACKENDS
 from gsnn_edges.ranks import rankdata
 from gsnn_edges.resampling import Moments
 
@@ -408,6 +409,8 @@ class EdgeEvidence:
 
         Raises
         ------
+        ValueError
+            For another ending than ``.npz``.
         OSError
             Where nothing can be written.
 
@@ -428,7 +431,7 @@ class EdgeEvidence:
         """
         arrays = {"W": self.W, "std": self.std, "known_edges": self.known_edges}
         _io.write_arrays(
-            _io.new_path("path", path),
+            _io.new_path("path", _io.check_ending("path", path, (".npz",))),
             "evidence",
             {name: getattr(self, name) for name in _ATTRIBUTES},
             {name: _on_host(array) for name, array in arrays.items() if array is not None},
@@ -466,7 +469,7 @@ class EdgeEvidence:
         saved, arrays = _io.read_arrays(_io.as_path("path", path), "evidence")
         try:
             attributes: dict[str, Any] = {name: saved[name] for name in _ATTRIBUTES}
-            return cls(**attributes, **arrays)
+            return cls(**(attributes | arrays))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 "path must be a whole file that EdgeEvidence.save wrote; the contents of "
@@ -478,7 +481,7 @@ class EdgeEvidence:
 
         Parameters
         ----------
-        backend : {"numpy", "torch", "jax", "generic"}
+        backend : {"numpy", "torch", "jax"}
         device : optional
             A device of that backend, or its name.
 
@@ -487,6 +490,7 @@ class EdgeEvidence:
         ValueError, ImportError
             As for `gsnn_edges.backends.load`.
         """
+        _validation.choice("backend", backend, BACKENDS)
         ops = backends.load(backend, device)
         std = None if self.std is None else backends.move(self.std, ops)
         return replace(self, W=backends.move(self.W, ops), std=std)
@@ -615,10 +619,10 @@ class EdgeEvidence:
         return f"{self._headline()}; best: {best}" if best else self._headline()
 
     def _repr_html_(self) -> str:
-        rows = [("rank", "source", "target", "score")]
-        rows += [(str(e.rank), *map(str, e.ends), f"{e.score:.3f}") for e in self.top(_SHOWN_HTML)]
-        lines = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
-        lines[0] = lines[0].replace("td>", "th>")
+        lines = ["<th>rank</th><th>source</th><th>target</th><th>score</th>"]
+        for edge in self.top(_SHOWN_HTML):
+            cells = (edge.rank, *edge.ends, f"{edge.score:.3f}")
+            lines.append("".join(f"<td>{escape(str(cell))}</td>" for cell in cells))
         table = "".join(f"<tr>{line}</tr>" for line in lines)
         return f"<table><caption>{escape(self._headline())}</caption>{table}</table>"
 
@@ -714,22 +718,22 @@ def _checked_members(members: Any, *, same_score: bool) -> list[EdgeEvidence]:
         raise TypeError(
             f"members must be a sequence of EdgeEvidence; got {type(members).__name__}: pass a list"
         )
-    members = [members] if isinstance(members, EdgeEvidence) else list(members)
-    if not members:
+    checked = [members] if isinstance(members, EdgeEvidence) else list(members)
+    if not checked:
         raise ValueError("members must hold at least one EdgeEvidence; got none")
-    for member in members:
+    for member in checked:
         if not isinstance(member, EdgeEvidence):
             raise TypeError(
                 f"members must be EdgeEvidence; got {type(member).__name__}: make "
                 "EdgeEvidence(W, node_names) of a matrix first"
             )
-    values = {
-        "shape": [tuple(member.W.shape) for member in members],
-        "node_names": [member.node_names for member in members],
-        "method": [member.method for member in members],
+    values: dict[str, list[Any]] = {
+        "shape": [tuple(member.W.shape) for member in checked],
+        "node_names": [member.node_names for member in checked],
+        "method": [member.method for member in checked],
     }
     if same_score:  # of those that know theirs: each is on a scale of its own
-        values["score"] = [m.settings["score"] for m in members if "score" in m.settings]
+        values["score"] = [m.settings["score"] for m in checked if "score" in m.settings]
     different = []
     for name, each in values.items():
         distinct = [value for place, value in enumerate(each) if value not in each[:place]]
@@ -740,4 +744,4 @@ def _checked_members(members: Any, *, same_score: bool) -> list[EdgeEvidence]:
             "members must be of the same nodes and method; they differ in "
             f"{'; '.join(different)}: combine those that agree"
         )
-    return members
+    return checked

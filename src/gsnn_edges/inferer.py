@@ -1,42 +1,52 @@
 """FunctionEdgeInferer: capture, correlate, adjust."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from gsnn_edges import _validation, backends
-from gsnn_edges._typing import Agg, Array, Device, Method, Norm, Precision, Score, Ties
-from gsnn_edges.activations import capture, capture_channels
-from gsnn_edges.activations.model_layout import Layers, find_layers
-from gsnn_edges.activations.modes import Mode
-from gsnn_edges.activations.nodes import AGGS, NORMS
-from gsnn_edges.activations.passes import Reduction, check_criterion
+from gsnn_edges._progress import track
+from gsnn_edges._typing import Agg, Array, Device, Method, Norm, Precision, Ties
+from gsnn_edges.activations.batches import (
+    Batch,
+    as_pair,
+    checked_kwargs,
+    read_loader,
+    rows_in,
+    select_arguments,
+    select_rows,
+)
+from gsnn_edges.activations.hooks import AGGS, NORMS, Reducer
+from gsnn_edges.activations.model_layout import (
+    Mode,
+    find_layout,
+    rows_are_independent,
+    warn,
+)
+from gsnn_edges.activations.passes import Passes, Reduction, check_criterion
 from gsnn_edges.baselines import untrained_scores
 from gsnn_edges.evidence import EdgeEvidence
-from gsnn_edges.inference import Found, Inference, Options
-from gsnn_edges.layer_pairs import LayerChoice, checked_layers
-from gsnn_edges.options import PRECISIONS, TIES
-from gsnn_edges.scoring import SCORES, ScoreChoice, Scorer, backend_of, mean
-
-# What an EdgeEvidence says of how it was made: settings of the inferer, and options of the call.
-SETTINGS = ("use_prenorm", "norm", "agg", "backend", "ties", "precision")
-ASKED = (
-    "score",
-    "layers",
-    "n_components",
-    "penalty_factor",
-    "scale_by_act_mean",
-    "estimate",
-    "estimate_iters",
-    "estimate_n_samples",
-    "batch_size",
-    "seed",
-    "loss_reduction",
-    "mode",
+from gsnn_edges.layer_pairs import LayerChoice, checked_layers, mean
+from gsnn_edges.options import CorrelationOptions
+from gsnn_edges.resampling import Moments, drawn_counts
+from gsnn_edges.scoring import (
+    SCORE_CHOICES,
+    SCORES,
+    ScoreChoice,
+    ScoreComparison,
+    Scorer,
+    compare_scores,
 )
+
+_FEW_SAMPLES = 10
+# Settings of the inferer that evidence keeps.
+_SETTINGS = ("use_prenorm", "norm", "agg", "backend", "ties", "precision")
+# Options of a call that evidence says elsewhere, or that W does not depend on.
+_NOT_SETTINGS = ("method", "row_chunk", "verbose", "forward_kwargs")
 
 
 class FunctionEdgeInferer:
@@ -63,7 +73,7 @@ class FunctionEdgeInferer:
         ``|v|``, ``v**2`` or the signed ``v`` of each channel of activations and gradients.
     agg : {"sum", "mean", "max"}
         How the channels of a node become one number.
-    backend : {"torch", "jax", "numpy", "generic"}
+    backend : {"torch", "jax", "numpy"}
         Where the correlation runs.
     backend_device : optional
         A device of that backend, or its name. By default ``device`` for torch, JAX's default
@@ -120,9 +130,8 @@ class FunctionEdgeInferer:
         _validation.flag("use_prenorm", use_prenorm)
         _validation.choice("norm", norm, NORMS)
         _validation.choice("agg", agg, AGGS)
-        _validation.choice("ties", ties, TIES)
-        _validation.choice("precision", precision, PRECISIONS)
         _validation.edge_index("edge_index", edge_index)
+        CorrelationOptions(ties=ties, precision=precision, backend=backend, device=backend_device)
         backends.load(backend, backend_device)
         self.model = model
         self.crit = crit
@@ -204,7 +213,7 @@ class FunctionEdgeInferer:
             Frobenius norm of the block of correlations, see `channel_correlation`. Or make both
             of the same passes, and take "magnitude" where it ranks the known edges of
             ``edge_index`` better than "channels" does, and better than chance by more than two
-            standard errors, else "channels" (docs/evidence.md).
+            standard errors, else "channels" (docs/method.md).
         layers : {"pooled", "mean", "last"} or int, optional
             Rank all layer pairs together, or average their matrices, or take the last one or
             that of this number. By default "pooled" for magnitudes and "mean" for channels.
@@ -251,28 +260,25 @@ class FunctionEdgeInferer:
         >>> inferer.fit(torch.randn(20, 4), torch.randn(20, 3)).shape
         (3, 3)
         """
-        inference = self.prepared(
-            Options(
-                method=method,
-                penalty_factor=penalty_factor,
-                scale_by_act_mean=scale_by_act_mean,
-                estimate=estimate,
-                estimate_iters=estimate_iters,
-                estimate_n_samples=estimate_n_samples,
-                row_chunk=row_chunk,
-                verbose=verbose,
-                batch_size=batch_size,
-                seed=seed,
-                forward_kwargs=forward_kwargs,
-                loss_reduction=loss_reduction,
-                mode=mode,
-                score=score,
-                layers=layers,
-                n_components=n_components,
-            )
-        )
-        W: np.ndarray = inference.run(x, y).on_host().W
-        return W
+        options = {
+            "method": method,
+            "penalty_factor": penalty_factor,
+            "scale_by_act_mean": scale_by_act_mean,
+            "estimate": estimate,
+            "estimate_iters": estimate_iters,
+            "estimate_n_samples": estimate_n_samples,
+            "row_chunk": row_chunk,
+            "verbose": verbose,
+            "batch_size": batch_size,
+            "seed": seed,
+            "forward_kwargs": forward_kwargs,
+            "loss_reduction": loss_reduction,
+            "mode": mode,
+            "score": score,
+            "layers": layers,
+            "n_components": n_components,
+        }
+        return _on_host(_Run(self, options).infer(x, y))
 
     def infer(
         self,
@@ -317,7 +323,7 @@ class FunctionEdgeInferer:
             With ``estimate`` its ``std`` is the standard deviation of the
             draws, and ``standard_error`` what that says of W. ``settings["score"]`` is the score,
             or with "auto" that which was chosen, and ``settings["choice"]`` what it was chosen
-            by, as of `choosing.standing`.
+            by, as of `gsnn_edges.scoring.compare_scores`.
 
         Raises
         ------
@@ -342,105 +348,307 @@ class FunctionEdgeInferer:
         >>> evidence.settings["score"], len(evidence.top(3))
         ('channels', 3)
         """
-        chosen = Options(
-            **usual_options(options),
-            method=method,
-            score=score,
-            layers=layers,
-            n_components=n_components,
-        )
-        untrained = checked_untrained(untrained, chosen)
+        known = inspect.signature(self.fit).parameters
+        unknown = [name for name in options if name not in known]
+        if unknown:
+            raise TypeError(
+                f"infer has no option {_validation.listing(unknown)}; it has those of fit: "
+                f"{', '.join(known)}"
+            )
+        options |= {"score": score, "layers": layers, "n_components": n_components}
+        call = inspect.signature(self.fit).bind(x, y, method, **options)
+        call.apply_defaults()
+        run = _Run(self, {k: v for k, v in call.arguments.items() if k not in ("x", "y")})
+        untrained = _checked_untrained(untrained, run)
         on_host = _validation.flag("on_host", on_host)
-        inference = self.prepared(chosen)
-        found = inference.run(x, y)
-        if on_host:
-            found = found.on_host()
-        untrained = untrained if found.scorer.score == "channels" else 0
+        W, std = run.infer(x, y), run.std
+        untrained = untrained if run.scorer.score == "channels" else 0
         evidence = EdgeEvidence(
-            found.W,
-            inference.layers.node_names,
+            _on_host(W) if on_host else W,
+            run.passes.layout.node_names,
             method=method,
-            counts=inference.counts(found.samples),
-            settings=self.settings(inference, found) | {"untrained": untrained},
-            std=found.std,
+            counts=run.counts,
+            settings=run.settings | {"untrained": untrained},
+            std=_on_host(std) if on_host and std is not None else std,
             known_edges=self.edge_index,
         )
-        return self.beside_untrained(evidence, x, y, untrained) if untrained else evidence
+        if not untrained:
+            return evidence
+        # Untrained models weigh as much together as the trained one.
+        before = mean(untrained_scores(self, x, y, like=evidence, seeds=untrained))
+        W = mean([evidence.W, backends.of(evidence.W).adopt(before)])
+        return replace(evidence, W=W)
 
-    def beside_untrained(self, evidence: EdgeEvidence, x: Any, y: Any, models: int) -> EdgeEvidence:
-        """Average evidence with that of untrained models, which weigh as much together."""
-        before = mean(untrained_scores(self, x, y, like=evidence, seeds=models))
-        return replace(evidence, W=mean([evidence.W, backends.of(evidence.W).adopt(before)]))
 
-    def prepared(self, options: Options) -> Inference:
-        """Settle everything before the first pass; known edges must lie among the nodes."""
-        options = options.checked()
-        found = find_layers(self.model, self.blocks, self.groups, self.node_names)
-        _validation.edge_index("edge_index", self.edge_index, (found.nodes, found.nodes))
-        scores = SCORES if options.score == "auto" else (options.score,)
-        scorers = tuple(self.scorer(score, found, options) for score in scores)
-        return Inference(self, found, scorers, options)
+class _Run:
+    """One call of `fit` or `infer`: its options, checked before the first pass, and its result.
 
-    def scorer(self, score: Score, found: Layers, options: Options) -> Scorer:
-        """Settle how observations of this model become a matrix."""
-        pairs = len(found.blocks) - 1
-        return Scorer(
-            score=score,
-            layers=checked_layers(options.layers, score, pairs),
-            n_components=options.n_components,
-            method=options.method,
-            ties=self.ties,
-            row_chunk=options.row_chunk,
-            pairs=pairs,
-            nodes=found.nodes,
-            columns=found.groups[0],
-            where=backend_of(self.backend, self.backend_device, self.device, self.precision),
+    Parameters
+    ----------
+    inferer : FunctionEdgeInferer
+    options : dict
+        All options of `fit` by their names.
+
+    Attributes
+    ----------
+    scorer : Scorer
+        Of W; with "auto" that which was chosen.
+    samples : int
+    std : array, optional
+        Standard deviation of the draws.
+    comparison : ScoreComparison, optional
+        What "auto" chose by.
+    """
+
+    def __init__(self, inferer: FunctionEdgeInferer, options: dict[str, Any]) -> None:
+        self.inferer, self.options = inferer, options
+        self.samples, self.std = 0, None
+        self.comparison: ScoreComparison | None = None
+        score, n_components = options["score"], options["n_components"]
+        _validation.choice("score", score, SCORE_CHOICES)
+        if n_components is not None and score == "magnitude":
+            raise ValueError(
+                f"n_components={n_components!r} needs score='channels'; got {score!r}, which has "
+                "one column a node: leave n_components out"
+            )
+        # As in the original, whatever counts as true.
+        options["estimate"] = bool(options["estimate"])
+        options["estimate_iters"] = options["estimate_iters"] if options["estimate"] else 1
+        for name in ("estimate_iters", "estimate_n_samples", "n_components", "batch_size", "seed"):
+            least = 0 if name == "seed" else 1
+            options[name] = _validation.whole_number_or_none(name, options[name], least=least)
+        options["penalty_factor"] = _validation.fraction(
+            "penalty_factor", options["penalty_factor"]
+        )
+        _validation.flag("scale_by_act_mean", options["scale_by_act_mean"])
+        _validation.flag("verbose", options["verbose"])
+        options["forward_kwargs"] = checked_kwargs(options["forward_kwargs"])
+        # torch correlates where the model lies.
+        here = inferer.device if inferer.backend == "torch" else None
+        correlation = CorrelationOptions(
+            method=options["method"],
+            ties=inferer.ties,
+            precision=inferer.precision,
+            backend=inferer.backend,
+            device=here if inferer.backend_device is None else inferer.backend_device,
+            row_chunk=options["row_chunk"],
+        )
+        layout = find_layout(inferer.model, inferer.blocks, inferer.groups, inferer.node_names)
+        _validation.edge_index("edge_index", inferer.edge_index, (layout.nodes, layout.nodes))
+        if score != "magnitude":
+            layout.check_same_channels()
+        self.scorers = [
+            Scorer(
+                each,
+                checked_layers(options["layers"], each, layout.pairs),
+                layout.pairs,
+                layout.nodes,
+                layout.groups[0],
+                correlation,
+                options["n_components"],
+            )
+            for each in (SCORES if score == "auto" else (score,))
+        ]
+        self.scorer = self.scorers[0]
+        self.passes = Passes(
+            inferer.model,
+            inferer.crit,
+            layout,
+            inferer.norm if score == "magnitude" else None,
+            inferer.agg,
+            inferer.use_prenorm,
+            inferer.device,
+            options["loss_reduction"],
+            options["mode"],
         )
 
-    def settings(self, inference: Inference, found: Found) -> dict[str, Any]:
+    @property
+    def counts(self) -> dict[str, int]:
+        """Numbers of samples, layers and observations."""
+        pairs = self.scorer.pairs
+        return {"samples": self.samples, "layers": pairs + 1, "observations": pairs * self.samples}
+
+    @property
+    def settings(self) -> dict[str, Any]:
         """All that W was made with, as JSON can hold it."""
-        taken = {"score": found.scorer.score, "layers": found.scorer.layers}
-        asked = {**vars(inference.options), **taken}
-        own = {name: getattr(self, name) for name in SETTINGS}
-        why = {} if found.standing is None else {"choice": found.standing.as_json()}
-        return own | {name: asked[name] for name in ASKED} | why
+        settings = {name: getattr(self.inferer, name) for name in _SETTINGS}
+        settings |= {k: v for k, v in self.options.items() if k not in _NOT_SETTINGS}
+        settings |= {"score": self.scorer.score, "layers": self.scorer.layers}
+        if self.comparison is not None:
+            settings["choice"] = self.comparison.as_json()
+        return settings
 
-    def observe(
-        self, x: Any, y: Any, *, score: Score = "magnitude", **options: Any
-    ) -> tuple[Array, Array]:
-        """Capture with this inferer's settings: nodes, or channels."""
-        options |= {"use_prenorm": self.use_prenorm, "device": self.device}
-        options |= {"blocks": self.blocks, "groups": self.groups, "node_names": self.node_names}
-        if score == "channels":
-            return capture_channels(self.model, self.crit, x, y, **options)[:2]
-        return capture(self.model, self.crit, x, y, norm=self.norm, agg=self.agg, **options)
+    def infer(self, x: Any, y: Any) -> Array:
+        """W of a batch, where the backend made it."""
+        x, y, batch_size = read_loader(x, y, self.options["batch_size"])
+        x, y = as_pair(x, y)
+        self.samples = rows_in(x)
+        self._check_samples()
+        draws = self._matrices(x, y, batch_size)
+        if self.options["estimate"]:
+            averages = self._averages(draws)
+        else:
+            averages = [(W, None) for W in next(draws)]
+        best = 0
+        if len(averages) > 1:
+            (magnitude, _), (channels, _) = averages
+            self.comparison = compare_scores(magnitude, channels, self.inferer.edge_index)
+            best = SCORES.index(self.comparison.score)
+        self.scorer = self.scorers[best]
+        W, self.std = averages[best]
+        _warn_of_constants(W)
+        if self.options["penalty_factor"]:
+            self.std = None if self.std is None else self._penalised(self.std)
+            W = self._penalised(W)
+        return W
+
+    def _averages(self, draws: Iterator[list[Array]]) -> list[tuple[Array, Array | None]]:
+        """Mean and standard deviation (ddof 1) of the matrices of each score."""
+        count = self.options["estimate_iters"]
+        shown = self.options["verbose"] and count > 1
+        tracked = iter(track(draws, count, "resampled batches", verbose=shown))
+        moments = [Moments(W) for W in next(tracked)]
+        for matrices in tracked:
+            for each, W in zip(moments, matrices, strict=True):
+                each.add(W)
+        pairs = ((each.mean, each.variance) for each in moments)
+        return [(mean, None if v is None else backends.of(v).xp.sqrt(v)) for mean, v in pairs]
+
+    def _check_samples(self) -> None:
+        """Reject so few samples that layer pairs of them say nothing by themselves.
+
+        Pooled magnitudes take any number, as in the original.
+        """
+        if any((each.score, each.layers) != ("magnitude", "pooled") for each in self.scorers):
+            _validation.samples("the samples (rows) of x", self.samples)
+            if self.options["estimate"]:
+                _validation.samples("estimate_n_samples", self.options["estimate_n_samples"])
+        if self.samples < _FEW_SAMPLES:
+            warn(
+                f"x should hold at least {_FEW_SAMPLES} samples, better some hundred; got "
+                f"{self.samples}: correlations of so few are noise, and layers of a sample are no "
+                "samples of their own"
+            )
+
+    def _matrices(self, x: Batch, y: Batch, batch_size: int | None) -> Iterator[list[Array]]:
+        """W of each draw, one a score: magnitudes can be made of channels."""
+        for a, g, counts in self._observations(x, y, batch_size):
+            by_score = []
+            for scorer in self.scorers:
+                mixed = len(self.scorers) > 1 and scorer.score == "magnitude"
+                sides = (self._nodes(a), self._nodes(g)) if mixed else (a, g)
+                by_score.append(scorer.matrices(*sides, counts))
+            for draw, matrices in enumerate(zip(*by_score, strict=True)):
+                if self.options["scale_by_act_mean"]:
+                    means = self._mean_activations(a, None if counts is None else counts[draw])
+                    yield [_scale_rows(W, means) for W in matrices]
+                else:
+                    yield list(matrices)
+
+    def _observations(
+        self, x: Batch, y: Batch, batch_size: int | None
+    ) -> Iterator[tuple[Any, Any, np.ndarray | None]]:
+        """Activations and gradients, of all samples or of each draw of ``estimate``.
+
+        With them comes how often each sample stands in each draw, where draws need no rows of
+        their own. One draw serves all layers. Where samples do not depend on each other the model
+        runs once, and its rows are drawn; gradients then differ from those of a pass over the draw
+        by one factor, which no correlation sees. Otherwise each draw is a pass of its own, with a
+        seed of its own.
+        """
+        options, kwargs = self.options, self.options["forward_kwargs"]
+        draws, rows = options["estimate_iters"], options["estimate_n_samples"]
+        generator = np.random.default_rng(options["seed"])
+        if options["estimate"] and not rows_are_independent(self.inferer.model, options["mode"]):
+            for _ in range(draws):
+                pick = torch.from_numpy(generator.integers(0, self.samples, rows))
+                seed = int(generator.integers(1 << 62))
+                drawn = select_rows(x, pick), select_rows(y, pick)
+                arguments = select_arguments(kwargs, pick, self.samples)
+                yield *self.passes.observe(*drawn, batch_size, seed, arguments), None
+            return
+        a, g = self.passes.observe(x, y, batch_size, options["seed"], kwargs)
+        if not options["estimate"]:
+            yield a, g, None
+        elif 2 * rows >= self.samples and all(scorer.can_count for scorer in self.scorers):
+            yield a, g, drawn_counts(self.samples, draws, generator, size=rows)
+        else:  # draws of few rows are cheaper ranked anew; ordinal ranks hang on their order
+            first = torch.arange(0, len(a), self.samples, device=a.device)[:, None]
+            for _ in range(draws):
+                pick = torch.from_numpy(generator.integers(0, self.samples, rows)).to(a.device)
+                pick = (first + pick).flatten()
+                yield a[pick], g[pick], None
+
+    def _nodes(self, columns: Any) -> Any:
+        """Columns of observations as nodes, whichever they are."""
+        if self.passes.norm is not None:
+            return columns
+        scorer, inferer = self.scorer, self.inferer
+        device = columns.device
+        return Reducer(scorer.columns, scorer.nodes, inferer.norm, inferer.agg, device)(columns)
+
+    def _mean_activations(self, a: Any, count: np.ndarray | None) -> np.ndarray:
+        """Mean activation of each node; ``count`` says how often each sample was drawn."""
+        nodes = self._nodes(a)
+        weights = np.ones(len(a)) if count is None else np.tile(count, self.scorer.pairs)
+        return _on_host(nodes.new_tensor(weights / weights.sum()) @ nodes)
+
+    def _penalised(self, W: Array) -> Array:
+        """Soften scores around known edges: fewer into their targets, more out of their sources."""
+        factor, xp = self.options["penalty_factor"], backends.of(W).xp
+        edges = _validation.edge_index("edge_index", self.inferer.edge_index, W.shape)
+        out_degree, in_degree = (np.bincount(ends, minlength=len(W)) for ends in edges)
+        with np.errstate(over="ignore", invalid="ignore"):
+            W = _scale_rows(W, (1 + factor) ** out_degree)
+            W = _scale_rows(W.T, (1 - factor) ** in_degree).T
+        if not bool(xp.all(xp.isfinite(W))):
+            raise ValueError(
+                f"penalty_factor={factor} is too large for a node with {out_degree.max()} known "
+                f"edges: (1 + p)^edges must stay a finite {W.dtype}"
+            )
+        return W
 
 
-def checked_untrained(untrained: Any, options: Options) -> int:
-    """Give the number of untrained models, where they can join."""
+def _on_host(x: Array) -> np.ndarray:
+    """A NumPy array to write to: JAX hands out its own memory."""
+    return np.require(_validation.as_numpy(x), requirements="W")
+
+
+def _scale_rows(W: Array, factors: np.ndarray) -> Array:
+    """Multiply rows by factors, in place where an array can be written to."""
+    W *= backends.of(W).adopt(factors.astype(_validation.dtype_name(W)))[:, None]
+    return W
+
+
+def _warn_of_constants(W: Array) -> None:
+    """Warn where most nodes never vary, so that most of W is 0."""
+    xp = backends.of(W).xp
+    for axis, what, why in (
+        (1, "activations", "no input reaches them, or the model is dead"),
+        (0, "gradients", "no output is reached by them, or crit ignores those outputs"),
+    ):
+        constant = W.shape[0] - int(xp.count_nonzero(xp.any(W != 0, axis=axis)))
+        if constant == W.shape[0]:
+            warn(f"W is zero everywhere: the {what} of all {constant} nodes are constant; {why}")
+            return
+        if 2 * constant > W.shape[0]:
+            warn(
+                f"{constant} of {W.shape[0]} nodes have constant {what}, and no evidence: {why}; "
+                "rank among the others by candidates="
+            )
+
+
+def _checked_untrained(untrained: Any, run: _Run) -> int:
+    """The number of untrained models, where they can join."""
     count = _validation.whole_number("untrained", untrained, least=0)
-    if count and options.estimate:
+    if count and run.options["estimate"]:
         raise ValueError(
             "untrained must be 0 with estimate=True, which speaks of the trained model alone; got "
             f"{count}: leave one of them out"
         )
-    if count and options.score == "magnitude":
+    if count and run.options["score"] == "magnitude":
         raise ValueError(
             "untrained must be 0 with score='magnitude', as it joins the channel score alone; got "
             f"{count}: take 'channels' or 'auto'"
         )
     return count
-
-
-def usual_options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill up the options of a call by the defaults of `FunctionEdgeInferer.fit`."""
-    parameters = inspect.signature(FunctionEdgeInferer.fit).parameters
-    named = ("self", "x", "y", "method", "score", "layers", "n_components")
-    usual = {name: p.default for name, p in parameters.items() if name not in named}
-    unknown = given.keys() - usual.keys()
-    if unknown:
-        raise TypeError(
-            f"infer has no option {_validation.listing(sorted(unknown))}; it has those of fit: "
-            f"{', '.join(usual)}"
-        )
-    return usual | dict(given)

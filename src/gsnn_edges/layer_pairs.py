@@ -1,9 +1,11 @@
 """Layer pairs: the rows of each, the pairs that a score takes, and what lies within and between."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
-from gsnn_edges import _validation
+import numpy as np
+
+from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array, Device, Method, Precision, Score, Ties
 from gsnn_edges.backends import Backend
 from gsnn_edges.correlation import Operand, backend_and_dtype, multiply, operands
@@ -159,6 +161,22 @@ def layer_parts(
         sums.append(layer_sums(rows, ops=ops, layers=pairs))
     between = ops.matmul(*sums) / samples
     return LayerParts(pooled, pooled - between, between)
+
+
+def mean(matrices: Iterable[Array]) -> Array:
+    """Average without holding more than two of them; the first is used up."""
+    matrices = iter(matrices)
+    total, count = next(matrices), 1
+    for matrix in matrices:
+        total += matrix
+        count += 1
+    total /= count
+    return total
+
+
+def to_host(x: Array) -> np.ndarray:
+    """Give an array as one of NumPy, to write to: JAX hands out its own memory."""
+    return np.require(backends.of(x).to_numpy(x), requirements="W")
 
 
 def by_layer(rows: Array, ops: Backend, layers: int) -> Array:

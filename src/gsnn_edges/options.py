@@ -10,6 +10,7 @@ from gsnn_edges.backends import Backend
 METHODS = ("spearman", "pearson")
 TIES = ("average", "ordinal")
 PRECISIONS = ("float32", "float64")
+BACKENDS = ("numpy", "torch", "jax")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,7 @@ class CorrelationOptions:
         How Spearman ranks equal values: see `rankdata`.
     precision : {"float32", "float64"}
         Of the ranks, the product and the result.
-    backend : {"numpy", "torch", "jax", "generic"}, optional
+    backend : {"numpy", "torch", "jax"}, optional
         Where to compute. By default in the library of the first array, where it lies.
     device : optional
         A device of that backend, or its name; only together with ``backend``.
@@ -63,7 +64,7 @@ class CorrelationOptions:
         _validation.choice("ties", self.ties, TIES)
         _validation.choice("precision", self.precision, PRECISIONS)
         if self.backend is not None:
-            _validation.choice("backend", self.backend, backends.BACKENDS)
+            _validation.choice("backend", self.backend, BACKENDS)
         if self.device is not None and self.devices is not None:
             raise ValueError(
                 f"device={self.device!r} and devices={_validation.shown(self.devices)} say where "

@@ -1,18 +1,24 @@
-"""Ranks with ties, written once for every backend."""
+"""Ranks with ties, and rows standardized, written once for every backend.
+
+A product of two standardized rows, of mean 0 and length 1, is their correlation.
+"""
 
 import math
 from typing import Any
 
 from gsnn_edges import _validation, backends
-from gsnn_edges._typing import Array, Ties
+from gsnn_edges._typing import Array, Method, Ties
+from gsnn_edges.backends import Backend
 from gsnn_edges.options import TIES
 
 # From here on, ranks of whole and half numbers no longer fit the 24 bits of float32.
 FLOAT32_OBSERVATIONS = 1 << 23
+# Terms summed one after another: the error of a float32 sum grows with their number.
+_SUM_LENGTH = 64
 
 
 def rankdata(x: Array, *, axis: int = 0, ties: Ties = "average") -> Array:
-    """Rank the values along an axis, beginning at 1.
+    """Ranks of the values along an axis, beginning at 1.
 
     Parameters
     ----------
@@ -60,12 +66,12 @@ def rankdata(x: Array, *, axis: int = 0, ties: Ties = "average") -> Array:
     moved = ops.xp.moveaxis(x, axis, -1)
     count = math.prod(moved.shape[:-1])
     rows = ops.xp.reshape(moved, (count, x.shape[axis]))
-    ranks = on_ranker(rank_rows, rows, ops, dtype, ties=ties)
+    ranks = on_ranker(_rank_rows, rows, ops, dtype, ties=ties)
     return ops.xp.moveaxis(ops.xp.reshape(ranks, moved.shape), -1, axis)
 
 
 def rank_dtype(xp: Any, dtype: Any, observations: int) -> str:
-    """Name the dtype that holds the ranks of so many observations exactly."""
+    """Dtype that holds the ranks of so many observations exactly."""
     if observations < FLOAT32_OBSERVATIONS and dtype != xp.float64:
         return "float32"
     _validation.float64_there(xp, f"{observations} observations")
@@ -73,7 +79,7 @@ def rank_dtype(xp: Any, dtype: Any, observations: int) -> str:
 
 
 def correlation_dtype(xp: Any, precision: str, observations: int) -> str:
-    """Name the dtype of the ranks, products and result of a correlation."""
+    """Dtype of the ranks, products and result of a correlation."""
     if precision == "float32" and observations < FLOAT32_OBSERVATIONS:
         return precision
     _validation.float64_there(xp, "this correlation")
@@ -81,7 +87,7 @@ def correlation_dtype(xp: Any, precision: str, observations: int) -> str:
 
 
 def on_ranker(
-    fn: Any, rows: Array, ops: backends.Backend, dtype: str, *shared: Array, **options: Any
+    fn: Any, rows: Array, ops: Backend, dtype: str, *shared: Array, **options: Any
 ) -> Array:
     """Map ``fn`` over rows of any library where ``ops`` ranks fastest; ``ops`` gets the result.
 
@@ -92,24 +98,24 @@ def on_ranker(
     return mapped if engine is ops else ops.take_over(mapped)
 
 
-def rank_rows(x: Array, *, ops: backends.Backend, ties: Ties, dtype: str) -> Array:
+def _rank_rows(x: Array, *, ops: Backend, ties: Ties, dtype: str) -> Array:
     """Ranks of each row, each in the place of its value."""
-    ranks, order, _, _ = sorted_ranks(x, ops=ops, ties=ties, dtype=dtype)
+    ranks, order, _, _ = _sorted_ranks(x, ops=ops, ties=ties, dtype=dtype)
     return ops.scatter_rows(order, ranks)
 
 
-def key_rows(x: Array, *, ops: backends.Backend, dtype: str, rank_dtype: str) -> Array:
+def key_rows(x: Array, *, ops: Backend, dtype: str, rank_dtype: str) -> Array:
     """Whole numbers in [0, length) that compare as the values of their row do.
 
     Average ranks rounded down: those of two neighbouring runs of equal values lie at least 1
     apart, so that they stay apart.
     """
-    ranks = rank_rows(x, ops=ops, ties="average", dtype=rank_dtype)
+    ranks = _rank_rows(x, ops=ops, ties="average", dtype=rank_dtype)
     return ops.xp.astype(ranks, getattr(ops.xp, dtype)) - 1
 
 
-def weighted_ranks(
-    keys: Array, weights: Array, *, ops: backends.Backend, dtype: str, length: int
+def _weighted_ranks(
+    keys: Array, weights: Array, *, ops: Backend, dtype: str, length: int
 ) -> tuple[Array, Array]:
     """Average ranks of rows in which value j stands ``weights[j]`` times, without a sort.
 
@@ -138,8 +144,8 @@ def weighted_ranks(
     return ranks, xp.astype(xp.take_along_axis(twice, most, axis=1), real) / 2
 
 
-def sorted_ranks(
-    x: Array, *, ops: backends.Backend, ties: Ties, dtype: str
+def _sorted_ranks(
+    x: Array, *, ops: Backend, ties: Ties, dtype: str
 ) -> tuple[Array, Array, Array, Array]:
     """Ranks of each row in rising order, with what takes them back to their places.
 
@@ -160,3 +166,141 @@ def sorted_ranks(
     # The ranks start + 1 .. stop share their mean: a half number, exact in this dtype.
     ranks = xp.astype(start + stop + 1, getattr(xp, dtype)) / 2
     return ranks, order, stop - start, varies
+
+
+def standardize_rows(
+    x: Array, *, ops: Backend, method: Method, ties: Ties, dtype: str, shift: bool
+) -> Array:
+    """Standardize each row; constant rows give 0.
+
+    Parameters
+    ----------
+    x : (rows, M) array
+    shift
+        Move each row along so that its commonest value is exactly 0. The product with a row of
+        mean 0 stays what it is, and keeps its digits: thousands of equal products, added one
+        after another in float32, would all round the same way.
+    """
+    if method == "pearson":
+        return _standardize_values(x, ops=ops, dtype=dtype, shift=shift)
+    xp = ops.xp
+    ranks, order, run_length, varies = _sorted_ranks(x, ops=ops, ties=ties, dtype=dtype)
+    centred = ranks - (x.shape[1] + 1) / 2
+    scale = _inverse_length(centred, varies, xp)
+    if shift and ties == "average":
+        commonest = xp.argmax(run_length, axis=1, keepdims=True)
+        centred = centred - xp.take_along_axis(centred, commonest, axis=1)
+    return ops.scatter_rows(order, centred * scale)
+
+
+def standardize_drawn(
+    drawn: Array,
+    weights: Array,
+    *,
+    ops: Backend,
+    method: Method,
+    dtype: str,
+    shift: bool,
+    length: int,
+) -> Array:
+    """Standardize rows in which column m stands ``weights[m]`` times.
+
+    Parameters
+    ----------
+    drawn : (rows, n) array
+        Values for Pearson; for Spearman some columns of what `key_rows` gave for rows of
+        ``length`` values. No weight is 0 in all of a row.
+    shift
+        As in `standardize_rows`. Rows that are not shifted are multiplied by the weights, so that
+        a product of one with one that is shifted counts each column as often as it stands.
+    """
+    xp = ops.xp
+    weights = xp.astype(weights, getattr(xp, dtype), copy=False)
+    if method == "pearson":
+        rows = _standardize_values(drawn, weights, ops=ops, dtype=dtype, shift=shift)
+        return rows if shift else rows * weights
+    ranks, commonest = _weighted_ranks(drawn, weights, ops=ops, dtype=dtype, length=length)
+    middle = (xp.sum(weights) + 1) / 2
+    varies = xp.max(ranks, axis=1, keepdims=True) != xp.min(ranks, axis=1, keepdims=True)
+    scale = _inverse_length(ranks - middle, varies, xp, weights)
+    rows = (ranks - (commonest if shift else middle)) * scale
+    return rows if shift else rows * weights
+
+
+def _standardize_values(
+    x: Array, weights: Array | None = None, *, ops: Backend, dtype: str, shift: bool
+) -> Array:
+    """Standardize the values of each row as they are, whatever their magnitude."""
+    xp = ops.xp
+    count = x.shape[1] if weights is None else xp.sum(weights)
+    x = _in_range(_widened(x, xp, dtype), xp)
+    varies = xp.max(x, axis=1, keepdims=True) != xp.min(x, axis=1, keepdims=True)
+    # Centred twice: the mean of large values is rounded, and leaves a mean of its own.
+    mean = _row_sum(_weighted(x, weights), xp) / count
+    residue = _row_sum(_weighted(x - mean, weights), xp) / count
+    centred = x - mean - residue
+    largest = xp.max(xp.abs(centred), axis=1, keepdims=True)
+    largest = xp.where(varies, largest, xp.ones_like(largest))
+    scale = _inverse_length(centred / largest, varies, xp, weights) / largest
+    if shift:
+        zeros = _weighted(xp.astype(x == 0, x.dtype), weights)
+        mostly_zero = _row_sum(zeros, xp) > count / 2
+        centred = centred - xp.where(mostly_zero, 0 - mean - residue, xp.zeros_like(mean))
+    return xp.astype(centred * scale, getattr(xp, dtype))
+
+
+def _widened(x: Array, xp: Any, dtype: str) -> Array:
+    """``x`` in the float that holds its values."""
+    bits = xp.iinfo(x.dtype).bits if xp.isdtype(x.dtype, "integral") else 0
+    wide = x.dtype == xp.float64 or dtype == "float64" or bits > 16
+    wide = wide and _validation.has_float64(xp)
+    if bits > (32 if wide else 16) and x.dtype != xp.uint64:
+        return _from_least(x, xp, wide=wide)
+    return xp.astype(x, xp.float64 if wide else xp.float32, copy=False)
+
+
+def _from_least(x: Array, xp: Any, *, wide: bool) -> Array:
+    """Whole numbers as floats; what a float would round is counted from the least of its row."""
+    floats, whole, exact = (
+        (xp.float64, xp.int64, 2.0**53) if wide else (xp.float32, xp.uint32, 2.0**24)
+    )
+    least, most = (extreme(x, axis=1, keepdims=True) for extreme in (xp.min, xp.max))
+    low, high = xp.astype(least, floats), xp.astype(most, floats)
+    # A difference of int64 may overflow; uint32 wraps round, and is right.
+    far = ((low < -exact) | (high > exact)) & (high - low < 2.0**63)
+    start = xp.astype(xp.where(far, least, xp.zeros_like(least)), whole)
+    counted = xp.astype(xp.astype(x, whole) - start, floats)
+    return xp.where(far, counted, xp.astype(x, floats))
+
+
+def _in_range(x: Array, xp: Any) -> Array:
+    """Rows of extreme values times a power of two, which no correlation sees.
+
+    Their sums and squares neither overflow nor vanish.
+    """
+    half = 2.0 ** xp.finfo(x.dtype).bits
+    largest = xp.max(xp.abs(x), axis=1, keepdims=True)
+    one = xp.ones_like(largest)
+    return x * xp.where(largest > half, one / half, xp.where(largest < 1 / half, one * half, one))
+
+
+def _weighted(x: Array, weights: Array | None) -> Array:
+    """Each column as often as it stands: once, unless there are weights."""
+    return x if weights is None else x * weights
+
+
+def _inverse_length(centred: Array, varies: Array, xp: Any, weights: Array | None = None) -> Array:
+    """1 over the Euclidean length of each row, and 0 for a constant row."""
+    squares = _row_sum(_weighted(centred * centred, weights), xp)
+    one = xp.ones_like(squares)
+    return xp.where(varies, one / xp.sqrt(xp.where(varies, squares, one)), one * 0)
+
+
+def _row_sum(x: Array, xp: Any) -> Array:
+    """Sum of each row as a tree, so that the error does not grow with its length."""
+    rows, length = x.shape
+    if length <= _SUM_LENGTH:
+        return xp.sum(x, axis=1, keepdims=True)
+    whole = length - length % _SUM_LENGTH
+    parts = xp.reshape(x[:, :whole], (rows, whole // _SUM_LENGTH, _SUM_LENGTH))
+    return _row_sum(xp.sum(parts, axis=2), xp) + xp.sum(x[:, whole:], axis=1, keepdims=True)

@@ -20,12 +20,10 @@ from gsnn_edges import _validation, backends
 from gsnn_edges._io import format_bytes
 from gsnn_edges._typing import Array, Method, Precision, Ties
 from gsnn_edges.backends.generic_backend import BLOCK_ELEMENTS
-from gsnn_edges.backends.jax_backend import JaxBackend
-from gsnn_edges.backends.jax_products import long_product
+from gsnn_edges.backends.jax_backend import JaxBackend, long_product
 from gsnn_edges.chunks import ROUNDS, sources_at_once
 from gsnn_edges.options import CorrelationOptions, check_pair, check_values
-from gsnn_edges.ranks import correlation_dtype
-from gsnn_edges.standardization import standardize_rows
+from gsnn_edges.ranks import correlation_dtype, standardize_rows
 
 Span: TypeAlias = tuple[int, int]
 

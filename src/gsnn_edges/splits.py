@@ -178,7 +178,7 @@ def _spanning(edges: Indices) -> NDArray[np.bool_]:
     joins = [join(source, target) for source, target in edges.T.tolist()]
     loop = edges[0] == edges[1]
     alone = loop & ~np.isin(edges[0], edges[:, ~loop])
-    return alone | np.array(joins, bool)
+    return np.asarray(alone | np.array(joins, bool))
 
 
 @dataclass(frozen=True, eq=False)

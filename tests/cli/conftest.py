@@ -52,7 +52,8 @@ def files(tmp_path_factory, problem, network, names):
     x, y = problem.x_test[:ROWS], problem.y_test[:ROWS]
     np.save(folder / "x.npy", x)
     np.savez(folder / "data.npz", x=x, y=y)
-    np.savetxt(folder / "y.csv", y, delimiter=",", fmt="%.9g")
+    outputs = ",".join(problem.node_names_dict["output"])
+    np.savetxt(folder / "y.csv", y, "%.9g", delimiter=",", header=outputs, comments="")
     write_edges(folder / "held_out.csv", problem.test_edges, names)
     write_edges(folder / "known.csv", problem.known_edges, names)
     (folder / "names.txt").write_text("\n".join(names))

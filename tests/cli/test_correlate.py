@@ -1,10 +1,6 @@
 """gsnn-edges correlate: W is that of the inferer, and torch is not needed."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -12,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from torch.nn import MSELoss
 
-from gsnn_edges import EdgeEvidence, FunctionEdgeInferer
+from gsnn_edges import EdgeEvidence, FunctionEdgeInferer, correlate_store
 from gsnn_edges.cli.tables import Observations, write_observations
 from gsnn_edges.store import open_matrix
 
@@ -41,43 +37,27 @@ def read(path):
     return EdgeEvidence.load(path).W if path.endswith(".npz") else open_matrix(path).to_numpy()
 
 
-@pytest.mark.parametrize("ending", ["npy", "same"])
-def test_w_is_that_of_the_inferer(ending, seen, run, fitted):
-    ending = ending if ending == "npy" else seen.rpartition(".")[2]
-    shown = run("correlate", seen, "--out", f"new.{ending}")
-    assert shown.exit_code == 0, shown.output
-    assert shown.stdout == f"W of 50 nodes, score magnitude: new.{ending}\n"
-    assert_allclose(read(f"new.{ending}"), fitted(), atol=ACCURACY)
-
-
 @pytest.mark.parametrize(
-    ("options", "asked"),
+    ("options", "wanted"),
     [
+        ([], {}),
         (["--method", "pearson"], {"method": "pearson"}),
         (["--layers", "mean"], {"layers": "mean"}),
-        (["--layers", "1"], {"layers": 1}),
+        (["--layers", "1", "--precision", "float64"], {"layers": 1}),
         (["--backend", "torch", "--device", "cpu"], {}),
         (["--backend", "jax"], {}),
-        (["--precision", "float64"], {}),
     ],
 )
-def test_options_are_those_of_the_inferer(options, asked, seen, run, fitted):
-    assert run("correlate", seen, "--out", "new.npy", *options, "-q").exit_code == 0
-    assert_allclose(read("new.npy"), fitted(**asked), atol=ACCURACY)
-
-
-@pytest.mark.parametrize("kind", ["npz", "zarr"])
-def test_channels_are_correlated_by_their_norms(kind, run, fitted):
-    assert run(*CAPTURE, "--score", "channels", "--out", f"c.{kind}").exit_code == 0
-    assert (
-        run("correlate", f"c.{kind}", "--out", "new.npy", "--n-components", 1, "-q").exit_code == 0
-    )
-    assert_allclose(read("new.npy"), fitted(score="channels", n_components=1), atol=1e-5)
+def test_w_of_observations_in_memory_is_that_of_the_inferer(options, wanted, run, fitted):
+    assert run(*CAPTURE, "--out", "seen.npz").exit_code == 0
+    shown = run("correlate", "seen.npz", "--out", "new.npy", *options)
+    assert shown.stdout == "W of 50 nodes, score magnitude: new.npy\n"
+    assert_allclose(read("new.npy"), fitted(**wanted), atol=ACCURACY)
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 @pytest.mark.parametrize("few", [("--top", 3), ("--threshold", 0.4)], ids=lambda few: few[0])
-def test_pairs_are_the_strongest_by_names(few, ending, seen, run, fitted, names):
+def test_pairs_are_the_strongest_by_names(few, ending, seen, run, fitted, names, problem):
     out = f"pairs.{ending}"
     shown = run("correlate", seen, "--out", out, *few)
     table = (pd.read_csv if ending == "csv" else pd.read_parquet)(out)
@@ -91,6 +71,10 @@ def test_pairs_are_the_strongest_by_names(few, ending, seen, run, fitted, names)
     assert len(table) == len(wanted)
     assert list(table["rank"]) == list(range(1, len(table) + 1))
     assert table["score"].is_monotonic_decreasing
+    if seen.endswith(".zarr"):
+        known = {(names[s], names[t]) for s, t in problem.known_edges.T}
+        assert list(table["known"]) == [pair in known for pair in pairs.index]
+        assert table["known"].sum() > 0
 
 
 @pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
@@ -114,12 +98,11 @@ def test_tables_of_pairs_are_alike_on_every_backend(few, backend, run, tmp_path)
 
 
 def test_dry_run_says_what_it_takes(seen, run, folder):
-    shown = run("correlate", seen, "--out", "new.npy", "--dry-run")
-    assert shown.stdout.startswith(
-        "would correlate 80 observations of 50 columns (magnitude) to W of 50 nodes, 10 kB"
-    )
-    facts = json.loads(run("correlate", seen, "--out", "new.npy", "--dry-run", "--json").stdout)
-    assert (facts["observations"], facts["bytes"], facts["dry_run"]) == (80, 10_000, True)
+    call = ("correlate", seen, "--out", "new.npy", "--dry-run")
+    shown = run(*call).stdout
+    assert shown.startswith("would correlate 80 observations of 50 columns (magnitude) to W of 50")
+    result = json.loads(run(*call, "--json").stdout)
+    assert (result["observations"], result["bytes"], result["dry_run"]) == (80, 10_000, True)
     assert not (folder / "new.npy").exists()
 
 
@@ -147,68 +130,19 @@ def test_processes_share_a_store(run, fitted):
     assert_allclose(read("new.zarr"), fitted(), atol=ACCURACY)
 
 
-STOPPED = """
-import os, signal, sys, tempfile
-from gsnn_edges.cli.main import main
-from gsnn_edges.scale import above
-from gsnn_edges.scale import top
-from gsnn_edges.scale import out_of_core as work
-from gsnn_edges.scale.sizes import Sizes
-
-work.sizes_for = lambda *_: Sizes(20, 13, False)
-left = int(os.environ["LEFT"])
-
-def stopping(put):
-    def call(*arguments):
-        global left
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), getattr(signal, os.environ["HOW"]))
-        return put(*arguments)
-    return call
-
-for sink in (above.AboveSink, top.TopSink):
-    sink.put = stopping(sink.put)
-main()
-"""
-
-
-@pytest.mark.usefixtures("network")
-@pytest.mark.parametrize(
-    ("how", "few"), [("SIGKILL", ("--top", 3)), ("SIGTERM", ("--threshold", 0.2))]
-)
-def test_what_is_kept_of_w_goes_on_after_a_kill(how, few, run, folder, monkeypatch):
+@pytest.mark.parametrize("few", [{"top": 3}, {"threshold": 0.2}], ids=str)
+def test_a_call_goes_on_with_the_pairs_that_an_ended_one_gathered(few, run, folder):
     assert run(*CAPTURE, "--out", "c.zarr").exit_code == 0
-    temporary = folder / "temporary"
-    temporary.mkdir()
+    options = [part for name, value in few.items() for part in (f"--{name}", value)]
+    assert run("correlate", "c.zarr", "--out", "whole.csv", *options, "-q").exit_code == 0
     there = {one.name for one in folder.iterdir()}
-    call = [sys.executable, "-c", STOPPED, "correlate", "c.zarr", "--out", "new.csv", "-q"]
-    call += map(str, few)
-
-    def end(left):
-        variables = {"LEFT": str(left), "HOW": how, "TMPDIR": str(temporary)}
-        done = subprocess.run(call, env={**os.environ, **variables}, capture_output=True, text=True)
-        return done.returncode, done.stderr
-
-    said = "" if how == "SIGKILL" else "Terminated: no result is written; the same call goes on "
-    code, line = end(7)
-    assert code == (-signal.SIGKILL if how == "SIGKILL" else 143)
-    assert line.startswith(said)
-    assert {one.name for one in folder.iterdir()} - there == {".new.csv.pairs.npz.unfinished"}
-    tiles = (folder / ".new.csv.pairs.npz.unfinished" / "done.txt").read_text().count("tile")
-    assert tiles == 6
-    assert end(17 - tiles) == (0, "")  # sixteen tiles, of which six are there
+    # One more than the best three: the source itself may be among them.
+    gathered = {name: 4 if name == "top" else value for name, value in few.items()}
+    correlate_store("c.zarr", ".new.csv.pairs.npz", **gathered)
+    shown = run("correlate", "c.zarr", "--out", "new.csv", *options, "-q")
+    assert shown.exit_code == 0, shown.output
+    assert (folder / "new.csv").read_text() == (folder / "whole.csv").read_text()
     assert {one.name for one in folder.iterdir()} - there == {"new.csv"}
-    assert list(temporary.iterdir()) == []
-    assert run("correlate", "c.zarr", "--out", "whole.csv", *few, "-q").exit_code == 0
-    kept, whole = pd.read_csv("new.csv"), pd.read_csv("whole.csv")
-    assert len(kept) > 100
-    ends = ["source", "target"]
-    pd.testing.assert_frame_equal(
-        kept.sort_values(ends)[[*ends, "score"]].reset_index(drop=True),
-        whole.sort_values(ends)[[*ends, "score"]].reset_index(drop=True),
-        atol=ACCURACY,
-    )
 
 
 BAD = {

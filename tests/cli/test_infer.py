@@ -23,25 +23,6 @@ def inferred(network, problem, folder):
     return lambda **options: inferer.infer(data["x"], data["y"], mode="eval", seed=0, **options)
 
 
-def test_files_hold_what_the_inferer_finds(inferred, run, problem, names):
-    shown = run(
-        *CALL, "--known", "known.csv", "--edges", "held_out.csv", "--out", "top.csv",
-        "--evidence", "e.npz", "--metrics", "m.json", "--top", 20,
-    )  # fmt: skip
-    assert shown.exit_code == 0, shown.output
-    wanted = inferred()
-    found = EdgeEvidence.load("e.npz")
-    assert_array_equal(found.W, wanted.W)
-    assert (found.node_names, found.counts) == (names, wanted.counts)
-    edges = wanted.top(20)
-    table = pd.read_csv("top.csv")
-    assert list(table["source"]) == [edge.source_name for edge in edges]
-    assert list(table["target"]) == [edge.target_name for edge in edges]
-    np.testing.assert_array_equal(table["score"], [edge.score for edge in edges])
-    with open("m.json") as file:
-        assert json.load(file)["micro"]["mrr"] == wanted.evaluate(problem.test_edges, seed=0).mrr
-
-
 @pytest.mark.parametrize(
     ("options", "asked"),
     [
@@ -119,13 +100,13 @@ BAD = {
     "ending": (("--evidence", "e.csv"), "--evidence must end in .npz"),
     "figure": (("--figure", "W.gif"), "--figure must end in .png, .pdf, .svg"),
     "layers": (("--layers", "9"), "layer pair in 0 .. 1; got 9"),
-    "columns": (("--x", "columns.csv"), "has 'high' in line 2, column 'b': drop that"),
+    "columns": (("--x", "columns.csv"), "(missing: "),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
 def test_mistakes_are_one_line_and_leave_no_file(case, folder, refused):
-    (folder / "columns.csv").write_text("a,b\n1,high\n")
+    (folder / "columns.csv").write_text("a,b\n" + "1,high\n" * 40)
     (folder / "far.csv").write_text("source,target\n0,77\n")
     np.save("one.npy", np.ones((40, 1), np.float32))
     np.save("three.npy", np.ones((40, 3), np.float32))
@@ -299,7 +280,7 @@ def test_columns_go_to_the_nodes_of_their_names(ending, problem, run):
         (lambda table: table.rename(columns={table.columns[0]: "other"}), "unknown: 'other'"),
         (lambda table: table.rename(columns=str.lower).add_suffix("_"), "missing: '"),
         (lambda table: table.iloc[:, 1:], "missing: '"),
-        (lambda table: table.assign(sample=1.0), "(unknown: 'sample')"),
+        (lambda table: table.assign(s=1.0, t="a"), "(unknown: 's', 't')"),
         (lambda table: pd.concat([table, table.iloc[:, :1]], axis=1), "repeated: '"),
     ],
 )
@@ -310,6 +291,55 @@ def test_columns_of_other_names_are_refused(side, change, phrase, problem, refus
     said = refused(*CALL[:5], "--x", files["x"], "--y", files["y"])
     assert f"--{side} must have a column for each of the model's 25 nodes, by their" in said
     assert phrase in said
+
+
+SAMPLES = [f"S{row}" for row in range(40)]
+INDEXED = {
+    "empty header": (lambda frame, name: frame.to_csv(f"{name}.csv"), "csv", ""),
+    "parquet": (lambda frame, name: frame.to_parquet(f"{name}.parquet"), "parquet", "__index_leve"),
+    "no node": (
+        lambda frame, name: (
+            frame.rename_axis("sample").reset_index().to_csv(f"{name}.csv", index=False)
+        ),
+        "csv",
+        "sample",
+    ),
+}
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("case", INDEXED)
+def test_names_of_samples_are_no_inputs(case, problem, run, refused):
+    write, ending, column = INDEXED[case]
+    frames = {side: frame.set_axis(SAMPLES) for side, frame in tables(problem).items()}
+    for side, frame in frames.items():
+        write(frame, side)
+    call = (*CALL[:5], "--json", "--x", f"x.{ending}", "--y")
+    shown = run(*call, f"y.{ending}")
+    assert shown.stderr.count(f"column '{column}") == 2
+    assert shown.stderr.count("is taken as the names of samples: name another by --index") == 2
+    wanted = run(*CALL[:5], "--json", "--x", "data.npz:x", "--y", "data.npz:y")
+    assert json.loads(shown.stdout)["strongest"] == json.loads(wanted.stdout)["strongest"]
+    write(frames["y"].sample(frac=1, random_state=0), "other")
+    said = refused(*call, f"other.{ending}")
+    assert "--x and --y must have the same samples, in the same order" in said
+
+
+@pytest.mark.usefixtures("folder")
+def test_columns_go_by_position_where_one_side_has_names(problem, run, refused):
+    for side, frame in tables(problem).items():
+        frame.to_csv(f"{side}.csv", index=False, header=False)
+    wanted = run(*CALL[:5], "--json", "--x", "data.npz:x", "--y", "data.npz:y")
+    call = (*CALL[:5], "--json", "--x", "x.csv", "--y", "y.csv")
+    shown = run(*call, "--no-header")
+    assert shown.stderr.count("matched to the model by position: only one of them has names") == 2
+    assert json.loads(shown.stdout)["strongest"] == json.loads(wanted.stdout)["strongest"]
+    said = run(*call).stderr
+    assert said.count("begins with numbers, which are taken as values") == 2
+    assert "--x must have a column for each of the model's 25 nodes" in refused(*call, "--header")
+    frame = tables(problem)["x"].assign(s=1.0, t=[f"S{row}" for row in range(40)])
+    frame.to_csv("x.csv", index=False)
+    assert "(unknown: 's')" in refused(*call, "--index", "t")
 
 
 @pytest.mark.usefixtures("folder")

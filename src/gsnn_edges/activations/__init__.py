@@ -1,15 +1,13 @@
 """Activations and gradients of a trained network's nodes, from a forward and a backward pass."""
 
 try:
-    import torch  # noqa: F401 - asked for here, to say once what to install
+    import torch  # noqa: F401 - here, to say once what to install
 except ModuleNotFoundError as error:
     raise ImportError(
         "capturing from a GSNN needs torch, which is not installed: pip install 'gsnn-edges[torch]'"
     ) from error
 
-from gsnn_edges.activations.channels import ChannelObservations, capture_channels
-from gsnn_edges.activations.passes import capture
-from gsnn_edges.activations.resampling import resampled
+from gsnn_edges.activations.passes import ChannelObservations, capture, capture_channels
 from gsnn_edges.activations.to_store import capture_to_store
 
-__all__ = ["ChannelObservations", "capture", "capture_channels", "capture_to_store", "resampled"]
+__all__ = ["ChannelObservations", "capture", "capture_channels", "capture_to_store"]

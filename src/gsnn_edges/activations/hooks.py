@@ -1,125 +1,241 @@
-"""What the blocks of a model record, or pass on, in a forward pass."""
+"""What the blocks of a model record in a forward pass, reduced to the columns of a correlation."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-# By use_prenorm: where a block records its activations, and the map that they leave or enter.
-RECORDED = {True: "_last_pre_norm_activation", False: "_last_activation"}
-TAPPED = {True: "lin_in", False: "lin_out"}
+from gsnn_edges import _validation
+from gsnn_edges._typing import Agg, Norm
+from gsnn_edges.activations.model_layout import TAPPED, ModelLayout
+
+NORMS = {"l1": torch.abs, "l2": torch.square, "none": lambda v: v}
+AGGS = ("sum", "mean", "max")
+# Where a block records its activations, by use_prenorm.
+_RECORDS = {True: "_last_pre_norm_activation", False: "_last_activation"}
 
 
-@dataclass(frozen=True)
-class Seen:
-    """An activation as it was when it was seen, and its place in autograd's graph.
+@dataclass
+class Reducer:
+    """Channels of a block as columns: one for each node, or every channel with its sign.
 
-    Both stay what they are when the tensor is then written to, as by an in-place ReLU.
+    Parameters
+    ----------
+    groups
+        LongTensor (C,) on the host: the node of each channel.
+    nodes
+        Number of nodes N; one without a channel gets 0.
+    norm, agg
+        What is done to each channel, and to the channels of a node. Without a norm the channels
+        stay as they are.
+    device
+        Where the channels lie.
     """
 
-    values: Tensor
-    edge: GradientEdge
+    groups: Tensor
+    nodes: int
+    norm: Norm | None = None
+    agg: Agg = "sum"
+    device: torch.device | None = None
+    # Columns that come out.
+    width: int = field(init=False)
+    # Channels of a node where all have as many, side by side; else 0.
+    each: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.width = len(self.groups) if self.norm is None else self.nodes
+        each, rest = divmod(len(self.groups), self.nodes)
+        even = np.array_equal(np.arange(self.nodes).repeat(each), self.groups)
+        self.each = each if even and not rest else 0
+        self.groups = self.groups.to(self.device)
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """(B, C) or (B, C, 1) channels to (B, width) columns, float32 at least.
+
+        In half precision, squares overflow and sums lose digits.
+        """
+        values = float32_at_least(values.detach().flatten(1))
+        if self.norm is None:
+            return values
+        values = NORMS[self.norm](values)
+        if not self.each:
+            return self._reduce_uneven(values)
+        values = values.reshape(len(values), self.nodes, self.each)
+        if self.agg == "sum":
+            return values.sum(2)
+        return values.mean(2) if self.agg == "mean" else values.amax(2)
+
+    def _reduce_uneven(self, values: Tensor) -> Tensor:
+        out = values.new_zeros(len(values), self.nodes)
+        if self.agg == "max":
+            index = self.groups.expand_as(values)
+            return out.scatter_reduce_(1, index, values, "amax", include_self=False)
+        out.index_add_(1, self.groups, values)
+        if self.agg == "mean":
+            # Not `bincount`, which asks a device for the largest.
+            ones = torch.ones_like(self.groups)
+            counts = ones.new_zeros(self.nodes).index_add_(0, self.groups, ones)
+            out /= counts.clamp(min=1)
+        return out
+
+    def check_finite(self, name: str, columns: Tensor, node_names: Sequence[str] | None) -> None:
+        """Reject NaN and infinity in columns (M, width), naming the nodes."""
+        if bool(columns.sum().isfinite()):
+            return
+        if self.norm is None:
+            columns = Reducer(self.groups.cpu(), self.nodes, "l1", "max", self.device)(columns)
+        meaning = "node"
+        if node_names is not None:
+            where = (~columns.isfinite()).any(0).nonzero()[:, 0].tolist()
+            shown = _validation.listing([repr(node_names[node]) for node in where])
+            meaning = f"node {shown}, of index"
+        _validation.finite(name, columns, axis_meaning=meaning)
 
 
-# What is done with each activation, at once: its values are good until the hook returns.
-Keep = Callable[[nn.Module, Seen], None]
+def float32_at_least(values: Tensor) -> Tensor:
+    """Values in float64 where they are so, else in float32."""
+    return values if values.dtype == torch.float64 else values.float()
 
 
-@contextmanager
-def recording(
-    blocks: Sequence[Any], use_prenorm: bool, keep: Keep, *, by_output: bool = False
-) -> Iterator[None]:
-    """Hand what each block records, as it is called, to ``keep``: one (B, C) tensor for a call.
+class Recorder:
+    """Activations of one forward pass, reduced as they arrive, and their places in the graph.
 
-    With ``by_output`` that is what the block gives. Records of a pass are let go at its end: they
-    hold its graph, which parts of a batch would add up.
+    Parameters
+    ----------
+    layout
+        The blocks whose calls are recorded.
+    reducers
+        One for each block.
+    use_prenorm
+        Which activation of a GSNN's block is taken.
+    a : Tensor of shape (pairs, B, width)
+        What is filled, by all blocks but the last.
+
+    Attributes
+    ----------
+    edges : list of GradientEdge
+        The place of each activation in autograd's graph. It stays what it is when the tensor is
+        then written to, as by an in-place ReLU.
+    dtypes : set of torch.dtype
+        Of the activations.
     """
-    tapped: dict[int, Seen] = {}
 
-    def collect(block: Any, inputs: Any, output: Any) -> None:
-        keep(block, seen_output(block, output) if by_output else read(block, use_prenorm, tapped))
+    def __init__(
+        self, layout: ModelLayout, reducers: Sequence[Reducer], use_prenorm: bool, a: Tensor
+    ) -> None:
+        self.layout, self.reducers, self.use_prenorm, self.a = layout, reducers, use_prenorm, a
+        self.edges: list[GradientEdge] = []
+        self.dtypes: set[torch.dtype] = set()
+        self._called: list[nn.Module] = []
+        # What last passed a linear map, by the id of the map: blocks may share it.
+        self._passed: dict[int, tuple[Tensor, GradientEdge]] = {}
 
-    unique = list({id(block): block for block in blocks}.values())
-    hooks = [block.register_forward_hook(collect) for block in unique]
-    if not by_output:
-        hooks += [hook for block in unique for hook in tap(block, use_prenorm, tapped)]
-    try:
-        if not by_output:
-            forget(unique)  # what an earlier pass may have left
-            for block in unique:
+    @contextmanager
+    def attached(self) -> Iterator[None]:
+        """Record what blocks do inside.
+
+        Records of a pass are let go at its end: they hold its graph, which parts of a batch would
+        add up.
+        """
+        blocks: list[Any] = list({id(block): block for block in self.layout.blocks}.values())
+        hooks = [block.register_forward_hook(self._record) for block in blocks]
+        records = [] if self.layout.by_output else blocks
+        hooks += [hook for block in records for hook in self._tap(block)]
+        try:
+            for block in records:
+                _clear(block)  # what an earlier pass may have left
                 block._store_activations = True
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-        if not by_output:
-            forget(unique)
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+            for block in records:
+                _clear(block)
 
-
-def forget(blocks: Sequence[Any]) -> None:
-    """Empty the records of blocks; the guard puts the caller's back."""
-    for block in blocks:
-        for name in RECORDED.values():
-            setattr(block, name, None)
-
-
-def tap(block: Any, use_prenorm: bool, tapped: dict[int, Seen]) -> Iterator[Any]:
-    """Register a hook on the linear map that an activation leaves or enters, if there is one.
-
-    Older blocks do not record it. Blocks may share the map: what a block has just passed through
-    it is the last that passed.
-    """
-
-    def store(module: nn.Module, value: Any) -> None:
-        if isinstance(value, Tensor) and value.requires_grad:
-            tapped[id(module)] = Seen(value.detach().clone(), get_gradient_edge(value))
-
-    linear = getattr(block, TAPPED[use_prenorm], None)
-    if not isinstance(linear, nn.Module):
-        return
-    if use_prenorm:
-        yield linear.register_forward_hook(lambda module, inputs, output: store(module, output))
-    else:
-        yield linear.register_forward_pre_hook(lambda module, inputs: store(module, *inputs[:1]))
-
-
-def read(block: Any, use_prenorm: bool, tapped: dict[int, Seen]) -> Seen:
-    """Give the activation that a block has just recorded, or passed through its linear map."""
-    name, linear = RECORDED[use_prenorm], TAPPED[use_prenorm]
-    record = getattr(block, name, None)
-    seen = tapped.pop(id(getattr(block, linear, None)), None)
-    if record is None and seen is not None:
-        return seen
-    if not isinstance(record, Tensor):
-        raise TypeError(
-            f"use_prenorm={use_prenorm} needs blocks that record {name} or have a module {linear}; "
-            f"{type(block).__name__} left {type(record).__name__} there: try "
-            f"use_prenorm={not use_prenorm}, or name the modules whose output is meant by blocks= "
-            "and groups="
-        )
-    return seen_now(f"{type(block).__name__}.{name}", record)
-
-
-def seen_output(block: nn.Module, output: Any) -> Seen:
-    """Give the output of a block as its activation."""
-    if not isinstance(output, Tensor):
-        raise TypeError(
-            "blocks that come with groups must give a tensor, of samples and channels; a "
-            f"{type(block).__name__} gave {type(output).__name__}: list a module whose output is "
-            "the activation itself"
-        )
-    return seen_now(f"the output of {type(block).__name__}", output)
-
-
-def seen_now(what: str, value: Tensor) -> Seen:
-    """Give an activation with its place in autograd's graph."""
-    if not value.requires_grad or not torch.is_grad_enabled():
+    def check_calls(self) -> None:
+        """Reject calls of other blocks, or in another order, than are listed."""
+        blocks, names = self.layout.blocks, self.layout.names
+        if [id(block) for block in self._called] == [id(block) for block in blocks]:
+            return
+        by_block = {id(b): name for b, name in zip(reversed(blocks), reversed(names), strict=True)}
+        calls = _validation.listing([by_block[id(block)] for block in self._called]) or "none"
         raise ValueError(
-            f"{what} carries no gradient: record the tensor itself, not a detached copy, and run "
-            "no block under torch.no_grad(), as a checkpoint with use_reentrant=True does"
+            f"model must call its {len(blocks)} blocks once each, in the order in which they are "
+            f"listed; {len(self._called)} calls were seen in a forward pass: {calls}; list a block "
+            "in blocks= once for each of its calls"
         )
-    return Seen(value.detach(), get_gradient_edge(value))
+
+    def _tap(self, block: Any) -> Iterator[Any]:
+        """Hook the linear map that an activation leaves or enters: older blocks do not record."""
+        linear = getattr(block, TAPPED[self.use_prenorm], None)
+        if not isinstance(linear, nn.Module):
+            return
+        if self.use_prenorm:
+            yield linear.register_forward_hook(lambda m, inputs, output: self._pass_by(m, output))
+        else:
+            yield linear.register_forward_pre_hook(lambda m, inputs: self._pass_by(m, *inputs[:1]))
+
+    def _pass_by(self, linear: nn.Module, value: Any = None) -> None:
+        if isinstance(value, Tensor) and value.requires_grad:
+            self._passed[id(linear)] = value.detach().clone(), get_gradient_edge(value)
+
+    def _record(self, block: nn.Module, inputs: Any, output: Any) -> None:
+        """Reduce the activation of a call, if the call is the one that is due."""
+        values, edge = self._activation(block, output)
+        layer = len(self._called)
+        self._called.append(block)
+        if layer >= len(self.reducers) or block is not self.layout.blocks[layer]:
+            return  # `check_calls` says so when all calls are known
+        shape, wanted = tuple(values.shape), (self.a.shape[1], len(self.reducers[layer].groups))
+        if shape not in {wanted, (*wanted, 1)}:
+            rule = "groups and the output of a block must agree: " if self.layout.by_output else ""
+            raise ValueError(
+                f"{rule}block {layer} must record activations of shape {wanted}: samples, "
+                f"channels; got {shape}"
+            )
+        self.edges.append(edge)
+        self.dtypes.add(values.dtype)
+        if layer < len(self.a):
+            self.a[layer] = self.reducers[layer](values)
+
+    def _activation(self, block: nn.Module, output: Any) -> tuple[Tensor, GradientEdge]:
+        """The output of a block, what it has just recorded, or what passed its linear map."""
+        kind = type(block).__name__
+        if self.layout.by_output:
+            what, value = f"the output of {kind}", output
+            if not isinstance(value, Tensor):
+                raise TypeError(
+                    "blocks that come with groups must give a tensor, of samples and channels; a "
+                    f"{kind} gave {type(value).__name__}: list a module whose output is the "
+                    "activation itself"
+                )
+        else:
+            name, linear = _RECORDS[self.use_prenorm], TAPPED[self.use_prenorm]
+            what, value = f"{kind}.{name}", getattr(block, name, None)
+            passed = self._passed.pop(id(getattr(block, linear, None)), None)
+            if value is None and passed is not None:
+                return passed
+            if not isinstance(value, Tensor):
+                raise TypeError(
+                    f"use_prenorm={self.use_prenorm} needs blocks that record {name} or have a "
+                    f"module {linear}; {kind} left {type(value).__name__} there: try "
+                    f"use_prenorm={not self.use_prenorm}, or name the modules whose output is "
+                    "meant by blocks= and groups="
+                )
+        if not value.requires_grad or not torch.is_grad_enabled():
+            raise ValueError(
+                f"{what} carries no gradient: record the tensor itself, not a detached copy, and "
+                "run no block under torch.no_grad(), as a checkpoint with use_reentrant=True does"
+            )
+        return value.detach(), get_gradient_edge(value)
+
+
+def _clear(block: Any) -> None:
+    """Empty the records of a block; the guard puts the caller's back."""
+    for name in _RECORDS.values():
+        setattr(block, name, None)

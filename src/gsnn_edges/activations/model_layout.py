@@ -1,23 +1,33 @@
-"""Which modules of a model are its blocks, and the node that each of their channels belongs to."""
+"""What a model is made of: blocks, the nodes of their channels, modules that mix samples."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+import sys
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import count
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from gsnn_edges import _validation
-from gsnn_edges.activations.hooks import TAPPED
-from gsnn_edges.activations.wrappers import unwrapped
+from gsnn_edges.activations.preserve_state import modules_of
 
-WALKED = (nn.Module, dict, list, tuple)
+Mode: TypeAlias = Literal["eval"] | None
+
+# The linear map of a GSNN's block that an activation leaves or enters, by use_prenorm.
+TAPPED = {True: "lin_in", False: "lin_out"}
+# The name under which torch.compile's OptimizedModule holds the module that it compiles. Its
+# class stands in torch._dynamo, which takes seconds to import.
+_COMPILED = "_orig_mod"
 
 
 @dataclass(frozen=True)
-class Layers:
+class ModelLayout:
     """The blocks of a model, in the order of the forward pass.
 
     Parameters
@@ -41,9 +51,34 @@ class Layers:
     by_output: bool
     node_names: list[str] | None
 
+    @property
+    def pairs(self) -> int:
+        """Number of layer pairs."""
+        return len(self.blocks) - 1
 
-def find_layers(model: Any, blocks: Any = None, groups: Any = None, names: Any = None) -> Layers:
-    """Find the blocks of a model, or check those that are given."""
+    def check_same_channels(self) -> None:
+        """Reject blocks whose channels are not those of the first one."""
+        for name, group in zip(self.names, self.groups, strict=True):
+            if not torch.equal(group, self.groups[0]):
+                raise ValueError(
+                    "model must have the same channels of the same nodes in all blocks, for a "
+                    f"score of channels; {name}, of {len(group)}, differs from {self.names[0]}, "
+                    f"of {len(self.groups[0])}: capture, or score='magnitude', takes any"
+                )
+
+
+def find_layout(
+    model: Any, blocks: Any = None, groups: Any = None, names: Any = None
+) -> ModelLayout:
+    """Blocks of a model, or those that are listed, with the nodes of their channels.
+
+    Parameters
+    ----------
+    model, blocks, groups
+        As of `capture`.
+    names
+        Its ``node_names``.
+    """
     if not isinstance(model, nn.Module):
         raise TypeError(
             f"model must be a torch.nn.Module; got {type(model).__name__}: pass the network itself"
@@ -53,22 +88,42 @@ def find_layers(model: Any, blocks: Any = None, groups: Any = None, names: Any =
             "groups must come with blocks, the modules whose channels they are about; got "
             "blocks=None: pass blocks= too, or leave groups out"
         )
-    owner, where = (unwrapped(model), "blocks") if blocks is not None else find_gsnn(model)
-    found = list(owner.ResBlocks) if blocks is None else given_blocks(model, blocks)  # type: ignore[arg-type]
-    if len(found) < 2:
+    if blocks is None:
+        gsnn, where = _find_gsnn(model)
+        modules: list[nn.Module] = list(gsnn.ResBlocks)  # type: ignore[arg-type]
+    else:
+        gsnn, where = unwrapped(model), "blocks"
+        modules = _listed_blocks(model, blocks)
+    if len(modules) < 2:
         raise ValueError(
             f"model must have at least 2 blocks, to pair each layer with the next; got "
-            f"{len(found)} in {where}"
+            f"{len(modules)} in {where}"
         )
-    labels = [f"{where}[{place}]" for place in range(len(found))]
-    nodes_of = groups_of(found, labels, groups)
+    labels = [f"{where}[{place}]" for place in range(len(modules))]
+    if groups is None:
+        nodes_of = _groups_of_blocks(modules, labels)
+    else:
+        parts = enumerate(_one_for_each(groups, len(modules)))
+        nodes_of = [_as_group(f"groups[{place}]", part) for place, part in parts]
     nodes = max(int(group.numpy().max()) for group in nodes_of) + 1
-    known = node_names(names, owner, nodes)
-    return Layers(found, labels, nodes_of, nodes, groups is not None, known)
+    return ModelLayout(
+        modules, labels, nodes_of, nodes, groups is not None, _node_names(names, gsnn, nodes)
+    )
 
 
-def find_gsnn(model: nn.Module) -> tuple[nn.Module, str]:
-    """Give the module that has the residual blocks, the model or the only one in it; and where."""
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The module inside DataParallel, DistributedDataParallel and torch.compile."""
+    while True:
+        if isinstance(model, DataParallel | DistributedDataParallel):
+            model = model.module
+        elif isinstance(inner := model._modules.get(_COMPILED), nn.Module):
+            model = inner
+        else:
+            return model
+
+
+def _find_gsnn(model: nn.Module) -> tuple[nn.Module, str]:
+    """The module that has the residual blocks, the model or the only one in it; and where."""
     model = unwrapped(model)
     if getattr(model, "ResBlocks", None) is not None:
         return model, "model.ResBlocks"
@@ -92,63 +147,41 @@ def find_gsnn(model: nn.Module) -> tuple[nn.Module, str]:
     return owner, f"model.{name}.ResBlocks"
 
 
-def given_blocks(model: nn.Module, blocks: Any) -> list[nn.Module]:
-    """Give the modules that the caller has listed, themselves or by their dotted names."""
+def _listed_blocks(model: nn.Module, blocks: Any) -> list[nn.Module]:
+    """Modules that the caller has listed, themselves or by their dotted names."""
     if isinstance(blocks, str) or not isinstance(blocks, Iterable):
         raise TypeError(
             "blocks must be a sequence of modules of the model, or of their dotted names; got "
             f"{type(blocks).__name__}: pass a list"
         )
-    named = dict(unwrapped(model).named_modules(remove_duplicate=False))
-    named |= dict(model.named_modules(remove_duplicate=False))
-    held = {id(module) for module in modules_of(model)}
-    return [given_block(f"blocks[{i}]", block, named, held) for i, block in enumerate(blocks)]
-
-
-def given_block(
-    label: str, block: Any, named: Mapping[str, nn.Module], held: AbstractSet[int]
-) -> nn.Module:
-    """Give one of the modules that the caller has listed."""
-    if isinstance(block, str):
-        if block not in named:
-            known = _validation.listing([name for name in named if name])
+    by_name = dict(unwrapped(model).named_modules(remove_duplicate=False))
+    by_name |= dict(model.named_modules(remove_duplicate=False))
+    inside = {id(module) for module in modules_of(model)}
+    modules = []
+    for place, block in enumerate(blocks):
+        label = f"blocks[{place}]"
+        if isinstance(block, str) and block not in by_name:
             raise ValueError(
                 f"{label} must be the dotted name of a module of the model; got {block!r}: it has "
-                f"{known}"
+                f"{_validation.listing([name for name in by_name if name])}"
             )
-        return named[block]
-    if not isinstance(block, nn.Module):
-        raise TypeError(
-            f"{label} must be a module of the model, or its dotted name; got {type(block).__name__}"
-        )
-    if id(block) not in held:
-        raise ValueError(
-            f"{label} must be a module of the model; got a {type(block).__name__} that it does not "
-            "hold: take it from this very model, not from a copy"
-        )
-    return block
+        module = by_name[block] if isinstance(block, str) else block
+        if not isinstance(module, nn.Module):
+            raise TypeError(
+                f"{label} must be a module of the model, or its dotted name; got "
+                f"{type(block).__name__}"
+            )
+        if id(module) not in inside:
+            raise ValueError(
+                f"{label} must be a module of the model; got a {type(block).__name__} that it does "
+                "not hold: take it from this very model, not from a copy"
+            )
+        modules.append(module)
+    return modules
 
 
-def modules_of(*models: nn.Module) -> list[nn.Module]:
-    """Give all modules inside, those too that stand in plain lists and dicts of attributes."""
-    seen: dict[int, Any] = {}
-    walk(models, seen)
-    return [value for value in seen.values() if isinstance(value, nn.Module)]
-
-
-def walk(value: Any, seen: dict[int, Any]) -> None:
-    """Collect what a module or a container holds, nested ones too."""
-    if id(value) in seen or not isinstance(value, WALKED):
-        return
-    seen[id(value)] = value
-    inside = vars(value) if isinstance(value, nn.Module) else value
-    for item in list(inside.values() if isinstance(inside, dict) else inside):
-        if isinstance(item, WALKED):  # lists of names are long: no call for each
-            walk(item, seen)
-
-
-def check_blocks(blocks: Sequence[nn.Module], labels: Sequence[str]) -> None:
-    """Reject modules that are no blocks of a GSNN."""
+def _groups_of_blocks(blocks: Sequence[Any], labels: Sequence[str]) -> list[Tensor]:
+    """The node of each channel, from blocks of a GSNN."""
     for label, block in zip(labels, blocks, strict=True):
         if not hasattr(block, "channel_groups"):
             raise TypeError(
@@ -162,32 +195,12 @@ def check_blocks(blocks: Sequence[nn.Module], labels: Sequence[str]) -> None:
                 "or lin_out: it shows its activations nowhere; name the modules whose output they "
                 "are by blocks= and groups="
             )
+    pairs = zip(labels, blocks, strict=True)
+    return [_as_group(f"{label}.channel_groups", block.channel_groups) for label, block in pairs]
 
 
-def groups_of(blocks: Sequence[Any], labels: Sequence[str], groups: Any) -> list[Tensor]:
-    """Give the node of each channel for every block: those given, or those that blocks have."""
-    if groups is not None:
-        parts = one_for_each(groups, len(blocks))
-        return [as_groups(f"groups[{place}]", part) for place, part in enumerate(parts)]
-    check_blocks(blocks, labels)
-    given = on_the_host([block.channel_groups for block in blocks])
-    pairs = zip(labels, given, strict=True)
-    return [as_groups(f"{label}.channel_groups", group) for label, group in pairs]
-
-
-def on_the_host(groups: list[Any]) -> list[Any]:
-    """Bring the groups that lie on a device to the host by one copy: each would wait for it."""
-    there = [isinstance(g, Tensor) and g.device.type not in ("cpu", "meta") for g in groups]
-    moved = [group for group, away in zip(groups, there, strict=True) if away]
-    if len({(group.device, group.dtype) for group in moved}) != 1:
-        return groups
-    flat = torch.cat([group.detach().flatten() for group in moved]).cpu()
-    parts = iter(torch.split(flat, [group.numel() for group in moved]))
-    return [next(parts) if away else group for group, away in zip(groups, there, strict=True)]
-
-
-def one_for_each(groups: Any, blocks: int) -> list[Any]:
-    """Give the groups of each block; one sequence of nodes stands for all blocks."""
+def _one_for_each(groups: Any, blocks: int) -> list[Any]:
+    """The groups of each block; one sequence of nodes stands for all blocks."""
     try:
         parts = list(groups)
     except TypeError as error:
@@ -205,39 +218,32 @@ def one_for_each(groups: Any, blocks: int) -> list[Any]:
     return parts
 
 
-def as_groups(label: str, value: Any) -> Tensor:
-    """Give the node of each channel of a block."""
-    given = np.array(_validation.host_array(label, value))
-    if given.dtype.kind not in "iufb":
-        raise TypeError(
-            f"{label} must give a node index for each channel; got dtype {given.dtype}: number the "
-            "nodes from 0"
+def _as_group(label: str, value: Any) -> Tensor:
+    """The node of each channel of a block."""
+    nodes = _validation.host_array(label, value)
+    if nodes.dtype.kind not in "iu" or nodes.size == 0 or int(nodes.min()) < 0:
+        raise (TypeError if nodes.dtype.kind in "OSU" else ValueError)(
+            f"{label} must give a node index, from 0, for each channel; got {nodes.dtype} of shape "
+            f"{nodes.shape}: number the nodes from 0"
         )
-    group = torch.from_numpy(given).flatten()
-    is_index = not group.is_floating_point() and group.dtype != torch.bool
-    if not is_index or len(group) == 0 or int(given.min()) < 0:
-        raise ValueError(
-            f"{label} must give a node index, from 0, for each channel; got {group.dtype} of shape "
-            f"{tuple(group.shape)}"
-        )
-    return group.long()
+    return torch.from_numpy(nodes.ravel().astype(np.int64))
 
 
-def node_names(given: Any, owner: nn.Module, nodes: int) -> list[str] | None:
-    """Give a name for each node: those given, or those that a GSNN has."""
-    if given is None:
-        own = getattr(owner, "node_names_dict", None)
-        own = own.get("function") if isinstance(own, Mapping) else None
-        if not isinstance(own, Iterable) or isinstance(own, str):
+def _node_names(names: Any, gsnn: nn.Module, nodes: int) -> list[str] | None:
+    """A name for each node: those of the caller, or those that a GSNN has."""
+    if names is None:
+        kinds = getattr(gsnn, "node_names_dict", None)
+        functions = kinds.get("function") if isinstance(kinds, Mapping) else None
+        if not isinstance(functions, Iterable) or isinstance(functions, str):
             return None
-        names = [str(name) for name in own]
-        return names if len(names) == nodes else None
-    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
+        texts = [str(name) for name in functions]
+        return texts if len(texts) == nodes else None
+    if isinstance(names, str | Mapping) or not isinstance(names, Iterable):
         raise TypeError(
-            f"node_names must be a sequence of {nodes} names; got {type(given).__name__}: list "
+            f"node_names must be a sequence of {nodes} names; got {type(names).__name__}: list "
             "those of the function nodes"
         )
-    names = list(given)
+    names = list(names)
     other = sorted({type(name).__name__ for name in names if not isinstance(name, str)})
     if other:
         raise TypeError(
@@ -248,11 +254,83 @@ def node_names(given: Any, owner: nn.Module, nodes: int) -> list[str] | None:
     return [str(name) for name in names]
 
 
-def finite_at_nodes(name: str, observed: Tensor, names: Sequence[str] | None) -> None:
-    """Reject NaN and infinity, naming the nodes where they have names."""
-    meaning = "node"
-    if names is not None and not bool(observed.sum().isfinite()):
-        where: Iterator[int] = iter((~observed.isfinite()).any(0).nonzero()[:, 0].tolist())
-        shown = _validation.listing([repr(names[node]) for node in where])
-        meaning = f"node {shown}, of index"
-    _validation.finite(name, observed, axis_meaning=meaning)
+def run_alone(modules: Iterable[nn.Module]) -> None:
+    """Keep wrappers inside a model from splitting a pass over devices and processes.
+
+    The flags that this sets are attributes: the guard puts them back.
+    """
+    for module in modules:
+        if isinstance(module, DistributedDataParallel):
+            # As in no_sync: a reducer waits for gradients of parameters, and none are computed.
+            module.require_backward_grad_sync = False
+            module.require_forward_param_sync = False
+        elif isinstance(module, DataParallel) and len(module.device_ids) > 1:
+            raise ValueError(
+                "model must run its blocks in one place; got a DataParallel over "
+                f"{len(module.device_ids)} devices inside the model, which runs copies of them: "
+                "put its .module in its place"
+            )
+
+
+def rows_are_independent(model: nn.Module, mode: Mode = None) -> bool:
+    """Whether a sample's activations are the same in any batch: evaluation mode, as a rule."""
+    return not any(
+        (module.training and mode != "eval")
+        or (isinstance(module, _BatchNorm) and module.running_mean is None)
+        for module in modules_of(model)
+    )
+
+
+def warn_of_mode(model: nn.Module, modules: Iterable[nn.Module], mode: Mode) -> None:
+    """Warn where nobody has chosen a mode, and the one there is makes samples random or mixed."""
+    active = [m for m in modules if _mixes_samples(m) or _draws_masks(m)]
+    if mode is not None or not active:
+        return
+    names = _named(active, model)
+    if any(module.training for module in active):
+        warn(
+            f"dropout or batch statistics are at work in {names}: what is captured is not what the "
+            'model does in evaluation mode; mode="eval" switches to it for this call'
+        )
+    else:
+        warn(
+            f"batch statistics are at work in {names}, in evaluation mode too, as there are no "
+            'running ones, and mode="eval" cannot change that: a sample depends on its batch'
+        )
+
+
+def warn_of_parts(
+    model: nn.Module, modules: Iterable[nn.Module], batch_size: int, rows: int
+) -> None:
+    """Warn where parts of a batch give something else than the whole."""
+    active = [module for module in modules if _mixes_samples(module)]
+    if batch_size < rows and active:
+        warn(
+            f"batch_size={batch_size} changes what is captured from {rows} rows: batch statistics "
+            f"of each part, and not of the whole, are used in {_named(active, model)}; with "
+            'mode="eval" running statistics take their place, where there are any'
+        )
+
+
+def _mixes_samples(module: nn.Module) -> bool:
+    """Whether a module takes its statistics from the batch."""
+    return isinstance(module, _BatchNorm) and (module.training or module.running_mean is None)
+
+
+def _draws_masks(module: nn.Module) -> bool:
+    return isinstance(module, _DropoutNd) and module.training and module.p > 0
+
+
+def _named(modules: Sequence[nn.Module], model: nn.Module) -> str:
+    names = {id(module): name for name, module in model.named_modules()}
+    return _validation.listing([names.get(id(m)) or type(m).__name__ for m in modules], 3)
+
+
+def warn(text: str) -> None:
+    """Warn, and point at the line outside this package that the call came from."""
+    package = __name__.partition(".")[0]
+    for depth in count(1):
+        frame = sys._getframe(depth)
+        if frame.f_globals.get("__name__", "").partition(".")[0] != package or frame.f_back is None:
+            warnings.warn(text, UserWarning, stacklevel=depth + 1)
+            return

@@ -1,13 +1,13 @@
-"""One forward and one backward pass, reduced to what the correlation needs."""
+"""One forward and one backward pass, reduced to the columns that a correlation takes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge
 
 from gsnn_edges import _validation
 from gsnn_edges._progress import track
@@ -16,28 +16,41 @@ from gsnn_edges.activations.batches import (
     Batch,
     as_arguments,
     as_pair,
-    check_arguments,
+    check_names,
     checked_kwargs,
-    cut,
     dtype_of,
     for_model,
-    gathered,
+    read_loader,
     rows_in,
-    take,
-    tensors,
+    select_arguments,
+    select_rows,
+    tensors_in,
 )
-from gsnn_edges.activations.gradients import full, gradients, gradients_on, is_half
-from gsnn_edges.activations.hooks import recording
-from gsnn_edges.activations.model_layout import Layers, find_layers, finite_at_nodes, modules_of
-from gsnn_edges.activations.modes import Mode, check_mode, switch, warn_of_mode, warn_of_parts
-from gsnn_edges.activations.nodes import AGGS, NORMS, NodeReducer, Reducer
-from gsnn_edges.activations.preserve_state import unchanged
-from gsnn_edges.activations.trace import Trace
-from gsnn_edges.activations.wrappers import run_alone, unwrapped, without_compiler
+from gsnn_edges.activations.hooks import AGGS, NORMS, Recorder, Reducer, float32_at_least
+from gsnn_edges.activations.model_layout import (
+    Mode,
+    ModelLayout,
+    find_layout,
+    run_alone,
+    unwrapped,
+    warn_of_mode,
+    warn_of_parts,
+)
+from gsnn_edges.activations.preserve_state import (
+    gradients_on,
+    modules_of,
+    unchanged,
+    without_compiler,
+)
 
 Criterion: TypeAlias = Callable[[Any, Any], Tensor]
 Reduction: TypeAlias = Literal["mean", "sum"]
-REDUCTIONS = ("mean", "sum")
+
+_MODES = ("eval",)
+_REDUCTIONS = ("mean", "sum")
+# float16 has no number below 6e-8, where gradients of a mean over many samples lie. The loss is
+# scaled up, and less so where a gradient then passes 65504. Powers of two round nothing.
+_SCALES = (2.0**15, 2.0**10, 2.0**5, 1.0, 2.0**-8)
 
 
 def capture(
@@ -154,162 +167,268 @@ def capture(
     """
     _validation.choice("norm", norm, NORMS)
     _validation.choice("agg", agg, AGGS)
-    layers = find_layers(model, blocks, groups, node_names)
-    return run_passes(
-        model,
-        crit,
-        x,
-        y,
-        layers,
-        partial(NodeReducer, nodes=layers.nodes, norm=norm, agg=agg),
-        use_prenorm=use_prenorm,
-        device=device,
-        batch_size=batch_size,
-        seed=seed,
-        forward_kwargs=forward_kwargs,
-        loss_reduction=loss_reduction,
-        mode=mode,
-    )
+    layout = find_layout(model, blocks, groups, node_names)
+    passes = Passes(model, crit, layout, norm, agg, use_prenorm, device, loss_reduction, mode)
+    return passes.observe(x, y, batch_size, seed, forward_kwargs)
 
 
-def run_passes(
+class ChannelObservations(NamedTuple):
+    """What `capture_channels` gives.
+
+    Attributes
+    ----------
+    a, g : tensors of shape (M, C)
+        Signed activations and gradients of C channels. Row ``l * samples + b`` holds the
+        activations at layer l, and the gradients at layer l + 1, of sample b.
+    nodes : LongTensor of shape (C,)
+        The node of each channel.
+    samples, pairs : int
+        Samples B, and layer pairs L - 1; M = pairs * samples.
+    """
+
+    a: Tensor
+    g: Tensor
+    nodes: Tensor
+    samples: int
+    pairs: int
+
+
+def capture_channels(
     model: nn.Module,
     crit: Criterion,
     x: Any,
-    y: Any,
-    layers: Layers,
-    reducer_of: Callable[[Tensor], Reducer],
+    y: Any = None,
     *,
     use_prenorm: bool = True,
     device: Device = "cpu",
     batch_size: int | None = None,
     seed: int | None = None,
     forward_kwargs: Mapping[str, Any] | None = None,
+    blocks: Sequence[nn.Module | str] | None = None,
+    groups: Any = None,
     loss_reduction: Reduction | None = None,
     mode: Mode = None,
-    part_of: int | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Give ``a`` and ``g``, reduced by what ``reducer_of`` makes of the groups of each block.
+    node_names: Sequence[str] | None = None,
+) -> ChannelObservations:
+    """Record all channels of the function nodes, with their signs, and the credit they get.
 
-    ``part_of`` are the rows of all data where ``x`` is only a part of it.
+    Parameters
+    ----------
+    model, crit, x, y, use_prenorm, device, batch_size, seed, forward_kwargs, loss_reduction, mode
+        As of `capture`.
+    blocks, groups, node_names
+        As of `capture`. All blocks have the same channels of the same nodes.
+
+    Returns
+    -------
+    ChannelObservations
+        ``a`` and ``g`` of shape (M, C), ``nodes``, ``samples`` and ``pairs``. float64 for a
+        float64 model, else float32.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `capture`; and where the channels differ between blocks.
+
+    Notes
+    -----
+    Peak memory is that of `capture`, with C columns in place of N.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from gsnn_edges import capture_channels
+    >>> from gsnn_edges.channels import channel_correlation
+    >>> from gsnn_edges.demo import GSNN, tutorial
+    >>> problem = tutorial(seed=0)
+    >>> model = GSNN(problem.edge_index_dict, problem.node_names_dict, channels=3).eval()
+    >>> seen = capture_channels(model, torch.nn.MSELoss(), problem.x_test, problem.y_test)
+    >>> seen.a.shape, seen.samples, seen.pairs
+    (torch.Size([2500, 150]), 500, 5)
+    >>> channel_correlation(seen.a, seen.g, seen.nodes, seen.nodes).shape
+    torch.Size([50, 50])
     """
-    check_criterion(crit)
-    _validation.flag("use_prenorm", use_prenorm)
-    check_mode(mode)
-    if loss_reduction is not None:
-        _validation.choice("loss_reduction", loss_reduction, REDUCTIONS)
-    batch_size = _validation.whole_number_or_none("batch_size", batch_size, least=1)
-    seed = _validation.whole_number_or_none("seed", seed, least=0)
-    device = check_device(model, device)
-    reducers = shared_reducers(layers.groups, lambda group: reducer_of(group.to(device)))
-    run = Pass(unwrapped(model), crit, layers, reducers, use_prenorm)
-    x, y, batch_size = gathered(x, y, batch_size)
-    warn_of_mode(model, layers.blocks, mode)
-    with gradients_on(), without_compiler(), unchanged(model, seed, layers.blocks):
-        x, y = (for_model(batch, device, model) for batch in as_pair(x, y))
-        kwargs = checked_kwargs(forward_kwargs)
-        check_arguments(x, kwargs)
-        run.prepare(x, mode)
-        size = rows_in(x) if batch_size is None else min(batch_size, rows_in(x))
-        whole = rows_in(x) if part_of is None else part_of
-        warn_of_parts(model, layers.blocks, size, whole)
-        averaged = size < whole and reduction_of(crit, loss_reduction) == "mean"
-        if averaged and loss_reduction is None:
-            check_even(crit, y)
-        return run.all_parts(x, y, kwargs, size, whole if averaged else None)
-
-
-def shared_reducers(groups: Sequence[Tensor], make: Callable[[Tensor], Reducer]) -> list[Reducer]:
-    """Make one reducer for all blocks of the same groups: a device is asked about each of them."""
-    keys = [group.numpy().tobytes() for group in groups]
-    made = {key: make(group) for key, group in dict(zip(keys, groups, strict=True)).items()}
-    return [made[key] for key in keys]
+    layout = find_layout(model, blocks, groups, node_names)
+    layout.check_same_channels()
+    passes = Passes(model, crit, layout, None, "sum", use_prenorm, device, loss_reduction, mode)
+    a, g = passes.observe(x, y, batch_size, seed, forward_kwargs)
+    return ChannelObservations(a, g, layout.groups[0], len(a) // layout.pairs, layout.pairs)
 
 
 @dataclass
-class Pass:
-    """A model with what is recorded in it."""
+class Passes:
+    """A model with everything that is settled before its first pass.
+
+    Parameters
+    ----------
+    model, crit, use_prenorm, device, loss_reduction, mode
+        As of `capture`.
+    layout
+        The blocks whose activations are recorded.
+    norm, agg
+        How channels become nodes. Without a norm they are kept, with their signs.
+    """
 
     model: nn.Module
     crit: Criterion
-    layers: Layers
-    reducers: Sequence[Reducer]
-    use_prenorm: bool
+    layout: ModelLayout
+    norm: Norm | None
+    agg: Agg
+    use_prenorm: bool = True
+    device: Device = "cpu"
+    loss_reduction: Reduction | None = None
+    mode: Mode = None
 
-    def prepare(self, x: Batch, mode: Mode) -> None:
-        """Set the flags that the passes need; the guard puts them back."""
-        modules = modules_of(self.model, *self.layers.blocks)
-        switch(modules, mode)
-        run_alone(modules)
-        if not any(tensor.is_floating_point() for tensor in tensors(x)):
+    def __post_init__(self) -> None:
+        check_criterion(self.crit)
+        _validation.flag("use_prenorm", self.use_prenorm)
+        if self.mode is not None:
+            _validation.choice("mode", self.mode, _MODES)
+        if self.loss_reduction is not None:
+            _validation.choice("loss_reduction", self.loss_reduction, _REDUCTIONS)
+        self.device = _checked_device(self.model, self.device)
+        self.reducers = [
+            Reducer(group, self.layout.nodes, self.norm, self.agg, self.device)
+            for group in self.layout.groups
+        ]
+        self._network = unwrapped(self.model)
+        self._modules = modules_of(self._network, *self.layout.blocks)
+        warn_of_mode(self.model, self._modules, self.mode)
+
+    def observe(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int | None,
+        seed: int | None,
+        forward_kwargs: Mapping[str, Any] | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Activations and gradients of all samples, as `capture` returns them."""
+        batch_size = _validation.whole_number_or_none("batch_size", batch_size, least=1)
+        seed = _validation.whole_number_or_none("seed", seed, least=0)
+        x, y, batch_size = read_loader(x, y, batch_size)
+        with self.guarded(seed):
+            return self.run(*as_pair(x, y), checked_kwargs(forward_kwargs), batch_size)
+
+    @contextmanager
+    def guarded(self, seed: int | None) -> Iterator[None]:
+        """Make the model ready for passes inside; everything comes back on exit."""
+        with gradients_on(), without_compiler(), unchanged(self.model, seed, self.layout.blocks):
+            if self.mode == "eval":
+                for module in self._modules:
+                    module.eval()
+            run_alone(self._modules)
+            yield
+
+    def run(
+        self,
+        x: Batch,
+        y: Batch,
+        kwargs: Mapping[str, Any],
+        batch_size: int | None,
+        whole: int | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Activations and gradients (pairs * B, width) of B samples; inside `guarded` only.
+
+        ``whole`` are the rows of all data where these are only a part of them.
+        """
+        x, y = (for_model(batch, self.device, self.model) for batch in (x, y))
+        check_names(x, kwargs)
+        if not any(tensor.is_floating_point() for tensor in tensors_in(x)):
             # Nothing but parameters can lead a gradient to the activations.
             for parameter in self.model.parameters():
                 parameter.requires_grad_(parameter.is_floating_point())
-
-    def all_parts(
-        self, x: Batch, y: Batch, kwargs: dict[str, Any], size: int, mean_over: int | None
-    ) -> tuple[Tensor, Tensor]:
-        """Fill ``a`` and ``g``, a part of the batch at a time.
-
-        ``mean_over`` is how many rows the loss should average, where it averages those of a part.
-        """
-        batch, width = rows_in(x), self.reducers[0].width
-        shape = len(self.reducers) - 1, batch, width
-        dtype, first = precision_of(self.model, x), tensors(x)[0]
-        a, g = (first.new_empty(shape, dtype=dtype, requires_grad=False) for _ in range(2))
-        starts = range(0, batch, size)
-        for start in track(starts, len(starts), "passes", verbose=None):
-            rows = slice(start, min(start + size, batch))
-            part = {name: cut(value, rows, batch) for name, value in kwargs.items()}
+        rows = rows_in(x)
+        size = rows if batch_size is None else min(batch_size, rows)
+        whole = rows if whole is None else whole
+        warn_of_parts(self.model, self._modules, size, whole)
+        averaged = size < whole and _is_mean(self.crit, self.loss_reduction, y)
+        shape = self.layout.pairs, rows, self.reducers[0].width
+        a, g = (torch.empty(shape, dtype=self.precision(x), device=self.device) for _ in range(2))
+        starts: Iterable[int] = range(0, rows, size)
+        if size < rows:
+            starts = track(starts, -(-rows // size), "passes", verbose=None)
+        for start in starts:
+            part = slice(start, min(start + size, rows))
             # A mean over s of B rows weighs each of them B / s times too much.
-            share = (rows.stop - start) / mean_over if mean_over else 1.0
-            self.one_part(take(x, rows), take(y, rows), part, share, a[:, rows], g[:, rows])
-        for name, observed in (("activations", a), ("gradients", g)):
-            nodes = self.reducers[0].by_node(observed.flatten(0, 1))
-            finite_at_nodes(name, nodes, self.layers.node_names)
-        return a.flatten(0, 1), g.flatten(0, 1)
+            share = (part.stop - start) / whole if averaged else 1.0
+            arguments = select_arguments(kwargs, part, rows)
+            x_part, y_part = select_rows(x, part), select_rows(y, part)
+            self._run_part(x_part, y_part, arguments, share, a[:, part], g[:, part])
+        a, g = a.flatten(0, 1), g.flatten(0, 1)
+        self.reducers[0].check_finite("activations", a, self.layout.node_names)
+        self.reducers[0].check_finite("gradients", g, self.layout.node_names)
+        return a, g
 
-    def one_part(
+    def precision(self, x: Batch) -> torch.dtype:
+        """The precision of what is captured."""
+        double = torch.float64 in (dtype_of(self.model), *(t.dtype for t in tensors_in(x)))
+        return torch.float64 if double else torch.float32
+
+    def _run_part(
         self, x: Batch, y: Batch, kwargs: dict[str, Any], share: float, a: Tensor, g: Tensor
     ) -> None:
-        """One forward and one backward pass; each layer is reduced to nodes as it arrives."""
-        trace = Trace(self.layers, self.reducers, a)
+        """Fill a and g by one forward and one backward pass, each layer as it arrives."""
+        recorder = Recorder(self.layout, self.reducers, self.use_prenorm, a)
         args, named = as_arguments(x)
-        by_output = self.layers.by_output
-        with recording(self.layers.blocks, self.use_prenorm, trace.keep, by_output=by_output):
-            with noting("model(x)", x=x):
-                prediction = self.model(*args, **named, **kwargs)
-            with noting("crit(model(x), y)", prediction=prediction, y=y):
+        with recorder.attached():
+            with _noting("model(x)", x=x):
+                prediction = self._network(*args, **named, **kwargs)
+            with _noting("crit(model(x), y)", prediction=prediction, y=y):
                 loss = self.crit(prediction, y)
-        check_loss(loss)
-        trace.check()
-        half = is_half(a.device, [loss.dtype, *trace.dtypes, *dtypes_of(self.model)])
-        credit = gradients(loss, trace.edges[1:], half)
-        for layer, (reduce, gradient) in enumerate(zip(self.reducers[1:], credit, strict=True)):
+        _check_loss(loss)
+        recorder.check_calls()
+        dtypes = {loss.dtype, *recorder.dtypes, *(p.dtype for p in self.model.parameters())}
+        if torch.is_autocast_enabled(a.device.type):
+            dtypes.add(torch.get_autocast_dtype(a.device.type))
+        gradients = _gradients(loss, recorder.edges[1:], half=torch.float16 in dtypes)
+        for layer, (reduce, gradient) in enumerate(zip(self.reducers[1:], gradients, strict=True)):
             if gradient is not None and share != 1.0:
-                gradient = full(gradient) * share
+                gradient = float32_at_least(gradient) * share
             g[layer] = 0 if gradient is None else reduce(gradient)
 
 
+def _gradients(loss: Tensor, edges: Sequence[GradientEdge], half: bool) -> list[Tensor | None]:
+    """Gradient of the loss at each edge, None where the loss does not depend on it.
+
+    With ``half``, where float16 takes part, in float32 and by way of a scaled loss.
+    """
+    if not half:
+        return list(torch.autograd.grad(loss, edges, allow_unused=True))
+    for scale in _SCALES:
+        gradients = torch.autograd.grad(
+            loss,
+            edges,
+            torch.full_like(loss, scale),
+            retain_graph=scale != _SCALES[-1],
+            allow_unused=True,
+        )
+        # A device is asked once for all.
+        finite = [gradient.isfinite().all() for gradient in gradients if gradient is not None]
+        if not finite or bool(torch.stack(finite).all()):
+            break
+    return [None if g is None else float32_at_least(g) / scale for g in gradients]
+
+
 @contextmanager
-def noting(call: str, **values: Any) -> Iterator[None]:
+def _noting(call: str, **values: Any) -> Iterator[None]:
     """Add to an error out of the user's own code which call it was, and of what."""
     try:
         yield
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError) as e:
-        given = ", ".join(f"{name}: {form_of(value)}" for name, value in values.items())
+        given = ", ".join(f"{name}: {_form_of(value)}" for name, value in values.items())
         e.add_note(f"raised by {call}, with {given}")
         raise
 
 
-def form_of(value: Any) -> str:
+def _form_of(value: Any) -> str:
     """Write the shape and dtype of a tensor, and of those in a tuple or dict."""
     if isinstance(value, Tensor):
         return f"{tuple(value.shape)} {value.dtype}"
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key!r}: {form_of(part)}' for key, part in value.items())}}}"
+        return f"{{{', '.join(f'{key!r}: {_form_of(part)}' for key, part in value.items())}}}"
     if isinstance(value, tuple):
-        return f"a tuple of {', '.join(map(form_of, value))}"
+        return f"a tuple of {', '.join(map(_form_of, value))}"
     return type(value).__name__
 
 
@@ -322,12 +441,11 @@ def check_criterion(crit: Any) -> None:
     if not callable(crit):
         raise TypeError(
             f"crit must be a callable, crit(model(x), y); got {_validation.shown(crit)}: pass a "
-            "loss "
-            "such as torch.nn.MSELoss()"
+            "loss such as torch.nn.MSELoss()"
         )
 
 
-def check_device(model: nn.Module, device: Device) -> torch.device:
+def _checked_device(model: nn.Module, device: Device) -> torch.device:
     """Reject a model that lies elsewhere; it is the user's to move."""
     try:
         # An empty tensor says which device "cuda" means just now.
@@ -348,44 +466,29 @@ def check_device(model: nn.Module, device: Device) -> torch.device:
     return wanted
 
 
-def precision_of(model: nn.Module, x: Batch) -> torch.dtype:
-    """Give the precision of what is captured."""
-    double = torch.float64 in (dtype_of(model), *(tensor.dtype for tensor in tensors(x)))
-    return torch.float64 if double else torch.float32
-
-
-def dtypes_of(model: nn.Module) -> set[torch.dtype]:
-    """Give the precisions of a model's parameters."""
-    return {parameter.dtype for parameter in model.parameters()}
-
-
-def reduction_of(crit: Criterion, given: Reduction | None) -> str:
-    """Tell how a loss is reduced over the rows of a batch."""
-    reduction = getattr(crit, "reduction", None) if given is None else given
-    if reduction not in REDUCTIONS:
+def _is_mean(crit: Criterion, reduction: Reduction | None, y: Batch) -> bool:
+    """Whether a loss averages the rows of a batch, all with the same weight."""
+    told = reduction is not None
+    reduction = reduction if told else getattr(crit, "reduction", None)
+    if reduction not in _REDUCTIONS:
         raise ValueError(
             f"batch_size needs to know how crit reduces a batch: it must have a `reduction` of "
             f"'mean' or 'sum', as torch's losses do; got {reduction!r}: pass "
             "loss_reduction='mean' or 'sum', or a batch_size of all rows"
         )
-    return str(reduction)
+    if reduction == "mean" and not told and isinstance(crit, nn.CrossEntropyLoss | nn.NLLLoss):
+        classes = [part for part in tensors_in(y) if not part.is_floating_point()]
+        ignored = any(bool((part == crit.ignore_index).any()) for part in classes)
+        if crit.weight is not None or ignored:
+            raise ValueError(
+                f"batch_size needs a loss in which all rows weigh the same; got a mean of "
+                f"{type(crit).__name__} with {'ignored targets' if ignored else 'class weights'}: "
+                "use its reduction='sum', or a batch_size of all rows"
+            )
+    return reduction == "mean"
 
 
-def check_even(crit: Criterion, y: Batch) -> None:
-    """Reject a mean in which parts of as many rows may weigh differently."""
-    if not isinstance(crit, nn.CrossEntropyLoss | nn.NLLLoss):
-        return
-    classes = [part for part in tensors(y) if not part.is_floating_point()]
-    ignored = any(bool((part == crit.ignore_index).any()) for part in classes)
-    if crit.weight is not None or ignored:
-        raise ValueError(
-            f"batch_size needs a loss in which all rows weigh the same; got a mean of "
-            f"{type(crit).__name__} with {'ignored targets' if ignored else 'class weights'}: use "
-            "its reduction='sum', or a batch_size of all rows"
-        )
-
-
-def check_loss(loss: Any) -> None:
+def _check_loss(loss: Any) -> None:
     """Reject a loss that is no number, or has no gradient."""
     wanted = "crit(model(x), y) must give one number that depends on the model; got"
     if not isinstance(loss, Tensor):
@@ -393,7 +496,7 @@ def check_loss(loss: Any) -> None:
             f"{wanted} {type(loss).__name__}: give the tensor itself, without .item() or .numpy()"
         )
     if loss.numel() != 1 or not loss.is_floating_point():
-        raise ValueError(f"{wanted} {form_of(loss)}: reduce the loss, for example by its mean")
+        raise ValueError(f"{wanted} {_form_of(loss)}: reduce the loss, for example by its mean")
     if not loss.requires_grad:
         raise ValueError(
             f"{wanted} one without a gradient: compute it by torch from what the model gives, "

@@ -1,39 +1,22 @@
-"""The model and the global random states come back as they were."""
+"""The model and the global states of its libraries come back as they were."""
 
 import random
+import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-HOLDERS = (nn.Module, Tensor, dict, list, set, deque, tuple)
-Restore = Callable[[], None]
-# Tensors, each with the values that it had.
-Kept: TypeAlias = list[tuple[Tensor, Tensor]]
-# Of others, as of 8-bit floats, torch knows no difference.
-COMPARED = {
-    torch.bool,
-    torch.uint8,
-    torch.int8,
-    torch.int16,
-    torch.int32,
-    torch.int64,
-    torch.float16,
-    torch.bfloat16,
-    torch.float32,
-    torch.float64,
-    torch.complex64,
-    torch.complex128,
-}
+_HOLDERS = (nn.Module, Tensor, dict, list, set, deque, tuple)
 
 
 @contextmanager
 def unchanged(
-    model: nn.Module, seed: int | None = None, blocks: Iterable[nn.Module] = ()
+    model: nn.Module, seed: int | None = None, blocks: Sequence[nn.Module] = ()
 ) -> Iterator[None]:
     """Put everything of a model back on exit, also after an exception.
 
@@ -51,85 +34,72 @@ def unchanged(
     blocks
         Modules to protect too, which the model may hold in an object of another class.
     """
-    kept: Kept = []
-    undo = list(remember((model, *blocks), {}, kept))
-    devices = sorted({p.device.index for p in model.parameters() if p.device.type == "cuda"})
+    containers: list[tuple[Any, Any]] = []
+    tensors: list[tuple[Tensor, Tensor]] = []
+    gradients: list[tuple[Tensor, Tensor | None, bool]] = []
+    for value in parts_of(model, *blocks):
+        if isinstance(value, Tensor):
+            tensors.append((value, value.detach().clone()))
+            if value.is_leaf:
+                gradients.append((value, value.grad, value.requires_grad))
+        elif not isinstance(value, nn.Module | tuple):
+            containers.append((value, value.copy()))
     try:
-        with generators_unchanged(devices, seed):
+        with generators_unchanged(gpus_of(model), seed):
             yield
     finally:
-        for restore in undo:
-            restore()
-        restore_values(kept)
+        for container, items in containers:
+            container.clear()
+            fill = container.extend if isinstance(container, list | deque) else container.update
+            fill(items)
+        for tensor, gradient, requires_grad in gradients:
+            if tensor.grad is not gradient:
+                tensor.grad = gradient
+            if tensor.requires_grad != requires_grad:
+                tensor.requires_grad_(requires_grad)
+        _restore_values(tensors)
 
 
-@contextmanager
-def generators_unchanged(devices: Sequence[int] = (), seed: int | None = None) -> Iterator[None]:
-    """Put the random states of Python, NumPy and torch back on exit."""
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002 - the user's, to restore
-    try:
-        with torch.random.fork_rng(devices):
-            if seed is not None:
-                seed_generators(seed, devices)
-            yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
+def parts_of(*values: Any) -> Iterator[Any]:
+    """Yield every module, tensor and container inside these, nested ones too; each once."""
+    seen: dict[int, Any] = {}
+    waiting = list(reversed(values))
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen[id(value)] = value
+        yield value
+        if isinstance(value, Tensor):
+            items: list[Any] = [value.grad] if value.is_leaf else []
+        elif isinstance(value, nn.Module):
+            items = [vars(value)]
+        else:
+            items = list(value.values() if isinstance(value, dict) else value)
+        waiting += [item for item in reversed(items) if isinstance(item, _HOLDERS)]
 
 
-def seed_generators(seed: int, devices: Iterable[int]) -> None:
-    """Seed the generators that are put back; `torch.manual_seed` would seed those of all GPUs."""
-    torch.default_generator.manual_seed(seed)
-    for device in devices:
-        torch.cuda.default_generators[device].manual_seed(seed)
+def modules_of(*models: nn.Module) -> list[nn.Module]:
+    """All modules inside, those too that stand in plain lists and dicts of attributes."""
+    return [part for part in parts_of(*models) if isinstance(part, nn.Module)]
 
 
-def remember(value: Any, seen: dict[int, Any], kept: Kept) -> Iterator[Restore]:
-    """Remember what a module, a container or a tensor holds, nested ones too; each once.
-
-    The values of tensors go into ``kept``.
-    """
-    if id(value) in seen or not isinstance(value, HOLDERS):
-        return
-    seen[id(value)] = value
-    if isinstance(value, nn.Module):
-        yield from remember(vars(value), seen, kept)
-    elif isinstance(value, Tensor):
-        kept.append((value, value.detach().clone()))
-        if value.is_leaf:
-            yield remember_gradient(value)
-            yield from remember(value.grad, seen, kept)
-    else:
-        if not isinstance(value, tuple):
-            yield remember_items(value)
-        for item in list(value.values() if isinstance(value, dict) else value):
-            if isinstance(item, HOLDERS):  # lists of names are long: no call for each
-                yield from remember(item, seen, kept)
-
-
-def remember_items(container: Any) -> Restore:
-    """Remember which objects a container holds."""
-    items = container.copy()
-
-    def restore() -> None:
-        container.clear()
-        container.extend(items) if isinstance(container, list | deque) else container.update(items)
-
-    return restore
-
-
-def restore_values(kept: Kept) -> None:
+def _restore_values(tensors: Sequence[tuple[Tensor, Tensor]]) -> None:
     """Put the values of tensors back that were written in place, as running statistics are.
 
     Only where they differ: a graph of the caller's that has saved a tensor must not see a write.
     A device is asked once for all of its tensors, as each answer would wait for its work.
     """
-    alike: dict[torch.device, Kept] = {}
-    for pair in kept:
-        if can_be_compared(*pair):
-            alike.setdefault(pair[0].device, []).append(pair)
-    differing = [pair for pair in kept if not can_be_compared(*pair)]
-    for pairs in alike.values():
+    differing = []
+    by_device: dict[torch.device, list[tuple[Tensor, Tensor]]] = {}
+    for tensor, values in tensors:
+        dense = tensor.layout == values.layout == torch.strided and not tensor.is_meta
+        alike = tensor.device == values.device and tensor.dtype == values.dtype
+        if dense and alike and tensor.shape == values.shape:
+            by_device.setdefault(tensor.device, []).append((tensor, values))
+        else:
+            differing.append((tensor, values))
+    for pairs in by_device.values():
         differs = torch.stack([(tensor != values).any() for tensor, values in pairs])
         differing += [pair for pair, each in zip(pairs, differs.tolist(), strict=True) if each]
     with torch.no_grad():
@@ -137,21 +107,46 @@ def restore_values(kept: Kept) -> None:
             tensor.copy_(values)
 
 
-def can_be_compared(tensor: Tensor, values: Tensor) -> bool:
-    """Whether torch can compare two tensors: dense ones of one form, and with values."""
-    dense = tensor.layout == values.layout == torch.strided and not tensor.is_meta
-    alike = tensor.device == values.device and tensor.shape == values.shape
-    return dense and alike and tensor.dtype == values.dtype and tensor.dtype in COMPARED
+@contextmanager
+def generators_unchanged(gpus: Sequence[int] = (), seed: int | None = None) -> Iterator[None]:
+    """Put the random states of Python, NumPy and torch back on exit."""
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002 - the user's, to restore
+    try:
+        with torch.random.fork_rng(gpus):
+            if seed is not None:  # `torch.manual_seed` would seed those of all GPUs
+                torch.default_generator.manual_seed(seed)
+                for gpu in gpus:
+                    torch.cuda.default_generators[gpu].manual_seed(seed)
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
 
 
-def remember_gradient(tensor: Tensor) -> Restore:
-    """Remember which gradient a tensor carries, if any, and whether it wants one."""
-    gradient, requires_grad = tensor.grad, tensor.requires_grad
+def gpus_of(model: nn.Module) -> list[int]:
+    """Numbers of the GPUs that a model lies on."""
+    devices = {parameter.device for parameter in model.parameters()}
+    return sorted(device.index for device in devices if device.type == "cuda")
 
-    def restore() -> None:
-        if tensor.grad is not gradient:
-            tensor.grad = gradient
-        if tensor.requires_grad != requires_grad:
-            tensor.requires_grad_(requires_grad)
 
-    return restore
+@contextmanager
+def gradients_on() -> Iterator[None]:
+    """Record gradients, whatever the caller has switched off around us.
+
+    Casts that autocast keeps until its context ends would outlive the pass: they are not kept.
+    """
+    cached = torch.is_autocast_cache_enabled()
+    torch.set_autocast_cache_enabled(False)
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
+    finally:
+        torch.set_autocast_cache_enabled(cached)
+
+
+def without_compiler() -> AbstractContextManager[object]:
+    """Run compiled modules and functions as they were written, so that hooks are called."""
+    if "torch._dynamo" not in sys.modules:  # nothing was compiled
+        return nullcontext()
+    stance: AbstractContextManager[object] = torch.compiler.set_stance("force_eager")
+    return stance

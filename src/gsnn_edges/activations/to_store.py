@@ -1,9 +1,11 @@
 """Observations straight to disk, a part of the data at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from pathlib import Path
+from types import CodeType, FunctionType, MethodType
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -14,22 +16,28 @@ from torch.utils.data import DataLoader
 from gsnn_edges import __version__, _io, _validation
 from gsnn_edges._progress import track
 from gsnn_edges._typing import Agg, Device, Norm
-from gsnn_edges.activations.batches import Batch, checked_kwargs, cut, for_model, rows_in
-from gsnn_edges.activations.channels import check_alike
-from gsnn_edges.activations.identity import Digest, digest_of
-from gsnn_edges.activations.model_layout import Layers, find_layers
-from gsnn_edges.activations.modes import Mode
-from gsnn_edges.activations.nodes import AGGS, NORMS, ChannelKeeper, NodeReducer, Reducer
-from gsnn_edges.activations.parts import Data, data_of
-from gsnn_edges.activations.passes import Criterion, Reduction, precision_of, run_passes
+from gsnn_edges.activations.batches import (
+    Batch,
+    checked_kwargs,
+    for_model,
+    in_batches,
+    iter_batches,
+    rows_in,
+    select_arguments,
+)
+from gsnn_edges.activations.hooks import AGGS, NORMS
+from gsnn_edges.activations.model_layout import Mode, find_layout
+from gsnn_edges.activations.passes import Criterion, Passes, Reduction
+from gsnn_edges.activations.preserve_state import generators_unchanged, gpus_of
 from gsnn_edges.store import ObservationStore, StoreWriter
 from gsnn_edges.store.observations import SCORES, is_empty_store, usual_unit
 
 # Batches and samples of a unit at most: a process that is killed loses the unit that it was at.
-MOST_BATCHES, MOST_SAMPLES = 64, 4096
+_MOST_BATCHES, _MOST_SAMPLES = 64, 4096
 
 # Batches, each with its number.
-Numbered: TypeAlias = Iterator[tuple[int, tuple[Batch, Batch]]]
+_Numbered: TypeAlias = Iterator[tuple[int, tuple[Batch, Batch]]]
+_PLAIN = (bool, int, float, complex, str, bytes, torch.dtype, torch.device, type(None))
 
 
 def capture_to_store(
@@ -114,8 +122,8 @@ def capture_to_store(
     side, and at most 64 batches or 4,096 samples, whichever is more; where 64 MB hold fewer than
     1,000 samples it grows towards these, up to 256 MB a side. Peak memory is five times a side,
     and that of a pass over one batch, however wide its inputs are. A unit is written whole or not
-    at all; a process that is killed loses the one it was at. The model comes back as it was, after
-    each batch.
+    at all; a process that is killed loses the one it was at. The model comes back as it was when
+    the call returns or raises.
 
     What a store was made of is kept as digests: the model's modules and parameters, the blocks and
     groups, the loss with its state and its code, ``forward_kwargs``, all options, and the inputs of
@@ -141,29 +149,24 @@ def capture_to_store(
     _validation.choice("score", score, SCORES)
     _validation.choice("norm", norm, NORMS)
     _validation.choice("agg", agg, AGGS)
-    batch_size = _validation.whole_number_or_none("batch_size", batch_size, least=1)
-    samples = _validation.whole_number_or_none("samples", samples, least=1)
-    layers = find_layers(model, blocks, groups, node_names)
+    seed = _validation.whole_number_or_none("seed", seed, least=0)
+    resume, verbose = _validation.flag("resume", resume), _validation.flag("verbose", verbose)
+    layout = find_layout(model, blocks, groups, node_names)
+    settings: dict[str, Any] = {"norm": norm, "agg": agg}
     if score == "channels":
-        check_alike(layers)
-    recording = Recording(
-        model=model,
-        crit=crit,
-        layers=layers,
-        data=data_of(x, y, batch_size, samples, _validation.flag("repeatable", repeatable)),
-        reduction=None if score == "channels" else {"norm": norm, "agg": agg},
-        seed=_validation.whole_number_or_none("seed", seed, least=0),
-        forward_kwargs=checked_kwargs(forward_kwargs),
-        settings={
-            "use_prenorm": use_prenorm,
-            "device": device,
-            "loss_reduction": loss_reduction,
-            "mode": mode,
-        },
-    )
-    facts = recording.facts() | {"edge_index": edge_index}
-    verbose = _validation.flag("verbose", verbose)
-    writer = begun(_io.as_path("path", path), facts, resume=_validation.flag("resume", resume))
+        layout.check_same_channels()
+        settings = {"norm": None, "agg": "sum"}
+    settings |= {"use_prenorm": use_prenorm, "device": device}
+    settings |= {"loss_reduction": loss_reduction, "mode": mode}
+    passes = Passes(model, crit, layout, **settings)
+    data = in_batches(x, y, batch_size, samples, repeatable)
+    recording = _Recording(passes, *data, seed, checked_kwargs(forward_kwargs))
+    metadata = recording.metadata(score, settings) | {"edge_index": edge_index}
+    path = _io.as_path("path", path)
+    if path.exists() and is_empty_store(path):  # of a call that was killed at once
+        _io.discard(path)
+    begin = StoreWriter.resume if resume and path.exists() else StoreWriter.create
+    writer = begin(path, **metadata)
     try:
         recording.write(writer, verbose=verbose)
     except BaseException:
@@ -173,104 +176,112 @@ def capture_to_store(
     return writer.finish()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recording:
-    """Everything that is settled before the first pass.
+@dataclass
+class _Recording:
+    """Everything that is settled before the first pass."""
 
-    ``reduction`` are the norm and the aggregation of channels to nodes, None to keep channels.
-    """
-
-    model: nn.Module
-    crit: Criterion
-    layers: Layers
-    data: Data
-    reduction: dict[str, Any] | None
+    passes: Passes
+    x: Any
+    y: Any
+    batch_size: int
+    samples: int
     seed: int | None
     forward_kwargs: dict[str, Any]
-    settings: dict[str, Any]
 
-    def facts(self) -> dict[str, Any]:
-        """Say what the store will hold, and how it was made."""
-        first, layers = self.data.first(), self.layers
+    def _batches(self) -> Iterator[tuple[Batch, Batch]]:
+        return iter_batches(self.x, self.y, self.batch_size, self.samples)
+
+    def metadata(self, score: str, settings: dict[str, Any]) -> dict[str, Any]:
+        """What the store will hold, and how it was made."""
+        first = next(self._batches(), None)
+        if first is None:
+            raise ValueError("x must be a DataLoader with at least one batch; got an empty one")
+        layout, columns = self.passes.layout, self.passes.reducers[0].width
         # As the passes see it: a csv gives float64 to a model of float32.
-        x = for_model(first[0], torch.device("cpu"), self.model)
-        channels = layers.groups[0].cpu().numpy()
-        nodes = np.arange(layers.nodes) if self.reduction else channels
-        pairs, dtype = len(layers.blocks) - 1, str(precision_of(self.model, x))[6:]
-        fitting = min(usual_unit(pairs, len(nodes), dtype), most_samples(self.data.batch_size))
+        x = for_model(first[0], torch.device("cpu"), self.passes.model)
+        dtype = str(self.passes.precision(x)).removeprefix("torch.")
+        most = max(_MOST_BATCHES * self.batch_size, _MOST_SAMPLES)
+        unit = min(usual_unit(layout.pairs, columns, dtype), most)
+        nodes = layout.groups[0].numpy() if score == "channels" else np.arange(columns)
         return {
-            "pairs": pairs,
-            "samples": self.data.samples,
-            "columns": len(nodes),
-            "score": "magnitude" if self.reduction else "channels",
-            "nodes": layers.nodes,
+            "pairs": layout.pairs,
+            "samples": self.samples,
+            "columns": columns,
+            "score": score,
+            "nodes": layout.nodes,
             "column_nodes": nodes,
-            "unit": max(1, fitting // self.data.batch_size) * self.data.batch_size,
-            "node_names": layers.node_names,
+            "unit": max(1, unit // self.batch_size) * self.batch_size,
+            "node_names": layout.node_names,
             "dtype": dtype,
-            "provenance": self.provenance(first),
+            "provenance": self._provenance(first) | settings | {"device": str(settings["device"])},
         }
 
-    def provenance(self, first: tuple[Batch, Batch]) -> dict[str, Any]:
-        """Say how the observations are made, so that no other way goes on with them."""
-        where = {id(module): name for name, module in self.model.named_modules()}
-        named = isinstance(self.crit, nn.Module)
+    def _provenance(self, first: tuple[Batch, Batch]) -> dict[str, Any]:
+        """How the observations are made, so that no other way goes on with them."""
+        model, crit, layout = self.passes.model, self.passes.crit, self.passes.layout
+        names = {id(module): name for name, module in model.named_modules()}
+        named = isinstance(crit, nn.Module)
         return {
             "gsnn-edges": __version__,
             "torch": torch.__version__,
-            "model": type(self.model).__qualname__,
-            "sha256 of the modules": digest_of(repr(self.model)),
-            "sha256 of the parameters": digest_of(self.model.state_dict()),
-            "sha256 of the first batch": digest_of(*first),
-            "blocks": [where.get(id(block), "") for block in self.layers.blocks],
-            "sha256 of groups": digest_of(self.layers.groups),
-            "sha256 of forward_kwargs": digest_of(self.forward_kwargs),
-            "sha256 of crit": digest_of(self.crit),
-            "crit": repr(self.crit) if named else getattr(self.crit, "__qualname__", "a callable"),
-            "batch_size": self.data.batch_size,
+            "model": type(model).__qualname__,
+            "sha256 of the modules": _Digest(repr(model)).hexdigest(),
+            "sha256 of the parameters": _Digest(model.state_dict()).hexdigest(),
+            "sha256 of the first batch": _Digest(*first).hexdigest(),
+            "blocks": [names.get(id(block), "") for block in layout.blocks],
+            "sha256 of groups": _Digest(layout.groups).hexdigest(),
+            "sha256 of forward_kwargs": _Digest(self.forward_kwargs).hexdigest(),
+            "sha256 of crit": _Digest(crit).hexdigest(),
+            "crit": repr(crit) if named else getattr(crit, "__qualname__", "a callable"),
+            "batch_size": self.batch_size,
             "seed": self.seed,
-            **self.settings,
-            "device": str(self.settings["device"]),
-            **(self.reduction or {}),
         }
 
     def write(self, writer: StoreWriter, *, verbose: bool) -> None:
         """Fill the units that are missing, and see that the others are of the same inputs."""
-        missing, data = set(writer.missing), self.data
-        if not missing and isinstance(data.source, DataLoader):
+        missing = set(writer.missing)
+        if not missing and isinstance(self.x, DataLoader):
             return  # its batches would all be read for nothing else
-        tracked = track(data.checked_batches(), data.count, "capturing", verbose=verbose)
-        batches = enumerate(tracked)
+        count = -(-self.samples // self.batch_size)
+        batches = enumerate(track(self._batches(), count, "capturing", verbose=verbose))
         # One unit of all samples may end within a batch.
-        each = -(-writer.unit // data.batch_size)
-        for unit in range(writer.units):
-            own = islice(batches, each)
-            if unit in missing:
-                self.record(unit, own, writer)
-            else:
-                self.compare(unit, own, writer)
+        each = -(-writer.unit // self.batch_size)
+        with self.passes.guarded(None):
+            for unit in range(writer.units):
+                fill = self._record if unit in missing else self._compare
+                fill(unit, islice(batches, each), writer)
         next(batches, None)  # a loader that has more than was said raises here
 
-    def record(self, unit: int, batches: Numbered, writer: StoreWriter) -> None:
+    def _record(self, unit: int, batches: _Numbered, writer: StoreWriter) -> None:
         """Run the passes of a unit, batch by batch, and write it."""
         first, last = writer.rows_of(unit)
         shape = writer.pairs, last - first, writer.columns
         a, g = (np.empty(shape, writer.dtype) for _ in range(2))
-        seen, top = Digest(), 0
+        digest, top = _Digest(), 0
         for number, (x, y) in batches:
-            seen.add((x, y))
+            digest.add((x, y))
             rows = slice(top, top := top + rows_in(x))
-            found = self.passes(number, slice(first + rows.start, first + top), x, y)
-            for side, values in zip((a, g), found, strict=True):
-                side[:, rows] = values.cpu().numpy().reshape(writer.pairs, -1, writer.columns)
-        writer.put(unit, a, g, seen.hexdigest())
+            kwargs = select_arguments(
+                self.forward_kwargs, slice(first + rows.start, first + top), self.samples
+            )
+            with generators_unchanged(gpus_of(self.passes.model), self._seed_of(number)):
+                sides = self.passes.run(x, y, kwargs, None, self.samples)
+            for side, values in zip((a, g), sides, strict=True):
+                side[:, rows] = values.cpu().numpy().reshape(shape[0], -1, shape[2])
+        writer.put(unit, a, g, digest.hexdigest())
 
-    def compare(self, unit: int, batches: Numbered, writer: StoreWriter) -> None:
+    def _seed_of(self, batch: int) -> int | None:
+        """Seed of a batch by its number: a capture that goes on draws the same masks."""
+        if self.seed is None:
+            return None
+        return int(np.random.SeedSequence([self.seed, batch]).generate_state(1)[0])
+
+    def _compare(self, unit: int, batches: _Numbered, writer: StoreWriter) -> None:
         """Reject inputs that are not those of a unit that is there."""
-        seen = Digest()
+        digest = _Digest()
         for _, pair in batches:
-            seen.add(pair)
-        if seen.hexdigest() != writer.inputs(unit):
+            digest.add(pair)
+        if digest.hexdigest() != writer.inputs(unit):
             first, last = writer.rows_of(unit)
             raise ValueError(
                 f"x and y must be those that {str(writer.path)!r} was begun with; samples {first} "
@@ -278,40 +289,74 @@ class Recording:
                 "another path"
             )
 
-    def passes(self, number: int, rows: slice, x: Batch, y: Batch) -> tuple[Tensor, Tensor]:
-        """Run the passes of a batch."""
-        whole = self.data.samples
-        kwargs = {name: cut(value, rows, whole) for name, value in self.forward_kwargs.items()}
-        own = None if self.seed is None else np.random.SeedSequence([self.seed, number])
-        return run_passes(
-            self.model,
-            self.crit,
-            x,
-            y,
-            self.layers,
-            self.reducer,
-            forward_kwargs=kwargs,
-            seed=None if own is None else int(own.generate_state(1)[0]),
-            part_of=whole,
-            **self.settings,
-        )
 
-    def reducer(self, group: Tensor) -> Reducer:
-        """Give what makes columns of the channels of a block."""
-        if self.reduction is None:
-            return ChannelKeeper(group)
-        return NodeReducer(group, self.layers.nodes, **self.reduction)
+class _Digest:
+    """SHA-256 of tensors, arrays, plain values, containers, functions and modules.
+
+    Of any other object its type and its public attributes count. Not told are the code that a
+    function calls, and what lies behind names that begin with an underscore.
+    """
+
+    def __init__(self, *values: Any) -> None:
+        self._hash = hashlib.sha256()
+        self._within: set[int] = set()  # objects that may hold themselves
+        for value in values:
+            self.add(value)
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+    def add(self, value: Any) -> None:
+        """Add a value, with its type."""
+        if isinstance(value, np.ndarray) and value.dtype != object:
+            self._add_text("array")
+            value = torch.from_numpy(np.array(value))
+        self._add_text(type(value).__qualname__)
+        if isinstance(value, _PLAIN):
+            self._add_text(repr(value))
+        elif isinstance(value, Tensor):
+            values = value.detach().cpu().contiguous()
+            self._add_text(f"{values.dtype} {tuple(values.shape)}")
+            self._hash.update(values.reshape(-1).view(torch.uint8).numpy().data)
+        elif id(value) not in self._within:
+            self._within.add(id(value))
+            for part in _contents_of(value):
+                self.add(part)
+            self._within.discard(id(value))
+
+    def _add_text(self, text: str) -> None:
+        # With its length, so that no two lists of texts are one.
+        self._hash.update(f"{len(text)} {text}".encode())
 
 
-def most_samples(batch_size: int) -> int:
-    """Give how many samples a unit holds at most."""
-    return max(MOST_BATCHES * batch_size, MOST_SAMPLES)
+def _contents_of(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return [part for item in value.items() for part in item]
+    if isinstance(value, set | frozenset):
+        return sorted(map(repr, value))
+    if isinstance(value, list | tuple):
+        return value
+    if isinstance(value, nn.Module):
+        return [repr(value), value.state_dict(), *map(_public_attributes, value.modules())]
+    if isinstance(value, partial):
+        return [value.func, value.args, value.keywords]
+    if isinstance(value, MethodType):
+        return [value.__func__, value.__self__]
+    if isinstance(value, FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        return [value.__code__, value.__defaults__, value.__kwdefaults__, cells]
+    if isinstance(value, CodeType):
+        return [value.co_code, value.co_consts, value.co_names]
+    return [getattr(value, "__qualname__", ""), _public_attributes(value)]
 
 
-def begun(path: Path, facts: dict[str, Any], *, resume: bool) -> StoreWriter:
-    """Make a store, or go on with one; one that nothing was written to counts as none."""
-    if path.exists() and is_empty_store(path):
-        _io.discard(path)
-    if resume and path.exists():
-        return StoreWriter.resume(path, **facts)
-    return StoreWriter.create(path, **facts)
+def _public_attributes(value: Any) -> dict[str, Any]:
+    """Attributes of an object with public names, but for its mode and modules."""
+    attributes = getattr(value, "__dict__", {})
+    if isinstance(value, type) or not isinstance(attributes, dict):
+        return {}
+    return {
+        name: part
+        for name, part in attributes.items()
+        if not name.startswith("_") and name != "training" and not isinstance(part, nn.Module)
+    }

@@ -115,7 +115,7 @@ def _reciprocal_ranks(ranking: LinkRanking) -> Values:
     """Reciprocal rank of each edge, the mean of both where both directions are ranked."""
     reciprocal: Values = 1 / ranking.queries.ranks.realistic
     directions = 2 if ranking.direction == "both" else 1
-    return reciprocal.reshape(directions, -1).mean(axis=0)
+    return np.asarray(reciprocal.reshape(directions, -1).mean(axis=0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,7 +278,7 @@ def _frame_row(row: ComparedScore) -> dict[str, Any]:
         "auroc": _NAN if pool is None else pool.auroc,
         "average_precision": _NAN if pool is None else pool.average_precision,
         "mrr_difference": _NAN if difference is None else difference.value,
-        **_ends("mrr_difference", difference and difference.interval),
+        **_ends("mrr_difference", None if difference is None else difference.interval),
     }
 
 
@@ -293,10 +293,10 @@ def _text_row(row: ComparedScore) -> tuple[str, ...]:
         number(row.ranking.mrr),
         number_range(row.ranking.intervals.get("mrr")),
         number(row.ranking.amri),
-        number(pool and pool.auroc),
+        number(None if pool is None else pool.auroc),
         number(row.coverage),
         "" if difference is None else f"{difference.value:+.4f}",
-        number_range(difference and difference.interval),
+        number_range(None if difference is None else difference.interval),
     )
 
 
@@ -337,7 +337,7 @@ def compare(
 ) -> Comparison:
     """Rank held-out edges by scores and by baselines, over the same queries and candidates.
 
-    Which baselines there are follows from the arguments; docs/baselines.md says what each is.
+    Which baselines there are follows from the arguments; docs/evaluation.md says what each is.
 
     Parameters
     ----------

@@ -263,7 +263,7 @@ def _regressions(values: Values, own: Values, penalties: Values) -> Iterator[tup
         rows = inverse + u * share
         pivots = np.diagonal(rows)
         # Rounding of the eigenvectors would give constant columns a weight.
-        weights = np.where(constant | constant[:, None], 0.0, -rows / pivots)
+        weights = np.where(np.logical_or.outer(constant, constant), 0.0, -rows / pivots)
         np.fill_diagonal(weights, 0.0)
         explained, aside = values @ inverse, values @ u - own
         residuals = (explained + aside * share) / pivots

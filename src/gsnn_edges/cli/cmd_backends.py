@@ -41,7 +41,7 @@ def _backends() -> list[dict[str, Any]]:
     rows = []
     for name, (_, package) in BACKENDS.items():
         extra = f"'gsnn-edges[{name}]'" if name in _DEVICES else "gsnn-edges"
-        row = {"backend": name, "version": None, "devices": [], "precisions": []}
+        row: dict[str, Any] = {"backend": name, "version": None, "devices": [], "precisions": []}
         if name in available():
             double = _validation.has_float64(load(name).xp)
             row["version"] = version(package)

@@ -43,7 +43,7 @@ def capture(
     known: str | None,
     by: str | None,
     dry_run: bool,
-    score: str,
+    score: Any,
     norm: str,
     agg: str,
     **settings: Any,
@@ -52,9 +52,9 @@ def capture(
 
     Needs torch. What is recorded goes to correlate, on this machine or another.
     """
-    from gsnn_edges._io import format_bytes
+    from gsnn_edges._io import ending, format_bytes
     from gsnn_edges.cli.models import read_network
-    from gsnn_edges.cli.tables import check_outputs, ending, writable
+    from gsnn_edges.cli.tables import check_outputs, writable
 
     writable("--out", out, [".zarr", ".npz"])
     check_outputs({"--out": out}, {**options.input_files(settings), "--known": known})
@@ -62,7 +62,7 @@ def capture(
     if known is not None and not stored:
         raise ValueError("--known needs a .zarr for --out; evaluate --known takes them too")
     with screen.work():
-        network = read_network(**{name: settings[name] for name in options.MODEL})
+        network = read_network(settings)
         edges = network.known_edges(known, by)
     sizes = network.sizes(score)
     result = {
@@ -80,7 +80,7 @@ def capture(
         screen.say(f"would record {what}")
         screen.json({**result, "dry_run": True})
         return
-    passes = {name: settings[name] for name in options.PASSES}
+    passes: Any = {name: settings[name] for name in options.PASSES}
     if score == "magnitude":
         passes |= {"norm": norm, "agg": agg}
     screen.resumes = stored
@@ -88,9 +88,18 @@ def capture(
         if stored:
             from gsnn_edges.activations import capture_to_store
 
-            sides = network.model, network.crit, network.x, network.y
-            passes |= {"score": score, "edge_index": edges, "verbose": screen.progress}
-            capture_to_store(out, *sides, **network.layout, **passes)
+            capture_to_store(
+                out,
+                network.model,
+                network.crit,
+                network.x,
+                network.y,
+                score=score,
+                edge_index=edges,
+                verbose=screen.progress,
+                **network.layout,
+                **passes,
+            )
         else:
             _capture_to_npz(out, network, score, sizes, passes)
     screen.say(what)
@@ -110,8 +119,7 @@ def _capture_to_npz(
         network.model, network.crit, network.x, network.y, **network.layout, **passes
     )
     shape = sizes["layer_pairs"], sizes["samples"], sizes["columns"]
-    sides = (side.cpu().numpy().reshape(shape) for side in (a, g))
+    a, g = (side.cpu().numpy().reshape(shape) for side in (a, g))
     columns = more[0].cpu().numpy() if more else np.arange(sizes["nodes"])
-    names = network.layers.node_names
-    seen = Observations(*sides, columns, sizes["nodes"], score, names)
+    seen = Observations(a, g, columns, sizes["nodes"], score, network.layers.node_names)
     write_observations(out, seen, name="--out")

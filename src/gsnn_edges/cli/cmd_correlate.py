@@ -52,7 +52,7 @@ _ROWS = 100_000
 @click.option("--row-chunk", type=options.POSITIVE, help="Sources at a time, of all of them.")
 @click.option(
     "--start-timeout",
-    type=float,
+    type=options.POSITIVE,
     default=300,
     help="Seconds in which all of them must have joined.",
 )
@@ -71,8 +71,8 @@ def correlate(
     Needs no torch. Observations in .zarr are read a part at a time and may be larger than memory;
     those in .npz are read whole.
     """
-    from gsnn_edges._io import format_bytes, parse_bytes
-    from gsnn_edges.cli.tables import ending, read_observations, readable
+    from gsnn_edges._io import ending, format_bytes, parse_bytes
+    from gsnn_edges.cli.tables import read_observations, readable
 
     stored = ending(readable("observations", observations, [".zarr", ".npz"])) == ".zarr"
     several = _check_options(observations, out, settings, stored=stored)
@@ -104,15 +104,10 @@ def correlate(
         screen.say(f"would {work}")
         screen.json({**result, "memory": memory, "dry_run": True})
         return
-    screen.note(work)
     screen.resumes = stored
-    pairs = None
-    if several:
-        _with_others(screen, seen, out, settings)
-    elif stored:
-        pairs = _from_store(screen, seen, out, settings)
-    else:
-        pairs = _in_memory(screen, seen, out, settings)
+    correlate_all = _with_others if several else _from_store if stored else _in_memory
+    with screen.work(work):
+        pairs = correlate_all(screen, seen, out, settings)
     what = f"W of {seen.nodes} nodes" if pairs is None else f"{pairs} pairs"
     screen.say(f"{what}, score {seen.score}: {out}")
     # Beside W in .npy lies a file that says what it was made of.
@@ -122,7 +117,8 @@ def correlate(
 
 def _check_options(observations: str, out: str, settings: dict[str, Any], *, stored: bool) -> bool:
     """Check options before anything is read; whether several processes share the work."""
-    from gsnn_edges.cli.tables import TABLES, check_outputs, ending, writable
+    from gsnn_edges._io import ending
+    from gsnn_edges.cli.tables import WRITTEN, check_outputs, writable
 
     top, threshold = settings["top"], settings["threshold"]
     few = top is not None or threshold is not None
@@ -131,7 +127,7 @@ def _check_options(observations: str, out: str, settings: dict[str, Any], *, sto
     if threshold is not None and not 0 <= threshold < math.inf:
         raise ValueError(f"--threshold must be at least 0, and finite; got {threshold}")
     if few:
-        writable("--out with --top or --threshold", out, TABLES)
+        writable("--out with --top or --threshold", out, WRITTEN)
     else:
         kind = ".zarr" if stored else ".npz"
         writable(
@@ -176,14 +172,14 @@ def _check_settings(seen: Any, settings: dict[str, Any], *, several: bool) -> No
         backends.load(settings["backend"], settings["device"])
 
 
-def _with_others(screen: Screen, store: Any, out: str, settings: dict[str, Any]) -> None:
+def _with_others(screen: Screen, store: Any, out: str, settings: dict[str, Any]) -> int | None:
+    from gsnn_edges.cli.child import run_in_child
     from gsnn_edges.scale import correlate_distributed
 
     names = (*_METHOD, *_OF_SEVERAL, "coordinator", "processes", "process", "resume")
-    with screen.work():
-        correlate_distributed(
-            store, out, verbose=screen.progress, **{name: settings[name] for name in names}
-        )
+    call = {name: settings[name] for name in names} | {"verbose": screen.progress}
+    run_in_child(correlate_distributed, store=store.path, out=out, **call)
+    return None
 
 
 def _from_store(screen: Screen, store: Any, out: str, settings: dict[str, Any]) -> int | None:
@@ -195,41 +191,39 @@ def _from_store(screen: Screen, store: Any, out: str, settings: dict[str, Any]) 
     # Pairs go to a file too, so that a call that was interrupted can continue.
     kept = Path(out).with_name(f".{Path(out).name}.pairs.npz")
     names = (*_METHOD, "max_memory", "precision", "backend", "device", "scratch", "resume")
-    with screen.work():
-        result: Any = correlate_store(
-            store,
-            out if whole else kept,
-            # One of the best targets may be the source itself.
-            top=None if top is None else min(top + 1, store.nodes),
-            threshold=threshold,
-            verbose=screen.progress,
-            **{name: settings[name] for name in names},
-        )
+    result: Any = correlate_store(
+        store,
+        out if whole else kept,
+        # One of the best targets may be the source itself.
+        top=None if top is None else min(top + 1, store.nodes),
+        threshold=threshold,
+        verbose=screen.progress,
+        **{name: settings[name] for name in names},
+    )
     if whole:
         return None
     sources = getattr(result, "sources", None)
-    count = _write_pairs(out, store.node_names, sources, result.targets, result.scores, top)
+    count = _write_pairs(out, store, sources, result.targets, result.scores, top)
     kept.unlink()
     return count
 
 
-def _in_memory(screen: Screen, seen: Any, out: str, settings: dict[str, Any]) -> int | None:
+def _in_memory(_: Screen, seen: Any, out: str, settings: dict[str, Any]) -> int | None:
     """Correlate observations in memory; number of pairs, where W is not written whole."""
     import numpy as np
 
     from gsnn_edges import _io
     from gsnn_edges.evidence import EdgeEvidence
+    from gsnn_edges.scale.outputs import best_targets
 
     top, threshold = settings["top"], settings["threshold"]
-    with screen.work(f"correlating {seen.nodes} nodes"):
-        W = _matrix(seen, settings)
+    W = _matrix(seen, settings)
     if threshold is not None:
         sources, targets = np.nonzero(abs(W) >= threshold)
-        return _write_pairs(out, seen.node_names, sources, targets, W[sources, targets], None)
+        return _write_pairs(out, seen, sources, targets, W[sources, targets], None)
     if top is not None:
-        targets = np.argsort(-W, axis=1, kind="stable")[:, : top + 1]
-        scores = np.take_along_axis(W, targets, axis=1)
-        return _write_pairs(out, seen.node_names, None, targets, scores, top)
+        targets, scores = best_targets(W, top + 1)
+        return _write_pairs(out, seen, None, targets, scores, top)
     if Path(out).suffix == ".npy":
         with _io.whole(Path(out)) as unfinished, unfinished.open("wb") as file:
             np.save(file, W)
@@ -273,11 +267,12 @@ def _matrix(seen: Any, settings: dict[str, Any]) -> Any:
 
 
 def _write_pairs(
-    out: str, names: Any, sources: Any, targets: Any, scores: Any, top: int | None
+    out: str, seen: Any, sources: Any, targets: Any, scores: Any, top: int | None
 ) -> int:
     """Write pairs of different nodes, the largest score first; their number.
 
-    Targets of the shape (N, k), best first, are those of each source; sources are None then.
+    Targets of the shape (N, k), best first, are those of each source; sources are None then. A
+    column says which pairs are known edges, where the observations hold those.
     """
     import numpy as np
 
@@ -292,16 +287,23 @@ def _write_pairs(
     if not len(scores):
         warnings.warn(f"no pair is so strong: {out!r} holds none", stacklevel=2)
     order = np.argsort(-scores, kind="stable")
-    labels = None if names is None else np.array(names, object)
+    names = None if seen.node_names is None else np.array(seen.node_names, object)
+    known = getattr(seen, "edge_index", None)
 
     def parts() -> Iterator[dict[str, Any]]:
         for start in range(0, max(1, len(order)), _ROWS):
             here = order[start : start + _ROWS]
-            ends = [nodes[here] for nodes in (sources, targets)]
-            if labels is not None:
-                ends = [labels[nodes] for nodes in ends]
-            ranks = np.arange(start + 1, start + 1 + len(here))
-            yield {"rank": ranks, "source": ends[0], "target": ends[1], "score": scores[here]}
+            source, target = sources[here], targets[here]
+            part = {
+                "rank": np.arange(start + 1, start + 1 + len(here)),
+                "source": source if names is None else names[source],
+                "target": target if names is None else names[target],
+                "score": scores[here],
+            }
+            if known is not None:
+                cells = np.ravel_multi_index(known, (seen.nodes, seen.nodes))
+                part["known"] = np.isin(source * seen.nodes + target, cells)
+            yield part
 
     write_parts(out, parts(), name="--out")
     return len(order)

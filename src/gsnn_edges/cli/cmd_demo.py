@@ -46,14 +46,4 @@ def demo(
         screen.say(render(found).rstrip())
         screen.say(where_pictures_are(found.files))
     screen.say(f"{', '.join(file.name for file in found.files)} are in {out}")
-    screen.json(
-        {
-            "graph": found.graph,
-            "backend": found.backend,
-            "seed": found.seed,
-            "epochs": found.epochs,
-            "mrr": {name: vars(score) for name, score in found.scores.items()},
-            "seconds": found.seconds,
-            "files": [str(file) for file in found.files],
-        }
-    )
+    screen.json(found.as_json() | {"files": [str(file) for file in found.files]})

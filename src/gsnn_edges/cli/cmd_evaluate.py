@@ -34,6 +34,7 @@ from gsnn_edges.cli.console import Command, Screen
     type=options.FILE,
     help="Names of the nodes: .txt, .csv, .parquet, .json, or the observations that W was made of.",
 )
+@options.header
 @options.choice(
     "--direction",
     ("tail", "head", "both"),
@@ -75,6 +76,7 @@ def evaluate(
     known: str | None,
     names: str | None,
     by: str | None,
+    header: bool | None,
     out: str | None,
     metrics: str | None,
     figure: str | None,
@@ -93,7 +95,7 @@ def evaluate(
     check_files(out, metrics, figure)
     inputs = {"W": matrix, "--edges": edges, "--known": known, "--names": names}
     check_outputs({"--out": out, "--metrics": metrics, "--figure": figure}, inputs)
-    scores, held_out = _read(matrix, edges, known, names, by)
+    scores, held_out = _read(matrix, header, edges, known, names, by)
     need = scores.W.shape[0] ** 2 * scores.W.dtype.itemsize
     result = {
         "nodes": scores.W.shape[0],
@@ -114,30 +116,41 @@ def evaluate(
 
 def check_files(out: str | None, metrics: str | None, figure: str | None) -> None:
     """Check, before any work, that results can be written."""
-    from gsnn_edges.cli.tables import TABLES, writable
+    from gsnn_edges.cli.tables import WRITTEN, writable
 
     if out is not None:
-        writable("--out", out, [*TABLES, ".json"])
+        writable("--out", out, [*WRITTEN, ".json"])
     if metrics is not None:
         writable("--metrics", metrics, [".json"])
     options.check_figure(figure)
 
 
 def _read(
-    matrix: str, edges: str, known: str | None, names: str | None, by: str | None
+    matrix: str,
+    header: bool | None,
+    edges: str,
+    known: str | None,
+    names: str | None,
+    by: str | None,
 ) -> tuple[Any, Any]:
     """W with names and known edges, and the edges to rank."""
     from gsnn_edges import _validation
     from gsnn_edges.cli.tables import Scores, read_edges, read_nodes, read_scores
 
-    W, node_names, known_edges = read_scores(matrix)
+    W, node_names, known_edges = read_scores(matrix, header)
     shape = tuple(W.shape)
     if len(shape) != 2 or shape[0] != shape[1]:
         raise ValueError(
             f"W must be square, a row and a column for each node; {matrix!r} has shape {shape}"
         )
     if names is not None:
+        of_columns = node_names
         node_names, beside = read_nodes(names)
+        if of_columns is not None and of_columns != node_names:
+            raise ValueError(
+                f"--names must be the names that W has, in their order; {matrix!r} has others than "
+                f"{names!r}: leave --names out, or name the columns of W so"
+            )
         known_edges = beside if known_edges is None else known_edges
     if node_names is not None and len(node_names) != shape[0]:
         raise ValueError(
@@ -156,7 +169,26 @@ def _read(
         )
     else:
         known_edges = _validation.edge_index("--known", known_edges, shape)
+        held_out = without_known(held_out, known_edges)
     return Scores(W, node_names, known_edges), held_out
+
+
+def without_known(edges: Any, known_edges: Any) -> Any:
+    """Edges to rank that are not known already; a warning says how many were.
+
+    Raises
+    ------
+    ValueError
+        Where all of them are known.
+    """
+    known = set(zip(*known_edges.tolist(), strict=True))
+    new = [edge not in known for edge in zip(*edges.tolist(), strict=True)]
+    count = len(new) - sum(new)
+    if count == len(new):
+        raise ValueError("--edges must hold edges that are not known; all of them are in --known")
+    if count:
+        warnings.warn(f"{count} of --edges are known edges: they are not ranked", stacklevel=2)
+    return edges[:, new]
 
 
 def rank_edges(

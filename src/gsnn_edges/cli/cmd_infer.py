@@ -73,7 +73,7 @@ def infer(
 ) -> None:
     """Capture, correlate and evaluate in one, in memory."""
     from gsnn_edges._io import format_bytes
-    from gsnn_edges.cli.cmd_evaluate import check_files, rank_edges
+    from gsnn_edges.cli.cmd_evaluate import check_files, rank_edges, without_known
     from gsnn_edges.cli.models import read_network
     from gsnn_edges.cli.tables import Scores, check_outputs, writable, write_table
 
@@ -88,9 +88,11 @@ def infer(
     )
     untrained_model = {"untrained_model": settings["untrained_model"]}
     with screen.work():
-        network = read_network(**{name: settings[name] for name in options.MODEL})
+        network = read_network(settings)
         known_edges = network.known_edges(known, by)
         held_out = None if edges is None else network.read_edges("--edges", edges, by)
+        if held_out is not None and known_edges is not None:
+            held_out = without_known(held_out, known_edges)
         inferer = _inferer(network, known_edges, settings)
     sizes = network.sizes(settings["score"])
     if dry_run:

@@ -32,21 +32,9 @@ from gsnn_edges.cli.console import Command, Screen
     default="float32",
     help="Precision of the correlation.",
 )
-@click.option("--network", help="What a device sends in a second, as 50GB; else not counted.")
-@click.option(
-    "--calibration",
-    type=options.FILE,
-    help="Rates that Calibration.save kept; by default they are measured here, in seconds.",
-)
-@click.option(
-    "--seed",
-    type=options.SEED,
-    default=0,
-    help="Seed of the values that are measured.",
-)
 @click.pass_obj
 def plan(screen: Screen, /, **asked: Any) -> None:
-    """Say how much memory, disk and time a correlation takes."""
+    """Say how much memory and disk a correlation takes."""
     from gsnn_edges.scale import plan as planned
 
     with screen.work():

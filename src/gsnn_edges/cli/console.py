@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-# Columns of a table that another program reads, so that no line is broken.
+# Width of tables, which people and programs read.
 WIDE = 200
 
 
@@ -56,11 +56,6 @@ class Screen:
         with redirect_stdout(sys.stderr if self.as_json else sys.stdout), watched(shown):
             yield
 
-    def note(self, text: str) -> None:
-        """Show a step, with --verbose."""
-        if self.level > 0:
-            click.echo(text, err=True)
-
     def say(self, text: str) -> None:
         """Show a line of the result."""
         if self.level >= 0 and not self.as_json:
@@ -91,20 +86,15 @@ class Screen:
         cells = {name: texts for name, texts in cells.items() if any(texts)}
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
         for name, texts in cells.items():
-            if all(not text.strip("0123456789.,-+e[] ") for text in texts):
-                # A number that is folded or cut is another number.
-                width = max(map(len, texts))
-                table.add_column(name, justify="right", no_wrap=True, min_width=width)
-            else:
-                table.add_column(name, overflow="fold")
+            numbers = all(not text.strip("0123456789.,-+e[] ") for text in texts)
+            table.add_column(name, justify="right" if numbers else "left", overflow="fold")
         for row in zip(*cells.values(), strict=True):
             # As Text: names may hold brackets, which rich would read as styles.
             table.add_row(*map(Text, row))
-        console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
+        # Wider than some terminals: a number that is folded or cut is another number.
+        console = Console(width=WIDE, highlight=False)
         if title is not None:
             console.print(Text(title, "bold"))
-        unbound = console.options.update(max_width=WIDE)
-        console.width = max(console.width, console.measure(table, options=unbound).minimum)
         console.print(table)
         click.echo()
 

@@ -1,5 +1,6 @@
 """The command gsnn-edges: its commands, and the line and the exit code that end each call."""
 
+import io
 import signal
 import sys
 import threading
@@ -67,6 +68,9 @@ class _Group(click.Group):
         extra["prog_name"] = "gsnn-edges"  # for `python -m gsnn_edges.cli` too
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **extra)
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:  # closed by the shell, as by >&-
+                setattr(sys, name, io.StringIO())
         screen = extra.setdefault("obj", Screen())
         with _warnings_as_lines(screen), _errors_as_lines(screen), _sigterm_as_exit():
             code = super().main(args, standalone_mode=False, **extra)

@@ -7,15 +7,25 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
+from operator import attrgetter
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gsnn_edges import _validation
-from gsnn_edges.cli.tables import column_names, read_array, read_edges, read_nodes, readable
+from gsnn_edges._io import ending
+from gsnn_edges.cli.tables import (
+    TABLES,
+    Table,
+    read_array,
+    read_edges,
+    read_nodes,
+    read_table,
+    readable,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -25,16 +35,6 @@ _WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 _WRAPPED = ("state_dict", "model_state_dict", "model")
 # Wrappers put this before the name of every weight.
 _PREFIXES = ("module.", "_orig_mod.")
-# What torch may raise for a file that is broken, or of another kind.
-_UNREADABLE = (
-    RuntimeError,
-    EOFError,
-    ValueError,
-    KeyError,
-    AttributeError,
-    ImportError,
-    pickle.UnpicklingError,
-)
 # Where a GSNN keeps the edges between its function nodes.
 _FUNCTION_EDGES = ("function", "to", "function")
 
@@ -93,7 +93,7 @@ def load_model(
         )
     if weights is not None:
         _fill(module, _read_weights(weights), str(weights))
-    return module
+    return module  # type: ignore[no-any-return]
 
 
 def load_criterion(
@@ -125,7 +125,7 @@ def load_criterion(
     """
     with _importable_from(folder):
         loss = _named("crit", crit)
-        return _called(crit, loss) if isinstance(loss, type) else loss  # type: ignore[no-any-return]
+        return _called(crit, loss) if isinstance(loss, type) else loss
 
 
 def load_pickled(
@@ -183,14 +183,14 @@ def load_pickled(
     with _importable_from(folder):
         try:
             module = torch.load(file, map_location="cpu", weights_only=False)
-        except _UNREADABLE as error:
+        except Exception as error:  # torch has many kinds of errors for a broken file
             raise _broken("a pickled module", path, error) from error
     if not isinstance(module, torch.nn.Module):
         raise TypeError(
             f"trust_pickle must hold a torch.nn.Module; {str(path)!r} holds "
             f"{type(module).__name__}: give weights a factory"
         )
-    return module
+    return module  # type: ignore[no-any-return]
 
 
 def _torch() -> Any:
@@ -230,7 +230,7 @@ def _named(argument: str, name: str) -> Callable[..., Any]:
             f"{_validation.shown(name)}"
         )
     try:
-        value: Any = import_module(module_name)
+        module = import_module(module_name)
     except Exception as error:
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         if missing is None or not f"{module_name}.".startswith(f"{missing}."):
@@ -240,55 +240,37 @@ def _named(argument: str, name: str) -> Callable[..., Any]:
             f"{argument} must name a module that can be imported; there is no {missing!r} for "
             f"{name!r}: run from the folder that it lies in, or install it"
         ) from error
-    for part in attribute.split("."):
-        if not hasattr(value, part):
-            close = get_close_matches(part, dir(value), 1)
-            way = f"did you mean {close[0]!r}?" if close else "look at its names"
-            raise ValueError(
-                f"{argument} must name what there is; {module_name!r} has no {attribute!r}: {way}"
-            )
-        value = getattr(value, part)
+    try:
+        value: Any = attrgetter(attribute)(module)
+    except AttributeError as error:
+        close = get_close_matches(attribute, dir(module), 1)
+        way = f"did you mean {close[0]!r}?" if close else "look at its names"
+        raise ValueError(
+            f"{argument} must name what there is; {module_name!r} has no {attribute!r}: {way}"
+        ) from error
     if not callable(value):
         raise TypeError(f"{argument} must name a function or a class; {name!r} is {value!r}")
     return value  # type: ignore[no-any-return]
 
 
-def _broken(wanted: str, path: str | PathLike[str], error: Exception | str) -> ValueError:
-    reason = " ".join(str(error).split())[:160]
+def _broken(wanted: str, path: str | PathLike[str], error: Any) -> ValueError:
+    # What torch advises, to unpickle a file that nobody trusts, is left out.
+    reason = " ".join(str(error).partition("Check the")[0].split())[:200]
     return ValueError(f"weights must be {wanted}; {str(path)!r} is none, or broken ({reason})")
 
 
 def _read_weights(path: str | PathLike[str]) -> "dict[str, Tensor]":
     """Read a state dict, without running code of the file."""
-    file = readable("weights", path, _WEIGHTS)
-    state = _from_safetensors(file) if file.suffix == ".safetensors" else _from_torch(file)
-    for key in _WRAPPED:
-        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
-            state = state[key]
-    tensor = _torch().Tensor
-    if not isinstance(state, Mapping) or not all(isinstance(v, tensor) for v in state.values()):
-        held = f"it holds {type(state).__name__}"
-        raise _broken("a state dict, names to tensors", path, held)
-    for prefix in _PREFIXES:
-        if state and all(name.startswith(prefix) for name in state):
-            state = {name.removeprefix(prefix): value for name, value in state.items()}
-    return dict(state)
-
-
-def _from_safetensors(path: Path) -> Any:
-    library = _validation.imported(
-        "safetensors.torch", ".safetensors files need safetensors", "files"
-    )
+    torch, file = _torch(), readable("weights", path, _WEIGHTS)
     try:
-        return library.load_file(path)
-    except Exception as error:  # safetensors has a kind of errors of its own
-        raise _broken("a .safetensors file", path, error) from error
-
-
-def _from_torch(path: Path) -> Any:
-    try:
-        return _torch().load(path, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
+        if file.suffix.lower() == ".safetensors":
+            need = ".safetensors files need safetensors"
+            state = _validation.imported("safetensors.torch", need, "files").load_file(file)
+        else:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:  # both libraries have many kinds of errors for a broken file
         # torch names the global that a pickle asks for; a file that is no pickle asks for none.
         if isinstance(error, pickle.UnpicklingError) and "global" in str(error).lower():
             raise ValueError(
@@ -296,9 +278,19 @@ def _from_torch(path: Path) -> Any:
                 "objects, as a pickled module does: save model.state_dict(), or, where you trust "
                 "its author with this computer, load the whole model by trust_pickle"
             ) from error
-        # torch's advice to unpickle what nobody trusts is left out.
-        reason = str(error).partition("WeightsUnpickler error:")[2].partition("Check the")[0]
-        raise _broken("a state dict", path, reason or error) from error
+        raise _broken(f"a {file.suffix} file of a state dict", path, error) from error
+    for key in _WRAPPED:
+        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
+            state = state[key]
+    tensors = isinstance(state, Mapping) and all(
+        isinstance(value, torch.Tensor) for value in state.values()
+    )
+    if not tensors:
+        raise _broken("a state dict, names to tensors", path, f"it holds {type(state).__name__}")
+    for prefix in _PREFIXES:
+        if state and all(name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): value for name, value in state.items()}
+    return dict(state)
 
 
 def _fill(model: "nn.Module", state: "Mapping[str, Tensor]", path: str) -> None:
@@ -350,9 +342,9 @@ class Network:
     @property
     def layers(self) -> Any:
         """The blocks of the model, and the nodes of their channels."""
-        from gsnn_edges.activations.model_layout import find_layers
+        from gsnn_edges.activations.model_layout import find_layout
 
-        return find_layers(self.model, *self.layout.values())
+        return find_layout(self.model, *self.layout.values())
 
     def sizes(self, score: str) -> dict[str, int]:
         """Numbers of what capture gives, without running the model."""
@@ -388,60 +380,63 @@ class Network:
         return None
 
 
-def read_network(
-    *,
-    model: str | None,
-    model_args: str | None,
-    weights: str | None,
-    untrained_model: bool,
-    trust_pickle: str | None,
-    crit: str,
-    x: Sequence[str],
-    y: str,
-    blocks: Sequence[str],
-    groups: str | None,
-    names: str | None,
-    device: str,
-) -> Network:
-    """Model, loss and data that the options of a command name.
+def read_network(settings: Mapping[str, Any]) -> Network:
+    """Model, loss and data that the options of a command name, by `options.model`.
 
     The data are read first, so that a wrong path is an error before torch is loaded.
 
     Raises
     ------
     TypeError, ValueError, FileNotFoundError, ImportError
-        As `load_model`, `load_pickled`, `load_criterion` and `read_array`; and for options that
-        do not go together.
+        As `load_model`, `load_pickled`, `load_criterion`, `read_array` and `read_table`; for
+        options that do not go together, and for data of other columns or samples.
     """
-    _check_origin(model, model_args, weights, untrained_model, trust_pickle)
-    inputs = [read_array(file, name="--x") for file in x]
-    targets = read_array(y, name="--y")
+    _check_origin(settings)
+    files = [("--x", path) for path in settings["x"]] + [("--y", settings["y"])]
+    header = settings["header"]
+    data = [
+        read_table(path, name=option, header=header)
+        if ending(path) in TABLES
+        else read_array(path, name=option)
+        for option, path in files
+    ]
+    groups, names = settings["groups"], settings["names"]
     layout = {
-        "blocks": list(blocks) or None,
-        "groups": None if groups is None else read_array(groups, name="--groups"),
+        "blocks": list(settings["blocks"]) or None,
+        "groups": None if groups is None else read_array(groups, name="--groups", header=header),
         "node_names": None if names is None else read_nodes(names)[0],
     }
-    rows = dict(zip((*x, y), map(_rows, (*inputs, targets)), strict=True))
-    if len(set(rows.values())) > 1:
-        counts = ", ".join(f"{count} in {file!r}" for file, count in rows.items())
-        raise ValueError(f"--x and --y must have a row for each sample; got {counts}")
-    if trust_pickle is not None:
-        module = load_pickled(trust_pickle, trust_pickle=True)
+    counts = [len(one.values[0]) if isinstance(one, Table) else _rows(one) for one in data]
+    if len(set(counts)) > 1:
+        found = ", ".join(
+            f"{count} in {path!r}" for count, (_, path) in zip(counts, files, strict=True)
+        )
+        raise ValueError(f"--x and --y must have a row for each sample; got {found}")
+    if settings["trust_pickle"] is not None:
+        module = load_pickled(settings["trust_pickle"], trust_pickle=True)
     else:
-        module = load_model(str(model), weights, model_args=model_arguments(model_args))
-    inputs[0] = _in_order("--x", x[0], inputs[0], _node_names(module, "input"))
-    targets = _in_order("--y", y, targets, _node_names(module, "output"))
-    data = inputs[0] if len(inputs) == 1 else tuple(inputs)
-    return Network(_on_device(module, device), load_criterion(crit), data, targets, layout)
+        arguments = model_arguments(settings["model_args"])
+        module = load_model(settings["model"], settings["weights"], model_args=arguments)
+    middle = [None] * (len(data) - 2)
+    nodes = [_node_names(module, "input"), *middle, _node_names(module, "output")]
+    index = settings["index"]
+    matched = [_match(one, names, index) for one, names in zip(data, nodes, strict=True)]
+    samples = [rows for _, rows in matched if rows is not None]
+    if any(rows != samples[0] for rows in samples):
+        raise ValueError(
+            "--x and --y must have the same samples, in the same order; they have not: sort both "
+            "by the names of the samples"
+        )
+    *inputs, targets = [values for values, _ in matched]
+    x = inputs[0] if len(inputs) == 1 else tuple(inputs)
+    module = _on_device(module, settings["device"])
+    return Network(module, load_criterion(settings["crit"]), x, targets, layout)
 
 
-def _check_origin(
-    model: str | None,
-    model_args: str | None,
-    weights: str | None,
-    untrained_model: bool,
-    trust_pickle: str | None,
-) -> None:
+def _check_origin(settings: Mapping[str, Any]) -> None:
+    model, model_args = settings["model"], settings["model_args"]
+    weights, trust_pickle = settings["weights"], settings["trust_pickle"]
+    untrained_model = settings["untrained_model"]
     if (model is None) == (trust_pickle is None):
         raise ValueError(
             "--model must be given, as package.module:name, or else --trust-pickle, and not both"
@@ -504,18 +499,42 @@ def _node_names(model: Any, kind: str) -> list[str] | None:
     return None
 
 
-def _in_order(option: str, file: str, array: Any, nodes: list[str] | None) -> Any:
-    """Columns of an array in the order of the model's nodes, where both have names.
+def _match(
+    data: Any, nodes: list[str] | None, index: str | None
+) -> tuple[Any, list[tuple[Any, ...]] | None]:
+    """Values in the order of the model's nodes, and the names of samples where there are any.
+
+    Names of samples are those that ``index`` names, an index as pandas writes it, or else the one
+    column that is none of the model's.
 
     Raises
     ------
     ValueError
-        For a name that one of the two lacks, or has twice.
+        For a name that the table or the model lacks, or has twice.
     """
-    columns = column_names(file)
-    if nodes is None or columns is None or columns == nodes:
-        return array
-    there, wanted = Counter(columns), Counter(nodes)
+    if not isinstance(data, Table):
+        return data, None
+    where, names = f"{data.name} {data.path!r}", data.columns or []
+    unknown = tuple(place for place, name in enumerate(names) if name not in (nodes or ()))
+    if index is not None:
+        data = replace(data, index=(data.column(index),))
+    elif nodes and not data.index and len(unknown) == 1 and len(names) == len(nodes) + 1:
+        data = replace(data, index=unknown)
+    if data.index and index is None:
+        columns = ", ".join(repr(names[place]) for place in data.index)
+        warnings.warn(
+            f"{where}: column {columns} is taken as the names of samples: name another by --index",
+            stacklevel=3,
+        )
+    rows, data = data.rows(), data.without_index()
+    if data.columns is None or nodes is None:
+        if data.columns is not None or nodes is not None:
+            warnings.warn(
+                f"{where} is matched to the model by position: only one of them has names",
+                stacklevel=3,
+            )
+        return data.numbers(), rows
+    there, wanted = Counter(data.columns), Counter(nodes)
     wrong = {
         "missing": [repr(name) for name in wanted if name not in there],
         "unknown": [repr(name) for name in there if name not in wanted],
@@ -523,14 +542,14 @@ def _in_order(option: str, file: str, array: Any, nodes: list[str] | None) -> An
     }
     if any(wrong.values()):
         raise ValueError(
-            f"{option} must have a column for each of the model's {len(nodes)} nodes, by their "
-            f"names; {file!r} does not ({_listed(wrong)}): name them so, or leave the names out "
-            "where the columns stand in the model's order"
+            f"{data.name} must have a column for each of the model's {len(nodes)} nodes, by their "
+            f"names; {data.path!r} does not ({_listed(wrong)}): name them so, or, where the "
+            "columns stand in the model's order, leave the names out and add --no-header"
         )
-    warnings.warn(
-        f"{option} {file!r} has its columns in another order than the model: they are put in the "
-        "model's order, by their names",
-        stacklevel=3,
-    )
-    place = {name: number for number, name in enumerate(columns)}
-    return array[:, [place[name] for name in nodes]]
+    if data.columns != nodes:
+        warnings.warn(
+            f"{where} has its columns in another order than the model: they are put in the "
+            "model's order, by their names",
+            stacklevel=3,
+        )
+    return data.take([data.columns.index(name) for name in nodes]).numbers(), rows

@@ -11,37 +11,11 @@ Decorator = Callable[[Any], Any]
 
 SCORES = get_args(Score)
 FILE = click.Path()
-# The options of `model` and `passes` below, by the arguments that they are.
-MODEL = (
-    "model",
-    "model_args",
-    "weights",
-    "untrained_model",
-    "trust_pickle",
-    "crit",
-    "x",
-    "y",
-    "blocks",
-    "groups",
-    "names",
-    "device",
-)
+# Options of `passes` below that are arguments of capture.
 PASSES = ("use_prenorm", "device", "batch_size", "mode", "seed")
 
 
-class _Whole(click.IntRange):
-    """Whole number of at most 63 bits, as arrays and generators take it."""
-
-    name = "number"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        number: int = super().convert(value, param, ctx)
-        if number >= 1 << 63:
-            self.fail(f"{value} is too large a number", param, ctx)
-        return number
-
-
-SEED, POSITIVE = _Whole(min=0), _Whole(min=1)
+SEED, POSITIVE = click.IntRange(min=0), click.IntRange(min=1)
 
 
 def choice(name: str, choices: Sequence[str], help: str, **extra: Any) -> Decorator:
@@ -88,6 +62,12 @@ by = click.option(
     help="What the ends of edges in tables are: indices from 0, or names of nodes. Needed only "
     "where names look like numbers.",
 )
+header = click.option(
+    "--header/--no-header",
+    default=None,
+    help="Whether the first record of a .csv or .tsv holds names. Needed only where it holds whole "
+    "numbers alone.",
+)
 model = _all(
     click.option(
         "--model",
@@ -125,11 +105,13 @@ model = _all(
         type=FILE,
         required=True,
         multiple=True,
-        help="Inputs, a row for each sample: .npy, .npz:name, .zarr, .safetensors:name, .csv or "
-        ".parquet; columns with names go to the model's inputs of these names. Again for each "
-        "further argument of the model.",
+        help="Inputs, a row for each sample: .npy, .npz:name, .zarr, .safetensors:name, .csv, "
+        ".tsv (also .gz) or .parquet; columns with names go to the model's inputs of these names. "
+        "Again for each further argument of the model.",
     ),
     click.option("--y", type=FILE, required=True, help="Targets, in files as those of --x."),
+    click.option("--index", metavar="COLUMN", help="The column with the names of the samples."),
+    header,
     click.option(
         "--block",
         "blocks",
@@ -145,7 +127,7 @@ model = _all(
     click.option(
         "--names",
         type=FILE,
-        help="Names of the nodes: .txt, .csv, .parquet or .json; else the model's.",
+        help="Names of the nodes: .txt, .json, or a table with a column name; else the model's.",
     ),
     click.option("--device", default="cpu", help="Where the model runs: cpu, cuda:0, ..."),
 )

@@ -3,59 +3,36 @@
 import csv
 import json
 import os
+import re
 import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gsnn_edges import _io, _validation
+from gsnn_edges._io import check_ending, ending
 
 AnyPath = str | PathLike[str]
 # Arrays of a file by their names; "" where a file holds one without a name.
 Arrays = dict[str, Any]
 
-TABLES = (".csv", ".parquet")
-_NAME_ENDINGS = (".txt", *TABLES, ".json")
-_ENDS = ("source", "target")
-_WANTED = {
-    None: "node indices from 0, or names of nodes",
-    "index": "node indices from 0",
-    "name": "names of nodes",
-}
-# Larger numbers are no indices of anything, and not all of them whole.
-_LARGEST = 1 << 53
+TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".h5ad")
+# Tables that are written; lists of results are written as .json too.
+WRITTEN = (".csv", ".parquet")
 _OBSERVATIONS = "observations"
-
-
-def ending(path: AnyPath) -> str:
-    """Last part of a path in small letters, as ".csv"."""
-    return Path(path).suffix.lower()
-
-
-def check_ending(name: str, path: AnyPath, endings: Collection[str]) -> Path:
-    """Path with one of these endings.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For what is no path, and for another ending.
-    """
-    if not isinstance(path, str | PathLike):
-        raise TypeError(f"{name} must be a path; got {type(path).__name__}: pass a str or a Path")
-    if ending(path) not in endings:
-        raise ValueError(
-            f"{name} must end in {', '.join(endings)}; got {str(path)!r}: the ending says how a "
-            "file is read and written"
-        )
-    return Path(path)
+# Infinity is no number of a table, and digits are those of ASCII.
+_NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_WAY = "write numbers in it, drop the column, or say that it holds names of samples by --index"
+_MISSING = ("", "na", "n/a", "nan", "null", "none")
 
 
 def readable(name: str, path: AnyPath, endings: Collection[str] | None = None) -> Path:
@@ -88,25 +65,16 @@ def writable(name: str, path: AnyPath, endings: Collection[str]) -> Path:
     ------
     TypeError, ValueError, FileNotFoundError, IsADirectoryError, PermissionError
     """
-    file = check_ending(name, path, endings)
-    folder = file.parent
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            f"{name} must lie in a folder that is there; got {str(path)!r}: make "
-            f"{str(folder)!r} first"
-        )
+    file = _io.new_path(name, check_ending(name, path, endings))
     if file.is_dir() and ending(file) != ".zarr":
         raise IsADirectoryError(f"{name} must be a file; {str(path)!r} is a folder: add a name")
     if ending(file) == ".parquet":
         _pyarrow()
-    try:
-        with TemporaryDirectory(dir=folder, prefix=".unfinished-"):
-            pass
-    except OSError as error:
+    if not os.access(file.parent, os.W_OK):
         raise PermissionError(
-            f"{name} must lie in a folder that can be written; {str(folder)!r} cannot "
-            f"({error.strerror}): choose another"
-        ) from error
+            f"{name} must lie in a folder that can be written; {str(file.parent)!r} cannot: choose "
+            "another"
+        )
     return file
 
 
@@ -157,27 +125,29 @@ def _broken(name: str, path: Path, error: Any) -> ValueError:
 
 
 def _pyarrow(module: str = "pyarrow") -> Any:
-    return _validation.imported(module, ".parquet files need pyarrow", "files")
+    return _validation.imported(module, "tables need pyarrow", "files")
 
 
-def read_array(path: AnyPath, *, name: str = "path") -> NDArray[Any]:
+def read_array(path: AnyPath, *, name: str = "path", header: bool | None = None) -> NDArray[Any]:
     """Read an array of numbers from a file, by its ending.
 
     Parameters
     ----------
     path : str or path
         ``.npy``; ``.npz``, ``.safetensors`` or a ``.zarr`` group, with the name of the array behind
-        a colon where there are several (``data.npz:x``); a bare ``.zarr`` array; ``.csv`` (numbers
-        and commas, with or without a line of names) and ``.parquet`` (columns of numbers), whose
-        array has a row for each row.
+        a colon where there are several (``data.npz:x``); a bare ``.zarr`` array; or a table
+        (``.csv``, ``.tsv``, both also as ``.gz``, ``.parquet``, ``.h5ad``), whose array has a row
+        for each row. What pandas wrote as the index of a table is no column of the array.
     name : str
         What errors call the path.
+    header : bool, optional
+        Whether the first record of a csv or tsv holds names; see `read_table`.
 
     Returns
     -------
     ndarray
         Of the file's dtype and shape; float64 of two dimensions from a csv. NaN and infinity come
-        as they are.
+        as they are from arrays, and are refused in tables.
 
     Raises
     ------
@@ -185,13 +155,13 @@ def read_array(path: AnyPath, *, name: str = "path") -> NDArray[Any]:
         Where there is no such file.
     ValueError
         For an unknown ending, a file that is not what its ending says, no array or several
-        without a name, or values that are no real numbers.
+        without a name, values that are no real numbers, and missing values.
     ImportError
         When the library that reads it is not installed; the message says what to install.
 
     Notes
     -----
-    The whole array is read to memory; of a csv three times its bytes. Nothing is unpickled: arrays
+    The whole array is read to memory; of a csv four times its bytes. Nothing is unpickled: arrays
     of Python objects are refused.
 
     Examples
@@ -204,57 +174,46 @@ def read_array(path: AnyPath, *, name: str = "path") -> NDArray[Any]:
     >>> folder.cleanup()
     """
     text, key = _split_key(path)
-    file = readable(name, text, _READERS)
-    found = _tried(name, file, lambda: _READERS[ending(file)](file))
-    array: Any = _chosen(name, file, found, key)
-    if callable(array):
-        array = _tried(name, file, array)
+    file = readable(name, text, ARRAYS)
+    if ending(file) in TABLES:
+        return read_table(file, name=name, header=header).without_index().numbers()
+    arrays: Arrays = _tried(name, file, lambda: _READERS[ending(file)](file))
+    names = ", ".join(repr(one) for one in sorted(arrays)) or "none"
+    if key is None and len(arrays) != 1:
+        raise ValueError(
+            f"{name} must name one of the arrays in {str(file)!r}, which are {names}: put the "
+            f"name behind a colon, as {file.name}:{min(arrays, default='x')}"
+        )
+    if key is not None and key not in arrays:
+        raise ValueError(f"{name} must name an array in {str(file)!r}; got {key!r}: it has {names}")
+    stored = next(iter(arrays.values())) if key is None else arrays[key]
+    array: NDArray[Any] = _tried(name, file, lambda: np.asarray(stored[...]))
     if array.dtype.kind not in "fiub":
         raise ValueError(
             f"{name} must hold real numbers; {str(path)!r} holds dtype {array.dtype}: convert it "
             "first"
         )
-    return np.asarray(array)
+    return array
 
 
 def _split_key(path: AnyPath) -> tuple[AnyPath, str | None]:
     """Split "data.npz:x" into the file and the name of an array in it."""
-    text = str(path)
-    file, colon, key = text.rpartition(":")
-    if colon and ending(Path(file)) in _READERS and not Path(text).exists():
+    file, colon, key = str(path).rpartition(":")
+    if colon and ending(file) in ARRAYS and not Path(path).exists():
         return file, key
     return path, None
 
 
-def _chosen(name: str, path: Path, found: Arrays, key: str | None) -> Any:
-    """Take the array that is asked for, or the only one."""
-    names = ", ".join(repr(one) for one in sorted(found)) or "none"
-    if key is None and len(found) != 1:
-        raise ValueError(
-            f"{name} must name one of the arrays in {str(path)!r}, which are {names}: put the "
-            f"name behind a colon, as {path.name}:{min(found, default='x')}"
-        )
-    if key is not None and key not in found:
-        raise ValueError(f"{name} must name an array in {str(path)!r}; got {key!r}: it has {names}")
-    return next(iter(found.values())) if key is None else found[key]
-
-
 def _tried(name: str, file: Path, read: Callable[[], Any]) -> Any:
-    """Read, and say of which file an error is."""
     try:
         return read()
     except (ImportError, MemoryError, PermissionError):
         raise
-    except _NoNumber as error:
-        raise ValueError(
-            f"{name} must hold numbers, with commas between them; {str(file)!r} {error}"
-        ) from error
     except Exception as error:  # zarr, safetensors and pyarrow have kinds of errors of their own
         raise _broken(name, file, error) from error
 
 
 def _from_npy(path: Path) -> Arrays:
-    """Read an .npy file."""
     with path.open("rb") as file:
         array = np.load(file, allow_pickle=False)
         if not isinstance(array, np.ndarray):
@@ -263,130 +222,30 @@ def _from_npy(path: Path) -> Arrays:
 
 
 def _from_npz(path: Path) -> Arrays:
-    """Read all arrays of an .npz file."""
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
-        if isinstance(found, np.ndarray):
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        if isinstance(arrays, np.ndarray):
             raise ValueError("it holds one array without a name")
-        return {key: found[key] for key in found.files}
+        return {key: arrays[key] for key in arrays.files}
 
 
 def _from_safetensors(path: Path) -> Arrays:
-    """Read all arrays of a .safetensors file."""
-    numpy = _validation.imported(
-        "safetensors.numpy", ".safetensors files need safetensors", "files"
-    )
-    found: Arrays = numpy.load_file(path)
-    return found
+    need = ".safetensors files need safetensors"
+    arrays: Arrays = _validation.imported("safetensors.numpy", need, "files").load_file(path)
+    return arrays
 
 
 def _from_zarr(path: Path) -> Arrays:
-    """Open a .zarr array, or the arrays of a group; each is read when it is asked for."""
+    """Arrays that are read when they are indexed."""
     zarr = _validation.imported("zarr", ".zarr files need zarr", "files")
     opened = zarr.open(path, mode="r")
-    arrays = dict(opened.arrays()) if isinstance(opened, zarr.Group) else {"": opened}
-    return {key: _reader_of(array) for key, array in arrays.items()}
-
-
-def _reader_of(array: Any) -> Callable[[], NDArray[Any]]:
-    """Give what reads a zarr array, unless it would be unpickled."""
-
-    def read() -> NDArray[Any]:
+    arrays: Arrays = dict(opened.arrays()) if isinstance(opened, zarr.Group) else {"": opened}
+    for array in arrays.values():
         # Old zarr arrays may name a codec that unpickles whatever the file holds.
         if array.dtype.kind not in "fiub" or "pickle" in str(array.metadata.to_dict()).lower():
             raise ValueError(
                 f"arrays must hold real numbers, not pickled; got {array!r}: save it as numbers"
             )
-        found: NDArray[Any] = np.asarray(array[...])
-        return found
-
-    return read
-
-
-def _from_csv(path: Path) -> Arrays:
-    """Read a csv of numbers, with or without a line of names; "#" begins no comment."""
-    first, named, rest = _first_line(path)
-    if named and all(_is_number(field.strip("# ")) for field in first):
-        raise _NoNumber(f"has {first[0]!r} in line 1: take the # away, or drop the row")
-    if named and not rest:
-        raise ValueError("it has a line of names and no line of numbers")
-    skip = int(named)
-    try:
-        values = np.loadtxt(
-            path, delimiter=",", skiprows=skip, ndmin=2, encoding="utf-8-sig", quotechar='"',
-            comments=None,
-        )  # fmt: skip
-    except ValueError as error:
-        raise _first_wrong(path, first, named) or error from error
-    return {"": values}
-
-
-def _first_line(path: Path) -> tuple[list[str], bool, bool]:
-    """Read the first line of a csv; say whether it is one of names, and whether others follow."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        first = next(csv.reader(file), [])
-        rest = any(line.strip() for line in file)
-    return first, not all(_is_number(field) for field in first), rest
-
-
-def column_names(path: AnyPath) -> list[str] | None:
-    """Names of the columns of a csv or parquet file that `read_array` has read; None without."""
-    file = Path(path)
-    if ending(file) == ".csv":
-        first, named, _ = _first_line(file)
-        return [field.strip() for field in first] if named else None
-    if ending(file) == ".parquet":
-        parquet = _validation.imported("pyarrow.parquet", ".parquet files need pyarrow", "files")
-        return [str(name) for name in parquet.read_schema(file).names]
-    return None
-
-
-class _NoNumber(ValueError):
-    """A csv that holds something else than numbers, with the place of the first."""
-
-
-def _first_wrong(path: Path, first: list[str], named: bool) -> _NoNumber | None:
-    """Find the first value of a csv that is no number, or the first line of another length."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file)
-        for row in lines:
-            for mark in ";\t|":
-                if mark in "".join(row):
-                    return _NoNumber(f"has {mark!r} in line {lines.line_num}: write commas instead")
-            if lines.line_num > 1 and row and row[0].lstrip().startswith("#"):
-                return _NoNumber(
-                    f"has {row[0]!r} in line {lines.line_num}: take the # away, or drop the row"
-                )
-            if row and len(row) != len(first):
-                return _NoNumber(
-                    f"has {len(row)} values in line {lines.line_num} and {len(first)} in the "
-                    "first: write as many in each"
-                )
-            strange = [place for place, field in enumerate(row) if not _is_number(field)]
-            if strange and (lines.line_num > 1 or not named):
-                head = first[strange[0]].strip() if named else str(strange[0] + 1)
-                return _NoNumber(
-                    f"has {row[strange[0]]!r} in line {lines.line_num}, column {head!r}: drop that "
-                    "column, or write numbers in it"
-                )
-    return None
-
-
-def _is_number(text: str) -> bool:
-    """Whether a text is a number."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _from_parquet(path: Path) -> Arrays:
-    """Read the columns of a parquet file, side by side."""
-    parquet = _validation.imported("pyarrow.parquet", ".parquet files need pyarrow", "files")
-    table = parquet.read_table(path)
-    if table.num_columns == 0 or table.num_rows == 0:
-        raise ValueError("it has no rows")
-    return {"": np.column_stack([column.to_numpy() for column in table.columns])}
+    return arrays
 
 
 _READERS: dict[str, Callable[[Path], Arrays]] = {
@@ -394,9 +253,234 @@ _READERS: dict[str, Callable[[Path], Arrays]] = {
     ".npz": _from_npz,
     ".zarr": _from_zarr,
     ".safetensors": _from_safetensors,
-    ".csv": _from_csv,
-    ".parquet": _from_parquet,
 }
+ARRAYS = (*_READERS, *TABLES)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of a csv, tsv or parquet file, of which no value has been read yet.
+
+    Attributes
+    ----------
+    name, path : str
+        What errors call the file, and where it is.
+    columns : list of str or None
+        Names of the columns; None for a csv without a header.
+    values : list of pyarrow.ChunkedArray
+        Texts from a csv, without spaces around them; what the file holds from a parquet.
+    index : tuple of int
+        Places of the columns that hold names of the rows, as pandas marks them.
+    """
+
+    name: str
+    path: str
+    columns: list[str] | None
+    values: list[Any]
+    index: tuple[int, ...] = ()
+
+    def take(self, places: Sequence[int]) -> "Table":
+        """The columns at these places, in this order."""
+        names = None if self.columns is None else [self.columns[place] for place in places]
+        return replace(
+            self, columns=names, values=[self.values[place] for place in places], index=()
+        )
+
+    def without_index(self) -> "Table":
+        """The columns that hold no names of rows."""
+        return self.take([place for place in range(len(self.values)) if place not in self.index])
+
+    def rows(self) -> list[tuple[Any, ...]] | None:
+        """Names of the rows, from the index; None without one."""
+        index = [self.values[place].to_pylist() for place in self.index]
+        return list(zip(*index, strict=True)) if index else None
+
+    def column(self, column: str) -> int:
+        """Place of a column.
+
+        Raises
+        ------
+        ValueError
+            Where no column has this name, or several.
+        """
+        columns = self.columns or []
+        if columns.count(column) != 1:
+            there = _validation.listing([repr(one) for one in columns]) or "no names"
+            raise ValueError(
+                f"{self.name} must have one column {column}; {self.path!r} has {there}: name them "
+                "so in its first line, with commas (in .tsv tabs) between them"
+            )
+        return columns.index(column)
+
+    def texts(self, place: int) -> list[str]:
+        """Texts of a column; whole numbers of a parquet as they are written.
+
+        Raises
+        ------
+        ValueError
+            For a missing value, and for values that are neither texts nor whole numbers.
+        """
+        texts = []
+        for row, value in enumerate(self.values[place].to_pylist()):
+            if value is None or value != value or value == "":
+                raise self._missing(row, place)
+            if isinstance(value, float) and value.is_integer():
+                value = int(value)
+            if isinstance(value, bool) or not isinstance(value, str | int):
+                raise self._wrong(row, place, value, "write texts or whole numbers in it")
+            texts.append(str(value))
+        return texts
+
+    def numbers(self) -> NDArray[Any]:
+        """All columns as an array with a row for each row.
+
+        Raises
+        ------
+        ValueError
+            For a missing value, and for values that are no numbers: booleans, infinity, ``1_0``
+            and digits that are not ASCII are none.
+        """
+        if not self.values or not len(self.values[0]):
+            raise _broken(self.name, Path(self.path), "it has no rows")
+        return np.column_stack([self._column(place) for place in range(len(self.values))])
+
+    def _column(self, place: int) -> NDArray[Any]:
+        arrow, compute = _pyarrow(), _pyarrow("pyarrow.compute")
+        values = self.values[place]
+        if arrow.types.is_string(values.type) or arrow.types.is_large_string(values.type):
+            number = compute.match_substring_regex(values, _NUMBER)
+            if not compute.all(number).as_py():
+                row = compute.index(number, False).as_py()
+                value = values[row].as_py()
+                if value.lower() in _MISSING:
+                    raise self._missing(row, place)
+                raise self._wrong(row, place, value, _WAY)
+            values = compute.cast(values, arrow.float64())
+        elif not (arrow.types.is_integer(values.type) or arrow.types.is_floating(values.type)):
+            raise self._wrong(0, place, values[0].as_py(), _WAY)
+        # A missing value becomes NaN, as pandas has it.
+        column: NDArray[Any] = values.to_numpy()
+        if column.dtype.kind == "f" and np.isnan(column).any():
+            raise self._missing(int(np.isnan(column).argmax()), place)
+        return column
+
+    def _place(self, row: int, place: int) -> str:
+        """Row, counted from 1 behind the header, and column."""
+        column = place + 1 if self.columns is None else repr(self.columns[place])
+        return f"row {row + 1} of the values, column {column}"
+
+    def _missing(self, row: int, place: int) -> ValueError:
+        return ValueError(
+            f"{self.name} must have a value everywhere; {self.path!r} has none in "
+            f"{self._place(row, place)}: drop the row, or impute it"
+        )
+
+    def _wrong(self, row: int, place: int, value: Any, way: str) -> ValueError:
+        return ValueError(
+            f"{self.name} cannot be read; {self.path!r} has {value!r} in "
+            f"{self._place(row, place)}: {way}"
+        )
+
+
+def read_table(path: AnyPath, *, name: str = "path", header: bool | None = None) -> Table:
+    """Read a table by pyarrow; nothing is a comment, and quoted line breaks are kept.
+
+    Parameters
+    ----------
+    path : str or path
+        ``.csv`` or ``.tsv`` in UTF-8, both also as ``.gz``; ``.parquet``; or ``.h5ad``, read by
+        anndata: X, by the names of variables and observations.
+    name : str
+        What errors call the path.
+    header : bool, optional
+        Whether the first record of a csv or tsv holds names. By default it does, unless it holds
+        numbers alone: whole numbers may be names or values and are refused, others are values,
+        which a warning says.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        Where there is no such file.
+    ValueError
+        For another ending, a file that is not what its ending says, records of different lengths,
+        a column without a name that is not the first, and a first record of whole numbers alone.
+    ImportError
+        Without pyarrow.
+    """
+    file = readable(name, path, TABLES)
+    if ending(file) in (".parquet", ".h5ad"):
+        return cast(Table, _tried(name, file, lambda: _from_frame(name, file)))
+    values = _tried(name, file, lambda: _from_csv(file))
+    first = [column[0].as_py() for column in values]
+    if header is None:
+        header = not all(re.fullmatch(_NUMBER, text, re.ASCII) for text in first)
+        if not header and all(text.isdigit() for text in first):
+            raise ValueError(
+                f"{name} must say whether its first record holds names or values; {str(path)!r} "
+                f"begins with {_validation.listing(first, 5)}: add --header or --no-header "
+                "(header=True or False)"
+            )
+        if not header:
+            warnings.warn(
+                f"{str(path)!r} begins with numbers, which are taken as values and not as names of "
+                "columns: add --header where they are names, or --no-header",
+                stacklevel=3,
+            )
+    if not header:
+        return Table(name, str(path), None, values)
+    # pandas calls an index without a name so, when it reads one and writes it anew.
+    index = (0,) if first[0] in ("", "Unnamed: 0") else ()
+    nameless = [place + 1 for place, text in enumerate(first) if not text and place not in index]
+    if nameless:
+        raise ValueError(
+            f"{name} must have a name for each column; {str(path)!r} has none for column "
+            f"{_validation.listing(nameless)}: name them in its first line"
+        )
+    return Table(name, str(path), first, [column[1:] for column in values], index)
+
+
+def _from_csv(path: Path) -> list[Any]:
+    """Columns of texts, the first record included."""
+    arrow, compute, csv = _pyarrow(), _pyarrow("pyarrow.compute"), _pyarrow("pyarrow.csv")
+    # Decompressed where it ends in .gz. Empty lines at the end are no records.
+    data = arrow.input_stream(str(path)).read().rstrip(b"\r\n") + b"\n"
+    if data.count(b'"') % 2:
+        raise ValueError("a quote is not closed")
+    options = {
+        # With one thread errors name the record.
+        "read_options": csv.ReadOptions(autogenerate_column_names=True, use_threads=False),
+        "parse_options": csv.ParseOptions(
+            delimiter="\t" if ".tsv" in ending(path) else ",",
+            newlines_in_values=True,
+            ignore_empty_lines=False,
+        ),
+    }
+    names = csv.open_csv(arrow.BufferReader(data), **options).schema.names
+    texts = csv.ConvertOptions(column_types=dict.fromkeys(names, arrow.string()))
+    table = csv.read_csv(arrow.BufferReader(data), convert_options=texts, **options)
+    return [compute.utf8_trim_whitespace(column) for column in table.columns]
+
+
+def _from_frame(name: str, path: Path) -> Table:
+    """Table of a file with types and, where pandas or anndata wrote it, an index."""
+    if ending(path) == ".h5ad":
+        try:
+            frame = import_module("anndata").read_h5ad(path).to_df()
+        except ModuleNotFoundError as error:
+            need = ".h5ad files need anndata, which is not installed: pip install anndata"
+            raise ImportError(need) from error
+        table = _pyarrow().Table.from_pandas(frame, preserve_index=True)
+    else:
+        table = _pyarrow("pyarrow.parquet").read_table(path)
+    columns = [str(column) for column in table.column_names]
+    # A range is kept as a dict, and is no column.
+    index = (table.schema.pandas_metadata or {}).get("index_columns", [])
+    places = tuple(columns.index(column) for column in index if isinstance(column, str))
+    return Table(name, str(path), columns, table.columns, places)
 
 
 def read_names(path: AnyPath, *, name: str = "node_names") -> list[str]:
@@ -405,8 +489,8 @@ def read_names(path: AnyPath, *, name: str = "node_names") -> list[str]:
     Parameters
     ----------
     path : str or path
-        ``.txt`` with a name on each line, ``.json`` with a list of names, or ``.csv`` or
-        ``.parquet`` with a column ``name``.
+        ``.txt`` with a name on each line, ``.json`` with a list of names, or a table with a column
+        ``name``.
     name : str
         What errors call the path.
 
@@ -419,7 +503,10 @@ def read_names(path: AnyPath, *, name: str = "node_names") -> list[str]:
     FileNotFoundError, IsADirectoryError
         Where there is no such file.
     ValueError
-        For another ending, a file that is not what its ending says, no name, or one name twice.
+        For another ending, a file that is not what its ending says, no name, an empty one, or one
+        name twice.
+    ImportError
+        For a table without pyarrow.
 
     Examples
     --------
@@ -431,119 +518,33 @@ def read_names(path: AnyPath, *, name: str = "node_names") -> list[str]:
     ['TP53', 'MDM2']
     >>> folder.cleanup()
     """
-    file = readable(name, path, _NAME_ENDINGS)
-    if ending(file) in (".txt", ".json"):
-        found = _from_text(name, file)
+    file = readable(name, path, (".txt", ".json", *TABLES))
+    if ending(file) in TABLES:
+        table = read_table(file, name=name)
+        names = table.texts(table.column("name"))
     else:
-        found = [str(one) for one in _read_table(file, ["name"], name=name)["name"]]
-    if not found:
+        names = _tried(name, file, lambda: _names_of_text(file))
+    if not names:
         raise ValueError(f"{name} must hold at least one name; {str(path)!r} holds none")
-    twice = [one for one, times in Counter(found).items() if times > 1]
+    if "" in names:
+        raise ValueError(
+            f"{name} must be names; {str(path)!r} has an empty one at place {names.index('') + 1}, "
+            "which would shift those behind it: write a name there, or drop it"
+        )
+    twice = [one for one, times in Counter(names).items() if times > 1]
     if twice:
         raise ValueError(
             f"{name} must be different; {str(path)!r} has {twice[0]!r} more than once: number them"
         )
-    return found
+    return names
 
 
-def _from_text(name: str, path: Path) -> list[str]:
-    """Read lines, or a JSON list."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        found: Any = json.loads(text) if ending(path) == ".json" else text.split("\n")
-    except ValueError as error:
-        raise _broken(name, path, error) from error
-    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
-        raise _broken(name, path, "it holds no list of texts")
-    return [one.strip() for one in found if one.strip()]
-
-
-def _read_table(
-    path: AnyPath, columns: Sequence[str] | None = None, *, name: str = "path"
-) -> dict[str, list[Any]]:
-    r"""Read a table from a csv or parquet file.
-
-    Parameters
-    ----------
-    path : str or path
-        ``.csv``, UTF-8, with commas and a first line of names; or ``.parquet``.
-    columns : sequence of str, optional
-        The columns to give; left out, all of them.
-    name : str
-        What errors call the path.
-
-    Returns
-    -------
-    dict of str to list
-        Texts from a csv; what the file holds from a parquet. All lists are of equal length.
-
-    Raises
-    ------
-    FileNotFoundError, IsADirectoryError
-        Where there is no such file.
-    ValueError
-        For another ending, a file that is not what its ending says, a column that is not there
-        (the message names those that are), or a line with more or fewer values.
-    ImportError
-        For parquet without pyarrow.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> file = pathlib.Path(folder.name, "edges.csv")
-    >>> _ = file.write_text("source,target\na,b\n")
-    >>> _read_table(file)
-    {'source': ['a'], 'target': ['b']}
-    >>> folder.cleanup()
-    """
-    file = readable(name, path, TABLES)
-    try:
-        found = _columns_of_csv(file) if ending(file) == ".csv" else _columns_of_parquet(file)
-    except (ImportError, MemoryError, PermissionError):
-        raise
-    except Exception as error:  # pyarrow has kinds of errors of its own
-        raise _broken(name, file, error) from error
-    missing = [column for column in columns or () if column not in found]
-    if missing:
-        many = "the columns" if len(columns or ()) > 1 else "the column"
-        raise ValueError(
-            f"{name} must have {many} {', '.join(columns or ())}; {str(path)!r} has "
-            f"{_validation.listing([repr(one) for one in found])}: name them so in its first line,"
-            " with commas between them"
-        )
-    return found if columns is None else {column: found[column] for column in columns}
-
-
-def _columns_of_csv(path: Path) -> dict[str, list[Any]]:
-    """Read all columns of a csv as texts."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file, strict=True)
-        head = [field.strip() for field in next(lines, [])]
-        rows = []
-        for row in lines:
-            if row and len(row) != len(head):
-                raise ValueError(
-                    f"line {lines.line_num} has {len(row)} values, and the first line {len(head)}"
-                )
-            if row:
-                rows.append(row)
-    if "\0" in "".join(head):
-        raise ValueError("it is no text")
-    twice = [key for key, times in Counter(head).items() if times > 1]
-    if twice:
-        raise ValueError(f"its first line has {twice[0]!r} {head.count(twice[0])} times")
-    columns = zip(*rows, strict=True) if rows else [()] * len(head)
-    return {
-        key: [text.strip() for text in column] for key, column in zip(head, columns, strict=True)
-    }
-
-
-def _columns_of_parquet(path: Path) -> dict[str, list[Any]]:
-    """Read all columns of a parquet file."""
-    parquet = _validation.imported("pyarrow.parquet", ".parquet files need pyarrow", "files")
-    found: dict[str, list[Any]] = parquet.read_table(path).to_pydict()
-    return found
+def _names_of_text(path: Path) -> list[str]:
+    text = path.read_text(encoding="utf-8-sig")
+    names: Any = json.loads(text) if ending(path) == ".json" else text.rstrip().split("\n")
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+        raise ValueError("it holds no list of texts")
+    return [one.strip() for one in names] if text.strip() else []
 
 
 def read_edges(
@@ -558,44 +559,43 @@ def read_edges(
     Parameters
     ----------
     path : str or path
-        ``.csv`` or ``.parquet`` with the columns ``source`` and ``target``; or an array of shape
-        (2, E) of indices in any file that `read_array` takes.
+        A table with the columns ``source`` and ``target``; or an array of shape (2, E) of indices
+        in any file that `read_array` takes.
     node_names : sequence of str, optional
         Names of the nodes, in their order.
     name : str
         What errors call the path.
     by : {"index", "name"}, optional
-        What the ends are. Left out, they are names where all of them are names of nodes, and else
-        indices from 0. Where names look like numbers, numbers that may be both are refused, and
-        so are some that are names beside others that are none.
+        What the ends are. Left out, they are names where one of them is a name of a node, and else
+        indices from 0. Numbers that may be both are refused.
 
     Returns
     -------
     int64 ndarray of shape (2, E)
-        Sources above targets, in the order of the file, duplicates kept.
+        Sources above targets, in the order of the file; an edge that is repeated counts once.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError
         Where there is no such file.
     TypeError, ValueError
-        For an unknown ending, a file that is not what its ending says, other columns, no edge, or
-        ends that are neither indices nor names of nodes, or may be either.
+        For an unknown ending, a file that is not what its ending says, other columns, no edge,
+        missing ends, or ends that are neither indices nor names of nodes, or may be either.
     ImportError
         When the library that reads it is not installed.
 
     Warns
     -----
     UserWarning
-        Where names look like numbers and ``by`` is left out, saying as what numbers were taken.
+        Where edges are repeated.
 
     Examples
     --------
     >>> import pathlib, tempfile
     >>> folder = tempfile.TemporaryDirectory()
-    >>> file = pathlib.Path(folder.name, "edges.csv")
-    >>> _ = file.write_text("source,target\na,c\nb,c\n")
-    >>> read_edges(file, ["a", "b", "c"])
+    >>> file = pathlib.Path(folder.name, "edges.npy")
+    >>> np.save(file, [[0, 1], [2, 2]])
+    >>> read_edges(file)
     array([[0, 1],
            [2, 2]])
     >>> folder.cleanup()
@@ -603,75 +603,54 @@ def read_edges(
     if by is not None:
         _validation.choice("by", by, ("index", "name"))
     file, _ = _split_key(path)
-    if ending(readable(name, file, _READERS)) in TABLES:
-        edges = _by_columns(name, path, node_names, by)
+    if ending(readable(name, file, ARRAYS)) in TABLES:
+        edges = _edges_of_table(name, path, node_names, by)
     else:
         edges = _validation.edge_index(name, read_array(path, name=name))
     if edges.shape[1] == 0:
         raise ValueError(f"{name} must hold at least one edge; {str(path)!r} holds none")
-    return edges
+    _, first = np.unique(edges, axis=1, return_index=True)
+    if len(first) < edges.shape[1]:
+        warnings.warn(
+            f"{name} {str(path)!r} has {edges.shape[1] - len(first)} edges more than once: they "
+            "count once",
+            stacklevel=2,
+        )
+    return edges[:, np.sort(first)]
 
 
-def _by_columns(
+def _edges_of_table(
     name: str, path: AnyPath, names: Sequence[str] | None, by: str | None
 ) -> NDArray[np.int64]:
-    """Give the edges of a table."""
-    table = _read_table(path, _ENDS, name=name)
-    ends = [value for column in _ENDS for value in table[column]]
+    table = read_table(path, name=name)
+    ends = [text for column in ("source", "target") for text in table.texts(table.column(column))]
     places = {one: place for place, one in enumerate(names or ())}
-    named = [-1 if by == "index" else places.get(str(value), -1) for value in ends]
-    numbered = [-1 if by == "name" else _index_of(value) for value in ends]
-    if by is None and any(one.isdecimal() for one in places):
-        _check_numeric(name, path, ends, named, numbered, len(places))
-    found = numbered if -1 in named else named
-    if -1 in found:
-        neither = [str(v) for v, k, i in zip(ends, named, numbered, strict=True) if k < 0 > i]
-        wrong = neither[0] if neither else str(ends[named.index(-1)])
+    named, numbered = [places.get(text, -1) for text in ends], [_index_of(text) for text in ends]
+    some_are_names = max(named, default=-1) >= 0
+    either = -1 not in (*named, *numbered) and named != numbered
+    if by is None and either and max(numbered) < len(places):
         raise ValueError(
-            f"{name} must hold {_WANTED[by]}; {str(path)!r} has {wrong!r}, "
-            f"{'no index' if by == 'index' else _way_to_node(wrong, names)}"
+            f"{name} must say whether its numbers are indices or names of nodes; {str(path)!r} has "
+            "some that may be both: pass by='name' or by='index'"
         )
-    return np.array(found, np.int64).reshape(2, -1)
+    nodes = named if by == "name" or (by is None and some_are_names) else numbered
+    if -1 in nodes:
+        end = ends[nodes.index(-1)]
+        if nodes is numbered:
+            rule, way = "node indices from 0", "an index: give the names of all nodes too (--names)"
+        else:
+            rule, way = "names of nodes", "the name of a node: look at the names"
+            close = get_close_matches(end, places, 1)
+            way = way if not close else f"the name of a node: did you mean {close[0]!r}?"
+        raise ValueError(f"{name} must hold {rule}; {str(path)!r} has {end!r}, which is not {way}")
+    return np.array(nodes, np.int64).reshape(2, -1)
 
 
-def _check_numeric(
-    name: str, path: AnyPath, ends: Sequence[Any], named: list[int], numbered: list[int], nodes: int
-) -> None:
-    """Reject numbers that may be indices or names; here names of nodes look like numbers."""
-    if -1 in numbered or named == numbered:
-        return
-    held = f"{name} must say whether its numbers are indices or names of nodes; {str(path)!r} has"
-    unnamed = [str(end) for end, place in zip(ends, named, strict=True) if place < 0]
-    if 0 < len(unnamed) < len(ends):
-        raise ValueError(
-            f"{held} {unnamed[0]!r}, which is no name, beside some that are: correct it, or pass "
-            "by='index'"
-        )
-    if not unnamed and max(numbered) < nodes:
-        raise ValueError(f"{held} some that may be both: pass by='name' or by='index'")
-    taken, other = ("indices", "name") if unnamed else ("names", "index")
-    warnings.warn(
-        f"the numbers in {str(path)!r} are taken as {taken} of nodes: pass by={other!r} where they "
-        "are not",
-        stacklevel=4,
-    )
-
-
-def _index_of(value: Any) -> int:
-    """Read an index; -1 where it is none."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
+def _index_of(text: str) -> int:
+    """Read an index, which pandas may have written as 3.0; -1 for what is none."""
+    if re.fullmatch(r"[0-9]{1,15}(\.0*)?", text) is None:
         return -1
-    return int(number) if 0 <= number <= _LARGEST and number.is_integer() else -1
-
-
-def _way_to_node(wrong: str, names: Sequence[str] | None) -> str:
-    """Say what may be wrong with the end of an edge."""
-    if names is None:
-        return "no index: give the names of all nodes too (--names on the command line)"
-    close = get_close_matches(wrong, names, 1)
-    return f"the name of no node: {f'did you mean {close[0]!r}?' if close else 'look at the names'}"
+    return int(text.partition(".")[0])
 
 
 class Observations(NamedTuple):
@@ -705,12 +684,12 @@ class Observations(NamedTuple):
     @property
     def samples(self) -> int:
         """Number of samples S."""
-        return self.a.shape[1]
+        return int(self.a.shape[1])
 
     @property
     def columns(self) -> int:
         """Number of columns C."""
-        return self.a.shape[2]
+        return int(self.a.shape[2])
 
 
 def write_observations(path: AnyPath, seen: Observations, *, name: str = "path") -> None:
@@ -752,8 +731,14 @@ def read_observations(path: AnyPath, *, name: str = "path") -> Observations:
     """
     file = readable(name, path, [".npz"])
     attributes, arrays = _io.read_arrays(file, _OBSERVATIONS, name=name)
-    sides = [arrays[side] for side in ("a", "g", "column_nodes")]
-    seen = Observations(*sides, *(attributes[key] for key in ("nodes", "score", "node_names")))
+    seen = Observations(
+        arrays["a"],
+        arrays["g"],
+        arrays["column_nodes"],
+        attributes["nodes"],
+        attributes["score"],
+        attributes["node_names"],
+    )
     shape = seen.a.shape
     fits = len(shape) == 3 and seen.g.shape == shape and seen.column_nodes.shape == shape[2:]
     if not fits or 0 in shape:
@@ -779,10 +764,17 @@ class Scores(NamedTuple):
     known_edges: Any
 
 
-def read_scores(path: str) -> Scores:
+def read_scores(path: str, header: bool | None = None) -> Scores:
     """W of a file: evidence with its names, a matrix that stays on disk, or any array.
 
-    A matrix in .npy or .zarr is read by rows, and may be larger than memory.
+    A matrix in .npy or .zarr is read by rows, and may be larger than memory. A table has the names
+    of the nodes in its header; the names of its rows, where it has them, must be the same ones,
+    and rows in another order are put in the order of the columns, which a warning says.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, ValueError
+        As `read_array`, `open_matrix` and `EdgeEvidence.load`; and for rows of other nodes.
     """
     if _is_evidence(path):
         from gsnn_edges.evidence import EdgeEvidence
@@ -792,8 +784,25 @@ def read_scores(path: str) -> Scores:
     if ending(path) in (".npy", ".zarr"):
         from gsnn_edges.store import open_matrix
 
-        return Scores(open_matrix(readable("W", path, _READERS)), None, None)
-    return Scores(read_array(path, name="W"), None, None)
+        return Scores(open_matrix(readable("W", path, ARRAYS)), None, None)
+    if ending(path) not in TABLES:
+        return Scores(read_array(path, name="W"), None, None)
+    table = read_table(path, name="W", header=header)
+    columns = table.without_index()
+    W, names = columns.numbers(), columns.columns
+    rows = [str(row[0]) for row in table.rows() or ()]
+    if names is not None and rows and rows != names:
+        if sorted(rows) != sorted(names) or len(set(names)) < len(names):
+            raise ValueError(
+                f"W must have the same nodes in its rows and in its columns; {path!r} has not"
+            )
+        warnings.warn(
+            f"W {path!r} has its rows in another order than its columns: they are put in the order "
+            "of the columns, by their names",
+            stacklevel=2,
+        )
+        W = W[[rows.index(name) for name in names]]
+    return Scores(W, names, None)
 
 
 def read_nodes(path: str, *, name: str = "--names") -> tuple[list[str], Any]:
@@ -892,7 +901,7 @@ def write_parts(path: AnyPath, parts: Iterable[Mapping[str, Any]], *, name: str 
     ValueError, OSError, ImportError
         As `write_table`.
     """
-    file = writable(name, path, TABLES)
+    file = writable(name, path, WRITTEN)
     with _io.whole(file) as unfinished:
         {".csv": _write_csv, ".parquet": _write_parquet}[ending(file)](unfinished, parts)
 

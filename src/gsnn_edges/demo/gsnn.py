@@ -9,20 +9,16 @@ Tensors have the batch first, (B, features), but lie in memory feature by featur
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from gsnn_edges import _validation
+from gsnn_edges.demo.topologies import FUNCTION_EDGES, INPUT_EDGES, OUTPUT_EDGES, EdgeType
 
-EdgeType = tuple[str, str, str]
 Norm = Literal["none", "batch", "layer"]
-
-INPUT_EDGES: EdgeType = ("input", "to", "function")
-FUNCTION_EDGES: EdgeType = ("function", "to", "function")
-OUTPUT_EDGES: EdgeType = ("function", "to", "output")
 
 
 class SparseLinear(nn.Module):
@@ -171,7 +167,7 @@ class GSNN(nn.Module):
 
     Parameters
     ----------
-    edge_index_dict : mapping of edge type to LongTensor of shape (2, E)
+    edge_index_dict : mapping of edge type to whole numbers of shape (2, E)
         Keys ``("input", "to", "function")``, ``("function", "to", "function")`` and
         ``("function", "to", "output")``; source over target, numbered from 0 within their own kind.
     node_names_dict : mapping of "input", "function" and "output" to names
@@ -218,7 +214,7 @@ class GSNN(nn.Module):
 
     def __init__(
         self,
-        edge_index_dict: Mapping[EdgeType, Tensor],
+        edge_index_dict: Mapping[EdgeType, Any],
         node_names_dict: Mapping[str, Sequence[str]],
         *,
         channels: int = 10,
@@ -231,7 +227,10 @@ class GSNN(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        _check_options(channels, layers, norm, dropout)
+        _validation.whole_number("channels", channels, least=1)
+        _validation.whole_number("layers", layers, least=1)
+        _validation.choice("norm", norm, get_args(Norm))
+        _validation.fraction("dropout", dropout)
         counts = {kind: len(node_names_dict[kind]) for kind in ("input", "function", "output")}
         into, between, out = (
             _checked_edges(edge_index_dict, kind, counts)
@@ -320,9 +319,9 @@ class GSNN(nn.Module):
                 f"x must have shape (rows, {self.n_inputs}), a column for each input node; "
                 f"got {tuple(x.shape)}"
             )
-        given = x.T[self.input_sources]
-        blank = given.new_zeros((self.n_edges - len(given), len(x)))
-        state = torch.cat([given, blank]).T
+        entering = x.T[self.input_sources]
+        blank = entering.new_zeros((self.n_edges - len(entering), len(x)))
+        state = torch.cat([entering, blank]).T
         mask = None if edge_mask is None else self._mask_of_all_edges(edge_mask).to(state)
         state = state if mask is None else state * mask
         for block in self.ResBlocks:
@@ -390,16 +389,8 @@ def _with_self_edges(edges: Tensor, n_nodes: int) -> Tensor:
     return torch.cat([edges, missing.expand(2, -1)], dim=1)
 
 
-def _check_options(channels: int, layers: int, norm: str, dropout: float) -> None:
-    _validation.whole_number("channels", channels, least=1)
-    _validation.whole_number("layers", layers, least=1)
-    _validation.choice("norm", norm, get_args(Norm))
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be at least 0 and below 1; got {dropout}")
-
-
 def _checked_edges(
-    edge_index_dict: Mapping[EdgeType, Tensor], kind: EdgeType, counts: Mapping[str, int]
+    edge_index_dict: Mapping[EdgeType, Any], kind: EdgeType, counts: Mapping[str, int]
 ) -> Tensor:
     if kind not in edge_index_dict:
         raise ValueError(f"edge_index_dict must have the key {kind}; it has {[*edge_index_dict]}")

@@ -18,19 +18,24 @@ from numpy.typing import NDArray
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor, nn
 
+from gsnn_edges import _validation
+from gsnn_edges._progress import track
 from gsnn_edges.demo import topologies
 from gsnn_edges.demo.gsnn import GSNN
 from gsnn_edges.demo.simulation import Problem, simulate
-from gsnn_edges.demo.training import recipe_for, train
+from gsnn_edges.demo.topologies import Topology
 from gsnn_edges.evaluation import evaluate_edges, mrr
 from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.inferer import FunctionEdgeInferer
 
 Matrix = NDArray[np.float32]
 
-PICTURES = ("heatmap.png", "ranks.png")
-
+_PICTURES = ("heatmap.png", "ranks.png")
+# A second thread gains nothing on smaller steps, and where other processes keep the cores busy the
+# threads wait for each other: the tutorial then takes 70 s in place of 3 s.
+_WORK_OF_A_THREAD = 5_000_000
 _LABELS = {
     "trained": "W, trained model",
     "untrained": "W, untrained model",
@@ -38,6 +43,127 @@ _LABELS = {
     "channels untrained": "channels, untrained model",
     "random": "random",
 }
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Size of the model and settings of its training; the defaults are the tutorial's.
+
+    Attributes
+    ----------
+    channels, layers, dropout
+        Options of `gsnn_edges.demo.gsnn.GSNN`.
+    train_rows : int
+        Rows to simulate for training.
+    epochs, learning_rate
+        Options of `train`.
+    """
+
+    channels: int = 10
+    layers: int = 6
+    dropout: float = 0.2
+    train_rows: int = 1_000
+    epochs: int = 30
+    learning_rate: float = 1e-3
+
+
+def recipe_for(topology: Topology) -> Recipe:
+    """Settings that suit a graph: the tutorial's, or those for an edge list."""
+    if topology.dynamics == "linear":
+        return Recipe()
+    return Recipe(channels=5, dropout=0.0, train_rows=2_000, epochs=25, learning_rate=5e-3)
+
+
+def train(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    *,
+    epochs: int = 30,
+    learning_rate: float = 1e-3,
+    batch_size: int = 128,
+    seed: int = 0,
+    verbose: bool = False,
+) -> list[float]:
+    """Train a model in place by AdamW, without decay, on the mean squared error.
+
+    The model is left in evaluation mode, the global random states and the number of threads as they
+    were.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    x : Tensor of shape (rows, inputs)
+    y : Tensor of shape (rows, outputs)
+        On the model's device, as x.
+    epochs : int
+        Passes over the rows.
+    learning_rate : float
+    batch_size : int
+        Rows of a step; the rows that do not fill a last one are left out, others in each epoch.
+    seed : int
+        Of the order of the rows and of dropout.
+    verbose : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    list of float
+        Mean loss of each epoch, dropout included.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer rows than batch_size, or epochs or batch_size is too small.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from gsnn_edges.demo import GSNN, tutorial
+    >>> problem = tutorial(seed=0)
+    >>> model = GSNN(problem.edge_index_dict, problem.node_names_dict, layers=2, seed=0)
+    >>> x, y = torch.from_numpy(problem.x_train), torch.from_numpy(problem.y_train)
+    >>> losses = train(model, x, y, epochs=3)
+    >>> losses[-1] < losses[0], model.training
+    (True, False)
+    """
+    _validation.whole_number("epochs", epochs, least=0)
+    _validation.whole_number("batch_size", batch_size, least=1)
+    if batch_size > len(x):
+        raise ValueError(
+            f"batch_size must be at most the number of rows, {len(x)}; got {batch_size}"
+        )
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.0)
+    work = batch_size * sum(parameter.numel() for parameter in model.parameters())
+    full = len(x) - len(x) % batch_size
+    losses: list[float] = []
+    with torch.random.fork_rng(range(torch.cuda.device_count())), _threads_for(work):
+        torch.manual_seed(seed)
+        model.train()
+        for _ in track(range(epochs), epochs, "training epochs", verbose=verbose):
+            batches = torch.randperm(len(x))[:full].to(x.device).view(-1, batch_size)
+            losses.append(sum(_step(model, optimizer, x[b], y[b]) for b in batches) / len(batches))
+    model.eval()
+    return losses
+
+
+def _step(model: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor) -> float:
+    optimizer.zero_grad()
+    loss = nn.functional.mse_loss(model(x), y)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    return loss.item()
+
+
+@contextmanager
+def _threads_for(work: int) -> Iterator[None]:
+    """Let torch use the threads that steps of so many multiplications keep busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(before, work // _WORK_OF_A_THREAD)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)
@@ -50,7 +176,7 @@ class Score:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What a run of the demo found.
+    """Matrices, scores and files of a run of the demo.
 
     Attributes
     ----------
@@ -66,7 +192,7 @@ class DemoResult:
     seconds : dict of str to float
         Wall time of each stage.
     files : tuple of Path
-        What was written.
+        Files written.
     """
 
     graph: str
@@ -78,6 +204,17 @@ class DemoResult:
     scores: dict[str, Score]
     seconds: dict[str, float]
     files: tuple[Path, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Settings, scores and seconds by their names."""
+        return {
+            "graph": self.graph,
+            "backend": self.backend,
+            "seed": self.seed,
+            "epochs": self.epochs,
+            "mrr": {name: vars(score) for name, score in self.scores.items()},
+            "seconds": self.seconds,
+        }
 
 
 def run_demo(
@@ -134,7 +271,7 @@ def run_demo(
         seed=seed,
     )
     with _timed(seconds, "infer untrained"):
-        untrained = infer(model, problem, backend)
+        untrained = _infer(model, problem, backend)
     with _timed(seconds, "train"):
         train(
             model,
@@ -146,11 +283,12 @@ def run_demo(
             verbose=verbose,
         )
     with _timed(seconds, "infer"):
-        trained = infer(model, problem, backend)
+        trained = _infer(model, problem, backend)
     with _timed(seconds, "score"):
-        random = _random_matrix(len(topology.functions), seed)
+        shape = (len(topology.functions),) * 2
+        random = np.random.default_rng(seed).random(shape, dtype=np.float32)
         matrices = (trained[0], untrained[0], trained[1], untrained[1], random)
-        scores = {n: score(m, problem) for n, m in zip(_LABELS, matrices, strict=True)}
+        scores = {n: _score(m, problem) for n, m in zip(_LABELS, matrices, strict=True)}
     result = DemoResult(topology.name, backend, seed, epochs, *trained, scores, seconds)
     if out is not None:
         result = replace(result, files=save(result, Path(out), problem))
@@ -161,8 +299,8 @@ def run_demo(
     return result
 
 
-def infer(model: GSNN, problem: Problem, backend: str) -> tuple[Matrix, Matrix]:
-    """Infer W and the channel score, (N, N), from a model in evaluation mode and the test rows."""
+def _infer(model: GSNN, problem: Problem, backend: str) -> tuple[Matrix, Matrix]:
+    """W by magnitudes and by channels, (N, N), of a model in evaluation mode and the test rows."""
     model.eval()
     known = torch.from_numpy(problem.known_edges)
     inferer = FunctionEdgeInferer(model, torch.nn.MSELoss(), known, backend=backend)
@@ -170,8 +308,7 @@ def infer(model: GSNN, problem: Problem, backend: str) -> tuple[Matrix, Matrix]:
     return inferer.fit(x, y), inferer.fit(x, y, score="channels")
 
 
-def score(matrix: Matrix, problem: Problem) -> Score:
-    """Score a matrix of evidence, (N, N), by the held-out edges."""
+def _score(matrix: Matrix, problem: Problem) -> Score:
     return Score(
         validation=mrr(matrix, problem.validation_edges, problem.true_edges),
         test=mrr(matrix, problem.test_edges, problem.true_edges),
@@ -179,12 +316,12 @@ def score(matrix: Matrix, problem: Problem) -> Score:
 
 
 def render(result: DemoResult) -> str:
-    """Lay a result out as text: how it was made, the table of scores, the seconds."""
+    """Text of a result: how it was made, the table of scores, the seconds."""
     made = (
         f"graph {result.graph}, {len(result.W)} function nodes; backend {result.backend}; "
         f"seed {result.seed}; {result.epochs} epochs"
     )
-    stages = ", ".join(f"{stage} {taken:.2f}" for stage, taken in result.seconds.items())
+    stages = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in result.seconds.items())
     return f"{made}\n\n{_score_table(result.scores)}\n\nseconds: {stages}\n"
 
 
@@ -199,18 +336,17 @@ def save(result: DemoResult, folder: Path, problem: Problem | None = None) -> tu
         np.save(unfinished / "W.npy", result.W)
         np.save(unfinished / "channels.npy", result.channels)
         (unfinished / "table.txt").write_text(render(result), encoding="utf-8")
-        (unfinished / "metrics.json").write_text(
-            json.dumps(_metrics(result), indent=2) + "\n", encoding="utf-8"
-        )
-        if problem is not None and _can_draw():
-            draw(result.W, problem, unfinished)
+        metrics = json.dumps(result.as_json(), indent=2) + "\n"
+        (unfinished / "metrics.json").write_text(metrics, encoding="utf-8")
+        if problem is not None and all(map(find_spec, ("matplotlib", "scipy"))):
+            _draw(result.W, problem, unfinished)
         names = sorted(file.name for file in unfinished.iterdir())
         for name in names:
             os.replace(unfinished / name, folder / name)
     return tuple(folder / name for name in names)
 
 
-def draw(matrix: Matrix, problem: Problem, folder: Path) -> None:
+def _draw(matrix: Matrix, problem: Problem, folder: Path) -> None:
     """Write the heatmap of a matrix, and the histogram of the ranks of the test edges."""
     from gsnn_edges import plots
 
@@ -219,32 +355,17 @@ def draw(matrix: Matrix, problem: Problem, folder: Path) -> None:
     )
     ranking = evaluate_edges(matrix, problem.test_edges, problem.true_edges, n_resamples=None)
     square, wide = (plots.blank_axes(height=height) for height in (3.4, 2.5))
-    heatmap, ranks = PICTURES
+    heatmap, ranks = _PICTURES
     plots.save(plots.heatmap(evidence, held_out=problem.test_edges, ax=square), folder / heatmap)
     plots.save(plots.rank_histogram(ranking, ax=wide), folder / ranks)
 
 
 def where_pictures_are(files: tuple[Path, ...]) -> str:
-    """Say where the pictures are, or how they are to be had."""
-    pictures = [str(file) for file in files if file.name in PICTURES]
+    """Where the pictures are, or what to install for them."""
+    pictures = [str(file) for file in files if file.name in _PICTURES]
     if pictures:
         return f"pictures: {', '.join(pictures)}"
     return "pictures: none, as matplotlib is not installed: pip install 'gsnn-edges[plots]'"
-
-
-def _can_draw() -> bool:
-    return all(find_spec(name) for name in ("matplotlib", "scipy"))
-
-
-def _metrics(result: DemoResult) -> dict[str, Any]:
-    return {
-        "graph": result.graph,
-        "backend": result.backend,
-        "seed": result.seed,
-        "epochs": result.epochs,
-        "mrr": {name: vars(found) for name, found in result.scores.items()},
-        "seconds": result.seconds,
-    }
 
 
 def _score_table(scores: dict[str, Score]) -> str:
@@ -256,10 +377,6 @@ def _score_table(scores: dict[str, Score]) -> str:
     text = StringIO()
     Console(file=text, width=100, color_system=None).print(table)
     return "\n".join(line for line in text.getvalue().splitlines() if line.strip())
-
-
-def _random_matrix(n_nodes: int, seed: int) -> Matrix:
-    return np.random.default_rng(seed).random((n_nodes, n_nodes), dtype=np.float32)
 
 
 @contextmanager

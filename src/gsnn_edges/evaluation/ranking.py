@@ -6,6 +6,7 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array
 from gsnn_edges.evaluation.candidates import Pool, candidate_pool, listed
-from gsnn_edges.evaluation.metrics import Averages, Separation, averages, bootstrap, ranks_of
+from gsnn_edges.evaluation.metrics import Separation, averages, bootstrap, ranks_of
 from gsnn_edges.evaluation.results import LinkRanking, RankedQueries
 from gsnn_edges.store import StoredMatrix
 
@@ -91,8 +92,7 @@ def mrr(A: Array, edge_index: Any, all_true_edges: Any, query_chunk_size: int = 
         warnings.warn("mrr: edge_index holds no edge, so the mean is nan", stacklevel=2)
         return float("nan")
     _warn_of_queries("mrr", queries, truths, square=A.shape[0] == A.shape[1])
-    counts = count_competitors(A, queries, truths, chunk)
-    return float(np.mean(1 / ranks_of(counts.above, counts.level).realistic))
+    return float(np.mean(1 / rank_queries(A, queries, truths, chunk).ranks.realistic))
 
 
 def evaluate_edges(
@@ -115,7 +115,7 @@ def evaluate_edges(
     """Rank true edges among false ones, and give all metrics of it with intervals.
 
     A query edge ``(s, d)`` is ranked by ``A[s, d]`` among the false edges of its source (tail),
-    of its target (head), or both in turn: the filtered setting. docs/metrics.md has the formula,
+    of its target (head), or both in turn: the filtered setting. docs/evaluation.md has the formula,
     range and source of every metric.
 
     Parameters
@@ -225,8 +225,7 @@ def evaluate_edges(
     _warn_of_queries("evaluate_edges", edges, truths, square=True)
 
     axes = _AXES[direction]
-    counts = [count_competitors(A, edges, truths, chunk, axis=axis, pool=pool) for axis in axes]
-    queries = _joined(edges, axes, counts)
+    queries = rank_queries(A, edges, truths, chunk, axes, pool)
     ranks, sizes = queries.ranks, queries.candidates
     lone = int(np.count_nonzero(sizes == 1))
     if lone:
@@ -241,49 +240,31 @@ def evaluate_edges(
     unit = np.arange(edges.shape[1])
     if cluster == "source":
         unit = np.unique(edges[axes[0]], return_inverse=True)[1]
-    units = np.tile(unit, len(axes))
-    if n_resamples is not None and not units.any():
-        warnings.warn(
-            "evaluate_edges: one query or cluster cannot be resampled, so the intervals are nan: "
-            "give more queries, or skip the intervals by n_resamples=None",
-            stacklevel=2,
+    resample = None
+    if n_resamples is not None:
+        if not unit.any():
+            warnings.warn(
+                "evaluate_edges: one query or cluster cannot be resampled, so the intervals are "
+                "nan: give more queries, or skip the intervals by n_resamples=None",
+                stacklevel=2,
+            )
+        units = np.tile(unit, len(axes))
+        resample = partial(
+            bootstrap, ranks, sizes, depths, units, n_resamples, confidence=confidence, rng=rng
         )
-
-    def averaged(weights: np.ndarray | None, *, resample: bool) -> Averages:
-        intervals = None
-        if resample and n_resamples is not None:
-            intervals = bootstrap(
-                ranks, sizes, depths, units, n_resamples,
-                weights=weights, confidence=confidence, rng=rng,
-            )  # fmt: skip
-        return averages(ranks, sizes, depths, weights, intervals)
-
-    one_direction = len(axes) == 1
+    micro = averages(ranks, sizes, depths, None, resample)
+    nested = cluster == "source" and len(axes) == 1
+    macro = averages(ranks, sizes, depths, _node_weights(edges, axes), resample if nested else None)
+    positives = queries.scores[: edges.shape[1]]
     return LinkRanking(
-        **vars(averaged(None, resample=True)),
-        macro=averaged(_node_weights(edges, axes), resample=cluster == "source" and one_direction),
+        **vars(micro),
+        macro=macro,
         median_rank=float(np.median(ranks.realistic)),
-        separation=(
-            _separation(A, edges, counts[0].scores, truths, pool, chunk) if pool_metrics else None
-        ),
+        separation=_separation(A, edges, positives, truths, pool, chunk) if pool_metrics else None,
         queries=queries,
         direction=direction,
         confidence=confidence,
         node_names=names,
-    )
-
-
-def _joined(edges: np.ndarray, axes: Sequence[int], counts: Sequence["Counts"]) -> RankedQueries:
-    """Rankings of all directions, one after another."""
-    above, level, candidates, scores = (
-        np.concatenate(parts) for parts in zip(*(vars(one).values() for one in counts), strict=True)
-    )
-    return RankedQueries(
-        edges=np.tile(edges, len(axes)),
-        head=np.repeat(np.array(axes, bool), edges.shape[1]),
-        scores=scores,
-        candidates=candidates,
-        ranks=ranks_of(above, level),
     )
 
 
@@ -424,61 +405,49 @@ class _Table:
         return ops.xp.where(removed, lowest, rows), left
 
 
-@dataclass(frozen=True, eq=False)
-class Counts:
-    """Competitors of each query.
-
-    Attributes
-    ----------
-    above, level : int64 arrays of shape (E,)
-        Optimistic rank ``1 + above``, pessimistic rank ``1 + above + level``.
-    candidates : int64 array of shape (E,)
-        How many are ranked, the query among them.
-    scores : float64 array of shape (E,)
-        Scores of the queries.
-    """
-
-    above: np.ndarray
-    level: np.ndarray
-    candidates: np.ndarray
-    scores: np.ndarray
-
-
-def count_competitors(
+def rank_queries(
     scores: Array,
     queries: np.ndarray,
     truths: np.ndarray,
     chunk: int,
-    *,
-    axis: int = 0,
+    axes: Sequence[int] = (0,),
     pool: Pool | None = None,
-) -> Counts:
-    """Count for each query ``(s, d)`` among the false edges ``(s, .)``; with axis 1 ``(., d)``.
+) -> RankedQueries:
+    """Rank each query ``(s, d)`` among the false edges ``(s, .)``, and on axis 1 ``(., d)``.
 
     Parameters
     ----------
     scores : (N, N) array or `StoredMatrix`, finite
     queries, truths : (2, E) int64 arrays
-    chunk : rows (of targets with axis 1) at a time
-    axis : 0 to rank targets, 1 to rank sources
+    chunk : rows (of targets on axis 1) at a time
+    axes : 0 to rank targets, 1 to rank sources, or both
     pool : the pairs that compete, all where it is None; it holds every query
     """
-    table = _Table.of(scores, axis)
-    anchors, row = np.unique(queries[axis], return_inverse=True)
+    count = queries.shape[1]
+    above, level, candidates = np.empty((3, len(axes) * count), np.int64)
+    values = np.empty(len(axes) * count)
+    for part, axis in enumerate(axes):
+        table = _Table.of(scores, axis)
+        anchors, row = np.unique(queries[axis], return_inverse=True)
+        for start in range(0, len(anchors), chunk):
+            here = np.flatnonzero((row >= start) & (row < start + chunk))
+            nodes, place = anchors[start : start + chunk], row[here] - start
+            rows = table.rows(nodes)
+            competing, left = table.competing(rows, nodes, truths, pool)
+            there = part * count + here
+            above[there], level[there], values[there] = _search_rows(
+                rows, competing, place, queries[1 - axis, here], table.ops
+            )
+            candidates[there] = left[place] + 1
     # A query that is not among the true edges is in its own row, level with itself.
-    itself = ~listed(queries, truths)
-    counts = [np.empty(queries.shape[1], kind) for kind in (np.int64, np.int64, np.int64, float)]
-    for start in range(0, len(anchors), chunk):
-        here = np.flatnonzero((row >= start) & (row < start + chunk))
-        nodes = anchors[start : start + chunk]
-        rows = table.rows(nodes)
-        place = (row[here] - start, queries[1 - axis, here])
-        competing, left = table.competing(rows, nodes, truths, pool)
-        above, level, values = _search_rows(rows, competing, *place, table.ops)
-        found = (above, level - itself[here], left[place[0]] + 1 - itself[here], values)
-        for whole, part in zip(counts, found, strict=True):
-            whole[here] = part
-    return Counts(*counts)
+    itself = np.tile(~listed(queries, truths), len(axes))
+    return RankedQueries(
+        edges=np.tile(queries, len(axes)),
+        head=np.repeat(np.array(axes, bool), count),
+        scores=values,
+        candidates=candidates - itself,
+        ranks=ranks_of(above, level - itself),
+    )
 
 
 def _search_rows(

@@ -247,12 +247,12 @@ def mrr_over_epochs(
             axes.plot(epochs, scores, color=colour, marker=marker, ms=2.5, label=name or "score")
             if not np.isnan(scores).all():
                 best = [int(np.nanargmax(scores))]
-                ring = {"ms": 8, "mfc": "none", "mec": colour, "mew": 1.2}
+                ring: dict[str, Any] = {"ms": 8, "mfc": "none", "mec": colour, "mew": 1.2}
                 label = None if place else "best epoch"
                 axes.plot(epochs[best], scores[best], "o", label=label, **ring)
             failed = epochs[np.isnan(scores)]
             if len(failed):
-                foot = {"transform": axes.get_xaxis_transform(), "clip_on": False}
+                foot: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "clip_on": False}
                 heights = np.full(len(failed), 0.02)
                 axes.plot(failed, heights, "x", color=colour, label="no finite score", **foot)
         if level is not None:

@@ -8,7 +8,7 @@ import numpy as np
 from gsnn_edges import _validation, backends
 from gsnn_edges._typing import Array, Device, Method, Precision
 from gsnn_edges.backends import Backend
-from gsnn_edges.backends.windows import windows
+from gsnn_edges.backends.generic_backend import windows
 from gsnn_edges.chunks import chunk_sizes
 from gsnn_edges.correlation import Operand, backend_and_dtype
 from gsnn_edges.layer_pairs import (

@@ -12,7 +12,7 @@ from gsnn_edges import _validation, backends
 from gsnn_edges._progress import track
 from gsnn_edges._typing import Array, Device, Method, Precision
 from gsnn_edges.backends import Backend
-from gsnn_edges.backends.windows import windows
+from gsnn_edges.backends.generic_backend import windows
 from gsnn_edges.channels import norms_of_nodes, optional_tables
 from gsnn_edges.chunks import Chunks, raise_explained
 from gsnn_edges.correlation import Operand, backend_and_dtype, chunks_of, layer_bounds, row_pairs

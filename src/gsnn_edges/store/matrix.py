@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gsnn_edges import _io, _validation
+from gsnn_edges import _io
+from gsnn_edges.store.observations import import_zarr
 
 _FORMAT, _VERSION = "gsnn-edges matrix", 2
 
@@ -48,7 +49,8 @@ class StoredMatrix:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Of the scores."""
-        return np.dtype(self.cells.dtype)
+        dtype: np.dtype[Any] = self.cells.dtype
+        return dtype
 
     def rows(self, indices: Any) -> np.ndarray:
         """Read the rows of these sources, (k, N)."""
@@ -111,7 +113,11 @@ def open_matrix(path: Any) -> StoredMatrix:
             "and its ending"
         )
     try:
-        cells = _zarr_cells(path) if path.is_dir() else np.load(path, mmap_mode="r")
+        if path.is_dir():
+            cells = import_zarr().open(os.fspath(path), mode="r")
+            cells = cells if hasattr(cells, "shape") else cells["W"]
+        else:
+            cells = np.load(path, mmap_mode="r")
     except ImportError:
         raise
     except Exception as error:  # broken files have many kinds of errors
@@ -130,46 +136,35 @@ def open_matrix(path: Any) -> StoredMatrix:
     return StoredMatrix(path, cells)
 
 
-def _zarr() -> Any:
-    return _validation.imported("zarr", "what lies on disk in a .zarr needs zarr", "store")
-
-
-def _zarr_cells(path: Path) -> Any:
-    found = _zarr().open(os.fspath(path), mode="r")
-    return found if hasattr(found, "shape") else found["W"]
-
-
-def create_matrix(path: Path, nodes: int, dtype: str, chunks: tuple[int, int]) -> None:
+def create_matrix(
+    path: Path, nodes: int, dtype: str, chunks: tuple[int, int], attributes: Mapping[str, Any]
+) -> None:
     """Make W of shape (N, N) without chunks; a chunk that is lost is read as NaN, never as 0."""
-    _zarr().create_array(
+    import_zarr().create_array(
         os.fspath(path),
         shape=(nodes, nodes),
         dtype=dtype,
         chunks=(min(chunks[0], nodes), min(chunks[1], nodes)),
         compressors=None,  # scores hardly shrink
         fill_value=math.nan,
-        attributes={"format": _FORMAT, "version": _VERSION},
+        attributes={"format": _FORMAT, "version": _VERSION, **attributes},
     )
 
 
 def write_block(path: Path, top: int, left: int, block: np.ndarray) -> None:
     """Write a part of W, which is on the disk itself when this returns."""
-    array = _zarr().open_array(os.fspath(path), mode="r+")
+    array = import_zarr().open_array(os.fspath(path), mode="r+")
     array = array.with_config({"write_empty_chunks": True})
     bottom, right = top + block.shape[0], left + block.shape[1]
+    height, width = array.chunks
     # Chunk by chunk: several at once would be copied at once.
     for row, column in _chunks_within(array.chunks, (top, bottom), (left, right)):
-        low, high = _cut(row, array.chunks[0], top, bottom)
-        start, stop = _cut(column, array.chunks[1], left, right)
+        low, start = max(top, row * height), max(left, column * width)
+        high, stop = min(bottom, (row + 1) * height), min(right, (column + 1) * width)
         array[low:high, start:stop] = block[low - top : high - top, start - left : stop - left]
         _io.flush(_chunk_file(path, row, column))
-    for row in range(top // array.chunks[0], -(-bottom // array.chunks[0])):
+    for row in range(top // height, -(-bottom // height)):
         _io.flush(_chunk_file(path, row, 0).parent)
-
-
-def _cut(number: int, length: int, first: int, last: int) -> tuple[int, int]:
-    """The part of a chunk that lies within a range."""
-    return max(first, number * length), min(last, (number + 1) * length)
 
 
 def _chunks_within(
@@ -189,15 +184,10 @@ def _chunk_file(path: Path, row: int, column: int) -> Path:
     return path / "c" / str(row) / str(column)
 
 
-def write_attributes(path: Path, attributes: Mapping[str, Any]) -> None:
-    """Add attributes to W."""
-    _zarr().open_array(os.fspath(path), mode="r+").attrs.update(attributes)
-
-
 def read_attributes(path: Path) -> dict[str, Any] | None:
     """Attributes of W that this package made; None for anything else."""
     try:
-        attributes = dict(_zarr().open_array(os.fspath(path), mode="r").attrs)
+        attributes = dict(import_zarr().open_array(os.fspath(path), mode="r").attrs)
     except ImportError:
         raise
     except Exception:  # what is there may be anything

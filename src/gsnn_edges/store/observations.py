@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from itertools import product
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -33,6 +34,8 @@ class StoreMetadata:
 
     Parameters
     ----------
+    path : Path, optional
+        Of the store, where there is one.
     pairs, samples, columns : int
         Shape (P, S, C) of activations and of gradients: layer pairs, samples, columns.
     score : {"magnitude", "channels"}
@@ -52,6 +55,13 @@ class StoreMetadata:
     provenance : mapping, optional
         How the observations were made, ready for JSON.
 
+    Attributes
+    ----------
+    units : int
+        Number of units; the last one may hold fewer samples.
+    nbytes : int
+        Bytes of both sides.
+
     Raises
     ------
     TypeError, ValueError
@@ -60,6 +70,7 @@ class StoreMetadata:
 
     def __init__(
         self,
+        path: Path | None = None,
         *,
         pairs: int,
         samples: int,
@@ -104,57 +115,35 @@ class StoreMetadata:
             edge_index = _validation.edge_index("edge_index", edge_index, (self.nodes,) * 2)
         self.edge_index: np.ndarray | None = edge_index
         self.provenance = dict(provenance or {})
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of both sides."""
-        return 2 * self.pairs * self.samples * self.columns * self.dtype.itemsize
-
-    @property
-    def units(self) -> int:
-        """Number of units; the last one may hold fewer samples."""
-        return -(-self.samples // self.unit)
+        self.path: Any = path
+        self.units = -(-self.samples // self.unit)
+        self.nbytes = 2 * pairs * samples * columns * self.dtype.itemsize
+        # Of both arrays: a chunk is read at a time, a shard written.
+        across = -(-columns // self.chunk_columns)
+        self._layout = {
+            "shape": (pairs, samples, columns),
+            "dtype": self.dtype,
+            "chunks": (1, self.unit, self.chunk_columns),
+            "shards": (pairs, self.unit, across * self.chunk_columns),
+        }
+        # Of the file of a unit: chunks with checksums, a place for each, and a checksum.
+        chunk = self.unit * self.chunk_columns * self.dtype.itemsize
+        self._unit_bytes = pairs * across * (chunk + 4 + 16) + 4
 
     def rows_of(self, unit: int) -> tuple[int, int]:
         """First sample of a unit, and the one after its last."""
         return unit * self.unit, min(self.samples, (unit + 1) * self.unit)
 
     def to_json(self) -> dict[str, Any]:
-        """Everything as JSON would give it back."""
-        values = {name: value for name, value in vars(self).items() if name != "path"}
-        plain: dict[str, Any] = json.loads(json.dumps(values, allow_nan=False, default=_plain))
+        """Everything but the path, as JSON would give it back."""
+        names = [name for name in signature(StoreMetadata).parameters if name != "path"]
+        text = json.dumps(
+            {name: getattr(self, name) for name in names},
+            allow_nan=False,
+            default=lambda value: value.tolist() if isinstance(value, np.ndarray) else str(value),
+        )
+        plain: dict[str, Any] = json.loads(text)
         return plain
-
-    def _differences(self, other: "StoreMetadata") -> list[str]:
-        mine, its = _flat(self.to_json()), _flat(other.to_json())
-        return sorted(name for name in mine.keys() | its.keys() if mine.get(name) != its.get(name))
-
-    @property
-    def _layout(self) -> dict[str, Any]:
-        """Arguments of zarr for both arrays: a chunk is read at a time, a shard written."""
-        padded = -(-self.columns // self.chunk_columns) * self.chunk_columns
-        return {
-            "shape": (self.pairs, self.samples, self.columns),
-            "dtype": self.dtype,
-            "chunks": (1, self.unit, self.chunk_columns),
-            "shards": (self.pairs, self.unit, padded),
-        }
-
-    @property
-    def _unit_bytes(self) -> int:
-        """Bytes of the file of a unit: chunks with checksums, a place for each, and a checksum."""
-        chunks = self.pairs * -(-self.columns // self.chunk_columns)
-        chunk = self.unit * self.chunk_columns * self.dtype.itemsize
-        return chunks * (chunk + 4 + 16) + 4
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray) else str(value)
-
-
-def _flat(metadata: dict[str, Any]) -> dict[str, Any]:
-    provenance = metadata.pop("provenance")
-    return metadata | {f"provenance of {name}": value for name, value in provenance.items()}
 
 
 def usual_unit(pairs: int, columns: int, dtype: Any) -> int:
@@ -164,7 +153,8 @@ def usual_unit(pairs: int, columns: int, dtype: Any) -> int:
     [1677, 1000, 67]
     """
     sample = pairs * columns * np.dtype(dtype).itemsize
-    return max(1, min(max(_UNIT_BYTES // sample, _LEAST_SAMPLES), _MOST_BYTES // sample))
+    unit = min(max(_UNIT_BYTES // sample, _LEAST_SAMPLES), _MOST_BYTES // sample)
+    return int(max(1, unit))
 
 
 def _usual_chunk(unit: int, columns: int, dtype: Any) -> int:
@@ -204,10 +194,6 @@ class ObservationStore(StoreMetadata):
     (10, 2)
     >>> folder.cleanup()
     """
-
-    def __init__(self, path: Path, **metadata: Any) -> None:
-        super().__init__(**metadata)
-        self.path = path
 
     def fingerprint(self) -> str:
         """SHA-256 of every value and of the metadata.
@@ -370,10 +356,6 @@ class StoreWriter(StoreMetadata):
     >>> folder.cleanup()
     """
 
-    def __init__(self, path: Path, **metadata: Any) -> None:
-        super().__init__(**metadata)
-        self.path = path
-
     @classmethod
     def create(cls, path: Any, **metadata: Any) -> Self:
         """Make a store without observations.
@@ -410,7 +392,11 @@ class StoreWriter(StoreMetadata):
         """Go on with a store that was made with the same metadata."""
         path = _io.as_path("path", path)
         writer = cls(path, **_read_metadata(path))
-        different = StoreMetadata(**metadata)._differences(writer)
+        here, there = StoreMetadata(**metadata).to_json(), writer.to_json()
+        for each in (here, there):
+            provenance = each.pop("provenance").items()
+            each.update({f"provenance of {name}": value for name, value in provenance})
+        different = [name for name in sorted({*here, *there}) if here.get(name) != there.get(name)]
         if different:
             raise ValueError(
                 f"path must be a store that was made in the same way; {str(path)!r} differs in "
@@ -424,13 +410,13 @@ class StoreWriter(StoreMetadata):
     def _fill(self, path: Path) -> None:
         """Make the group, its arrays and its indices."""
         attributes = {"format": _FORMAT, "format_version": _VERSION, "facts": self.to_json()}
-        group = _zarr().create_group(os.fspath(path), zarr_format=3, attributes=attributes)
+        group = import_zarr().create_group(os.fspath(path), zarr_format=3, attributes=attributes)
         for side in _SIDES:
             group.create_array(
                 side,
                 **self._layout,
                 # Not smaller, but bytes that a disk has spoilt are an error.
-                compressors=_zarr("zarr.codecs").Crc32cCodec(),
+                compressors=import_zarr("zarr.codecs").Crc32cCodec(),
                 fill_value=0,
                 dimension_names=("layer_pair", "sample", "column"),
             )
@@ -489,7 +475,7 @@ class StoreWriter(StoreMetadata):
             file = _unit_file(self.path, side, unit)
             _io.flush(file)
             _io.flush(file.parent)
-        _io.write_whole(_note_file(self.path, unit), json.dumps({**note, "inputs": inputs}))
+        _io.write_json(_unit_file(self.path, "note", unit), {**note, "inputs": inputs})
 
     def finish(self) -> ObservationStore:
         """Open the store, which must be whole."""
@@ -497,12 +483,11 @@ class StoreWriter(StoreMetadata):
 
 
 def _digest(values: np.ndarray, dtype: np.dtype[Any]) -> str:
-    return hashlib.sha256(
-        np.ascontiguousarray(values, dtype).reshape(-1).view(np.uint8)
-    ).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(values, dtype).data.cast("B")).hexdigest()
 
 
-def _zarr(module: str = "zarr") -> Any:
+def import_zarr(module: str = "zarr") -> Any:
+    """Import zarr, where something on disk is read or written."""
     return _validation.imported(module, "what lies on disk in a .zarr needs zarr", "store")
 
 
@@ -513,7 +498,7 @@ def _open_group(path: Path, mode: str) -> Any:
             "folder, or write one by capture_to_store"
         )
     try:
-        return _zarr().open_group(os.fspath(path), mode=mode, zarr_format=3)
+        return import_zarr().open_group(os.fspath(path), mode=mode, zarr_format=3)
     except ImportError:
         raise
     except Exception as error:  # broken metadata has many kinds of errors
@@ -563,17 +548,15 @@ def _read_metadata(path: Path) -> dict[str, Any]:
 
 
 def _unit_file(path: Path, side: str, unit: int) -> Path:
+    """File of a side of a unit, or of the note that is written when both are on the disk."""
+    if side == "note":
+        return path / _SIDES[-1] / "c" / "0" / str(unit) / "unit.json"
     return path / side / "c" / "0" / str(unit) / "0"
-
-
-def _note_file(path: Path, unit: int) -> Path:
-    """The file that is written when both sides of a unit are on the disk."""
-    return _unit_file(path, _SIDES[-1], unit).with_name("unit.json")
 
 
 def _read_note(path: Path, unit: int) -> dict[str, str | None]:
     """Digests of a unit."""
-    file = _note_file(path, unit)
+    file = _unit_file(path, "note", unit)
     try:
         note: dict[str, str | None] = json.loads(file.read_text(encoding="utf-8"))
         return {name: note[name] for name in (*_SIDES, "inputs")}
@@ -597,6 +580,6 @@ def _missing_units(path: Path, metadata: StoreMetadata) -> list[int]:
                     f"{expected:,}: remove that file, and call capture_to_store again to make unit "
                     f"{unit} anew"
                 )
-        if None in sizes or not _note_file(path, unit).exists():
+        if None in sizes or not _unit_file(path, "note", unit).exists():
             missing.append(unit)
     return missing
