@@ -17,7 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from stores import draw, write_store
 
 from gsnn_edges import channel_correlation, correlate_store
-from gsnn_edges.cli.child import run_in_child
+from gsnn_edges.cli.cmd_correlate import run_in_child
 from gsnn_edges.scale import correlate_distributed
 from gsnn_edges.scale.multihost import local_devices
 from gsnn_edges.store import open_matrix
