@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from pandas.testing import assert_frame_equal
 
-from gsnn_edges import EdgeEvidence, backends, evaluate_edges
+from gsnn_edges import EdgeEvidence, backends
 from gsnn_edges.evaluation.candidates import top_k
 
 NAMES = ["P0", "P1", "R2", "R3", "R<4>"]
@@ -74,20 +74,6 @@ def test_every_dtype_and_order(dtype, order):
     assert kinds == [int, float, int]
 
 
-@pytest.mark.parametrize("k", [1, 7, 18, 1000])
-def test_top_equals_a_slow_sort(k):
-    evidence = made()
-    expected = slow_table(evidence, exclude_known=True)[:k]
-    found = evidence.top(k)
-    assert [(e.source, e.target, e.score) for e in found] == expected
-    assert [(e.source_name, e.target_name) for e in found] == [
-        (NAMES[i], NAMES[j]) for i, j, _ in expected
-    ]
-    assert_array_equal([e.rank for e in found], np.arange(len(expected)) + 1)
-    assert_array_equal(evidence.to_edge_index(k), np.array([row[:2] for row in expected]).T)
-    assert evidence.to_edge_index(k).dtype == np.int64
-
-
 def test_top_is_the_same_in_every_library(library):
     W = np.random.default_rng(1).integers(0, 9, (5, 5)).astype(np.float32)
     evidence = made(library.array(W))
@@ -101,26 +87,7 @@ def test_known_edges_and_self_edges_on_request():
     assert [e[:2] for e in evidence.top(99, exclude_known=False)] == [r[:2] for r in with_known]
     assert len(evidence.top(99, exclude_self=False)) == 25 - 2
     assert len(made(known_edges=None).top(99)) == 20
-    with pytest.raises(ValueError, match="exclude_known=True needs known edges"):
-        made(known_edges=None).top(3, exclude_known=True)
-
-
-def test_candidates_by_mask_and_by_rule():
-    mask = np.zeros((5, 5), bool)
-    mask[:2, 2:] = True
-    evidence = made()
-    assert evidence.top(99, candidates=mask) == evidence.top(99, candidates="P* -> R*")
-    assert len(evidence.top(99, candidates=mask)) == 6 - 2
     assert evidence.top(99, candidates=np.zeros((5, 5), bool)) == []
-    assert mask.sum() == 6
-    with pytest.raises(ValueError, match="candidates must have the shape of A"):
-        evidence.top(3, candidates=mask[:3])
-
-
-@pytest.mark.parametrize("k", [0, -1, 2.5, None])
-def test_k_is_a_whole_number_from_1(k):
-    with pytest.raises((ValueError, TypeError), match="k must be"):
-        made().top(k)
 
 
 def test_frame_equals_a_slow_loop():
@@ -179,18 +146,6 @@ def test_graph_of_k_and_of_a_threshold():
     assert len(evidence.to_networkx(threshold=1e9).edges) == 0
 
 
-@pytest.mark.parametrize("options", [{}, {"k": 3, "threshold": 0.5}])
-def test_graph_needs_k_or_threshold(options):
-    with pytest.raises(ValueError, match="k or threshold must be given, and not both"):
-        made().to_networkx(**options)
-
-
-@pytest.mark.parametrize("threshold", ["high", [1, 2], float("nan")])
-def test_a_threshold_is_a_number(threshold):
-    with pytest.raises((TypeError, ValueError), match="threshold must be a number; got"):
-        made().to_networkx(threshold=threshold)
-
-
 def fields(evidence):
     return {f.name: getattr(evidence, f.name) for f in dataclasses.fields(evidence)}
 
@@ -202,17 +157,6 @@ def assert_same(one, other):
         else:
             assert_array_equal(getattr(other, name), value)
             assert getattr(other, name).dtype == value.dtype
-
-
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64"])
-@pytest.mark.parametrize("std", [None, np.eye(5)])
-def test_save_and_load(tmp_path, dtype, std):
-    evidence = made(np.arange(25).reshape(5, 5).astype(dtype), std=std)
-    evidence.save(tmp_path / "evidence.npz")
-    assert_same(EdgeEvidence.load(str(tmp_path / "evidence.npz")), evidence)
-    bare = EdgeEvidence(np.zeros((0, 0)))
-    bare.save(str(tmp_path / "bare.npz"))
-    assert_same(EdgeEvidence.load(tmp_path / "bare.npz"), bare)
 
 
 def test_arrays_of_every_library_are_saved(tmp_path, library):
@@ -253,11 +197,6 @@ def test_to_a_backend(name):
     assert_same(moved.to("numpy"), evidence)
 
 
-def test_to_an_unknown_backend():
-    with pytest.raises(ValueError, match="backend must be one of"):
-        made().to("cupy")
-
-
 def test_repr_is_one_line_and_html_a_table():
     evidence = made(np.arange(25, dtype=np.float32).reshape(5, 5) / 10)
     assert repr(evidence) == (
@@ -273,21 +212,6 @@ def test_repr_is_one_line_and_html_a_table():
         assert text in html
     assert (
         repr(EdgeEvidence(np.zeros((0, 0)))) == "EdgeEvidence of 0 nodes, spearman, numpy float64"
-    )
-
-
-def test_evaluate_is_evaluate_edges():
-    W = np.random.default_rng(3).standard_normal((5, 5))
-    queries = np.array([[0, 3], [3, 1]])
-    options = {"ks": [1, 2], "seed": 0, "direction": "both", "candidates": "* -> *"}
-    found = made(W).evaluate(queries, **options)
-    known_too = np.concatenate([KNOWN, queries], axis=1)
-    expected = evaluate_edges(W, queries, known_too, node_names=NAMES, **options)
-    assert found.to_dict() == expected.to_dict()
-    given = made(W).evaluate(queries, queries, **options)
-    assert (
-        given.to_dict()
-        == evaluate_edges(W, queries, queries, node_names=NAMES, **options).to_dict()
     )
 
 
@@ -357,24 +281,6 @@ def test_an_edge_that_any_member_knows_is_known():
     assert_array_equal(EdgeEvidence.mean(parts).known_edges, [[0, 1, 4], [2, 3, 0]])
 
 
-@pytest.mark.parametrize("combine", [EdgeEvidence.mean, EdgeEvidence.rank_mean])
-@pytest.mark.parametrize(
-    ("others", "error", "phrase"),
-    [
-        ([made(method="pearson")], ValueError, "differ in method: 'spearman', 'pearson'"),
-        (
-            [EdgeEvidence(np.eye(2), ["a", "b"])],
-            ValueError,
-            r"differ in shape: \(5, 5\), \(2, 2\); node_names: \['P0'.*\['a', 'b'\]",
-        ),
-        ([made(), np.eye(5)], TypeError, "members must be EdgeEvidence; got ndarray"),
-    ],
-)
-def test_members_that_differ_are_named(combine, others, error, phrase):
-    with pytest.raises(error, match=phrase):
-        combine([made(), *others])
-
-
 def test_scores_of_two_kinds_have_a_mean_of_ranks_alone():
     kinds = ("magnitude", "channels", "channels")
     members = [made(settings={"score": kind}) for kind in kinds]
@@ -382,13 +288,6 @@ def test_scores_of_two_kinds_have_a_mean_of_ranks_alone():
         EdgeEvidence.mean(members)
     assert "score" not in EdgeEvidence.rank_mean(members).settings
     assert EdgeEvidence.mean([*members[1:], made()]).settings["members"] == 3
-
-
-def test_no_member_is_refused():
-    with pytest.raises(ValueError, match="members must hold at least one"):
-        EdgeEvidence.mean([])
-    with pytest.raises(TypeError, match="members must be a sequence of EdgeEvidence; got int"):
-        EdgeEvidence.mean(3)
 
 
 @pytest.mark.parametrize(
@@ -420,25 +319,18 @@ ABC = ["a", "b", "c"]
 @pytest.mark.parametrize(
     ("options", "error", "phrase"),
     [
-        ({"W": SQUARE.tolist()}, TypeError, "W must be an array"),
         ({"W": SQUARE[0]}, ValueError, r"W must have 2 dimensions \(sources, targets\)"),
-        ({"W": SQUARE[:2]}, ValueError, r"W must be square.*got shape \(2, 3\)"),
         ({"W": SQUARE > 1}, TypeError, "W must hold real numbers"),
         ({"W": np.where(SQUARE == 4, np.nan, SQUARE)}, ValueError, "W must be finite; got 1 NaN"),
         ({"std": SQUARE[:2, :2]}, ValueError, r"std must have the shape of W, \(3, 3\); got"),
         ({"std": np.full((3, 3), np.inf)}, ValueError, "std must be finite"),
-        ({"node_names": ABC[:2]}, ValueError, "node_names must name each of the 3 nodes"),
-        ({"node_names": ["a", "b", "a"]}, ValueError, "node_names must be different; got 'a' more"),
-        ({"node_names": [0, 1, 2]}, TypeError, "node_names must be strings; got 0: map"),
         ({"node_names": "abc"}, TypeError, "a sequence of strings; got 'abc'"),
         ({"node_names": 3}, TypeError, "a sequence of strings; got 3"),
         ({"method": None}, TypeError, "method must be a string"),
         ({"counts": {"samples": 2.5}}, TypeError, r"counts\['samples'\] must be a whole number"),
         ({"counts": {"layers": -1}}, ValueError, r"counts\['layers'\] must be at least 0"),
-        ({"settings": {"norm": np.eye(2)}}, TypeError, "settings must be .*what JSON can hold"),
         ({"settings": {"penalty": float("nan")}}, ValueError, "settings must be .*JSON"),
         ({"settings": 3}, TypeError, "settings must be a mapping"),
-        ({"known_edges": [[0], [3]]}, ValueError, "known_edges must hold targets in 0 .. 2"),
     ],
 )
 def test_what_it_refuses(options, error, phrase):
@@ -540,24 +432,6 @@ def test_without_draws_of_one_model_there_is_no_error(settings, counts):
         found.interval()
 
 
-def test_one_draw_has_no_error():
-    assert estimated(std=None, estimate_iters=1).standard_error is None
-
-
-def test_combined_members_have_no_error_of_their_own():
-    members = [estimated(), estimated(CORRELATIONS.T)]
-    for combined in (EdgeEvidence.mean(members), EdgeEvidence.rank_mean(members)):
-        assert combined.std is not None
-        assert combined.standard_error is None
-
-
-def test_a_file_keeps_the_error(tmp_path):
-    estimated().save(tmp_path / "e.npz")
-    again = EdgeEvidence.load(tmp_path / "e.npz")
-    assert_array_equal(again.standard_error, estimated().standard_error)
-    assert_array_equal(again.interval(0.9), estimated().interval(0.9))
-
-
 @pytest.mark.parametrize(
     ("settings", "phrase"),
     [
@@ -602,47 +476,15 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         assert os.listdir(tmp_path) == ["evidence.npz"]
 
 
-@pytest.mark.parametrize("call", [made().save, EdgeEvidence.load])
-@pytest.mark.parametrize(
-    ("path", "error", "phrase"),
-    [
-        ("nowhere/evidence.npz", FileNotFoundError, "path must .*nowhere/evidence.npz"),
-        ("folder.npz", IsADirectoryError, "path must be a file; .* is a folder: add a name"),
-        (3, TypeError, "path must be a text or a path; got int"),
-    ],
-)
-def test_paths_that_cannot_be(tmp_path, call, path, error, phrase):
-    (tmp_path / "folder.npz").mkdir()
-    with pytest.raises(error, match=phrase):
-        call(tmp_path / path if isinstance(path, str) else path)
-
-
-def saved(tmp_path):
+def test_a_cut_or_changed_file_is_named(tmp_path):
     path = tmp_path / "evidence.npz"
     EdgeEvidence(np.arange(900.0).reshape(30, 30)).save(path)
-    return path
-
-
-@pytest.mark.parametrize("length", [0, 1, 4, 100, 4000])
-def test_a_cut_file_is_named(tmp_path, length):
-    path = saved(tmp_path)
-    path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(ValueError, match=r"evidence.npz' is broken or of another kind"):
-        EdgeEvidence.load(path)
-
-
-def test_a_changed_byte_is_found(tmp_path):
-    path = saved(tmp_path)
-    content = bytearray(path.read_bytes())
-    content[content.index(np.float64(500).tobytes())] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"is broken or of another kind .*CRC"):
-        EdgeEvidence.load(path)
-
-
-def write_npy(path):
-    with path.open("wb") as file:
-        np.save(file, np.eye(3))
+    content = path.read_bytes()
+    changed = content.replace(np.float64(500).tobytes(), np.float64(501).tobytes())
+    for broken in (*(content[:length] for length in (0, 1, 4, 100, 4000)), changed):
+        path.write_bytes(broken)
+        with pytest.raises(ValueError, match=r"evidence.npz' is broken or of another kind"):
+            EdgeEvidence.load(path)
 
 
 def write_pickled(path):
@@ -663,7 +505,6 @@ OURS = {"format": "gsnn-edges evidence", "format_version": 1}
     ("write", "phrase"),
     [
         (lambda path: path.write_text("source,target\n"), "broken or of another kind"),
-        (write_npy, "broken or of another kind"),
         (write_pickled, "broken or of another kind"),
         (lambda path: np.savez(path, W=np.eye(3)), "must be a .*file of gsnn-edges evidence"),
         (
@@ -672,7 +513,6 @@ OURS = {"format": "gsnn-edges evidence", "format_version": 1}
         ),
         (write_header(format="other"), "must be a .*file of gsnn-edges evidence"),
         (write_header(**{**OURS, "format_version": 99}), "install a newer gsnn-edges"),
-        (write_header(format="gsnn-edges evidence"), "broken or of another kind"),
         (write_header(**OURS), r"contents of .* do not fit each other \('node_names'\)"),
         (
             write_header(

@@ -166,6 +166,7 @@ def test_heatmap_on_axes_of_the_user(evidence):
 def test_self_edges_on_request(evidence):
     ax = plots.heatmap(evidence.W, order=None, exclude_self=False)
     assert_array_equal(ax.images[0].get_array(), evidence.W)
+    assert not np.ma.is_masked(ax.images[0].get_array())
     assert len(ax.lines) == 0
 
 
@@ -453,39 +454,29 @@ ONE = EdgeEvidence(np.eye(1))
     ("call", "error", "message"),
     [
         (lambda: plots.heatmap(np.zeros((0, 0))), ValueError, "W must have a node to draw"),
-        (lambda: plots.heatmap([[1.0]]), TypeError, "W must be an array"),
         (lambda: plots.heatmap(EYE, order="alphabet"), ValueError, "order must be one of 'clust"),
-        (lambda: plots.heatmap(EYE, order=[0, 1]), ValueError, "each of the 3 nodes once"),
         (lambda: plots.heatmap(EYE, order=3), TypeError, "order must be 'cluster', None or an"),
         (lambda: plots.heatmap(EYE, None, [[0], [3]]), ValueError, r"held_out .* 0 \.\. 2"),
-        (lambda: plots.heatmap(EYE, [[0, 1]]), ValueError, "known_edges must have shape"),
-        (lambda: plots.heatmap(EYE, vmin=2, vmax=1), ValueError, "vmin and vmax must be finite"),
         (lambda: plots.heatmap(EYE, vmax=np.nan), ValueError, "vmin and vmax must be finite"),
         (lambda: plots.heatmap(EYE, exclude_self="no"), TypeError, "exclude_self must be True"),
         (lambda: plots.edge_network(EYE), TypeError, "evidence must be an EdgeEvidence; got nda"),
         (lambda: plots.edge_network(ONE), ValueError, "a pair that is not known"),
-        (lambda: plots.edge_network(EdgeEvidence(EYE), 0), ValueError, "k must be"),
         (
             lambda: plots.edge_network(EdgeEvidence(EYE), held_out=[[0], [9]]),
             ValueError,
             "held_out must hold targets",
         ),
         (lambda: plots.hits_curve(0.5), TypeError, "ranking must be a LinkRanking; got float"),
-        (lambda: plots.hits_curve({}), ValueError, "ranking must hold something to draw"),
         (lambda: plots.rank_histogram([1]), TypeError, "ranking must be a LinkRanking; got list"),
         (lambda: plots.comparison(3), TypeError, "compared must be a Comparison; got int"),
         (lambda: plots.mrr_over_epochs([]), ValueError, "history must hold a scored epoch"),
         (lambda: plots.mrr_over_epochs([0.1]), ValueError, "history must be a list of .epoch"),
-        (lambda: plots.mrr_over_epochs([("a", "b")]), ValueError, "history must be a list of"),
         (lambda: plots.mrr_over_epochs(0.5), TypeError, "history must be a list of .epoch, scor"),
         (lambda: plots.mrr_over_epochs({}), ValueError, "history must hold something to draw"),
         (lambda: plots.mrr_over_epochs(HISTORY, chance=5), ValueError, "chance must lie in"),
         (lambda: plots.mrr_over_epochs(HISTORY, ax=plt), TypeError, "ax must be one matplotlib"),
-        (lambda: plots.save([1], "a.png"), TypeError, r"ax must be one .*plt\.subplots"),
         (lambda: plots.save(None, "a.png"), TypeError, "ax must be one .*got NoneType"),
         (lambda: plots.save(plots.blank_axes(), "a"), ValueError, r"end in one of .*\.png.*'a'"),
-        (lambda: plots.save(plots.blank_axes(), "a.doc"), ValueError, "path must end in one of"),
-        (lambda: plots.save(plots.blank_axes(), "no/a.png"), FileNotFoundError, "no/"),
         (lambda: plots.save(plots.blank_axes(), "a.png", dpi=0), ValueError, "dpi must be at lea"),
     ],
 )

@@ -1,7 +1,7 @@
 """The rectangular cross-correlation of two matrices, by chunks of columns."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -224,7 +224,8 @@ class Operand:
         return owner.xp.take(self.x, owner.adopt(np.maximum(members, 0)), axis=1).T
 
     def _standardized(self, columns: Array, low: int, high: int) -> Array:
-        ops, xp, options = self.ops, self.ops.xp, {"shift": self.shift}
+        ops, xp = self.ops, self.ops.xp
+        options: dict[str, Any] = {"shift": self.shift}
         if self.draw is None:
             options |= {"method": self.options.method, "ties": self.options.ties}
             rows = on_ranker(standardize_rows, columns, ops, self.dtype, **options)
@@ -350,16 +351,16 @@ def row_pairs(
     caller does not keep them.
     """
     # NumPy ranks in place, and XLA decides by itself what becomes of parts of traced arrays.
-    in_place = targets.ops.ranker().device is None
+    whole = targets.ops.ranker().device is None
     for left, right in windows(targets.count, chunks.targets):
-        if in_place or right - left <= chunks.sources:
+        if whole or right - left <= chunks.sources:
             rows = targets.rows(left, right)
         else:
             rows = _rows_by_chunks(targets, left, right, chunks.sources)
-        spans: Iterable[tuple[int, int]] = [*windows(sources.count, chunks.sources)]
-        if len(spans) > 1:
-            spans = track(spans, len(spans), "correlating", verbose=None)
-        for top, bottom in spans:
+        spans = [*windows(sources.count, chunks.sources)]
+        many = len(spans) > 1
+        shown = track(spans, len(spans), "correlating", verbose=None) if many else spans
+        for top, bottom in shown:
             block = sources.rows(top, bottom)
             yield top, left, block, rows
             del block

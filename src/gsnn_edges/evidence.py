@@ -61,8 +61,8 @@ class ScoredEdge(NamedTuple):
 class EdgeEvidence:
     """A matrix of evidence for edges, with names and provenance.
 
-    ``W[i, j]`` is the evidence for an edge i -> j: the larger, the stronger. What is asked of it
-    is answered on the host; ``W`` itself stays where it is.
+    ``W[i, j]`` is the evidence for an edge i -> j: the larger, the stronger. Methods compute on
+    the host; ``W`` itself stays where it is.
 
     Parameters
     ----------
@@ -139,9 +139,9 @@ class EdgeEvidence:
     def standard_error(self) -> Array | None:
         """Standard error of each score, an array like W made anew at each access, or None.
 
-        ``std * sqrt(n / B)``: draws of n samples (``estimate_n_samples``) spread as n samples
-        do, and W is known from B. None without ``estimate``, and for evidence that was combined,
-        whose spread is one between models.
+        ``std * sqrt(n / B)``: the standard deviation of draws of n samples
+        (``estimate_n_samples``) is that of W from n samples, and W is from B. None without
+        ``estimate``, and for combined evidence, whose deviation is one between models.
         """
         settings, samples = self.settings, self.counts.get("samples")
         rows = settings.get("estimate_n_samples")
@@ -151,7 +151,7 @@ class EdgeEvidence:
         return _like(self.std, np.sqrt(rows / samples) * _on_host(self.std).astype(np.float64))
 
     def interval(self, confidence: float = 0.95) -> tuple[Array, Array]:
-        """Give a confidence interval of each correlation, by the spread of its draws.
+        """Confidence interval of each correlation, by the deviation of its draws.
 
         Parameters
         ----------
@@ -176,8 +176,8 @@ class EdgeEvidence:
 
         Notes
         -----
-        The interval speaks of the choice of samples, which are taken to be independent, not of
-        another training. Ten draws know e to about a quarter; ask for more by ``estimate_iters``.
+        The interval speaks of the choice of samples, which should be independent, not of
+        another training. Ten draws determine e to about a quarter; ``estimate_iters`` draws more.
         Peak memory: some float64 copies of W on the host.
 
         References
@@ -314,7 +314,7 @@ class EdgeEvidence:
         exclude_known: bool | None = None,
         candidates: Any = None,
     ) -> Indices:
-        """Give the k strongest pairs as an int64 array of shape (2, k), sources above targets.
+        """The k strongest pairs as an int64 array of shape (2, k), sources above targets.
 
         Arguments, order and errors are those of `top`.
         """
@@ -367,7 +367,7 @@ class EdgeEvidence:
         return graph
 
     def evaluate(self, edge_index: Any, all_true_edges: Any = None, **options: Any) -> LinkRanking:
-        """Say how well W ranks edges that were held out: `gsnn_edges.evaluate_edges` of it.
+        """How well W ranks edges that were held out, by `gsnn_edges.evaluate_edges`.
 
         Parameters
         ----------
@@ -477,7 +477,7 @@ class EdgeEvidence:
             ) from error
 
     def to(self, backend: str, device: Device = None) -> "EdgeEvidence":
-        """Give the same evidence with ``W`` and ``std`` as arrays of a backend.
+        """The same evidence with ``W`` and ``std`` as arrays of a backend.
 
         Parameters
         ----------

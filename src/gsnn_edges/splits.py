@@ -282,7 +282,6 @@ def recover_edges(
     for _ in range(repeats):
         keep = ~np.isin(number, generator.choice(count, size, replace=False))
         columns.append(edges[:, ~keep])
-        # A copy: infer may keep the mask, or write to it.
-        hidden.append(mrr(infer(keep.copy()), columns[-1], edges))
+        hidden.append(mrr(infer(keep), columns[-1], edges))
         shown.append(mrr(baseline, columns[-1], edges))
     return EdgeRecovery(np.array(hidden), np.array(shown), tuple(columns))

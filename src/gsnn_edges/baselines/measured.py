@@ -126,7 +126,9 @@ def perturbation_correlation(perturbations: NodeValues, measured: NodeValues, co
     return perturbations.matrix(scores, measured.nodes, count)
 
 
-def residual_correlation(measured: NodeValues, own: Values, known_edges: Any, count: int) -> Scores:
+def residual_correlation(
+    measured: NodeValues, inputs: Values, known_edges: Any, count: int
+) -> Scores:
     """Correlation of measured sources with what known parents leave unexplained of each target.
 
     The residual is that of least squares on the measured parents in the known graph, on the
@@ -141,7 +143,7 @@ def residual_correlation(measured: NodeValues, own: Values, known_edges: Any, co
     known = adjacency(known_edges, count)[np.ix_(measured.nodes, measured.nodes)] > 0
     values = measured.values
     residuals = [
-        _residual(values[:, j], np.column_stack([values[:, known[:, j]], own[:, j]]))
+        _residual(values[:, j], np.column_stack([values[:, known[:, j]], inputs[:, j]]))
         for j in range(values.shape[1])
     ]
     scores = _correlated(values, np.stack(residuals, axis=1))
@@ -154,17 +156,17 @@ def measured_scores(
     """Every baseline of `OF_VALUES` that the values allow, one at a time.
 
     Regressions score a pair of measured nodes by the absolute standardized weight of the source in
-    the regression of the target on all other measured nodes and on its own perturbation.
+    the regression of the target on all other measured nodes and on its perturbation.
     """
-    own = np.zeros_like(measured.values)
+    inputs = np.zeros_like(measured.values)
     yield "plain_correlation", plain_correlation(measured, count)
     if perturbations is not None:
-        own = perturbations.columns_of(measured.nodes)
+        inputs = perturbations.columns_of(measured.nodes)
         scores = perturbation_correlation(perturbations, measured, count)
         yield "perturbation_correlation", scores
-    yield "residual_correlation", residual_correlation(measured, own, known_edges, count)
+    yield "residual_correlation", residual_correlation(measured, inputs, known_edges, count)
     for name, fit in (("regression", least_squares), ("ridge", ridge)):
-        weights = np.abs(fit(measured.values, own))
+        weights = np.abs(fit(measured.values, inputs))
         yield name, measured.matrix(weights, measured.nodes, count)
 
 
@@ -184,7 +186,7 @@ def _correlated(a: Values, g: Values) -> Scores:
     return scores
 
 
-def ridge(values: Values, own: Values) -> Values:
+def ridge(values: Values, inputs: Values) -> Values:
     """Weights of each column in the regression of each other, by the best penalty of each.
 
     Minimised is ``|v_j - V_others b - x_j c|^2 + n * penalty * (|b|^2 + c^2)``, an intercept
@@ -195,8 +197,9 @@ def ridge(values: Values, own: Values) -> Values:
     ----------
     values : float64 array of shape (n, K)
         n >= 2 observations.
-    own : float64 array of shape (n, K)
-        Column j enters the regression of column j alone; a constant one adds nothing.
+    inputs : float64 array of shape (n, K)
+        Such as perturbations: column j enters the regression of column j alone; a constant one
+        adds nothing.
 
     Returns
     -------
@@ -211,7 +214,7 @@ def ridge(values: Values, own: Values) -> Values:
 
     With the covariance S of all columns and T = (S + penalty)^-1, the regression of column j on
     the others has the weights -T_ij / T_jj, so that one inverse serves all K of them; the
-    eigenvectors of S serve all penalties [1]_; the column of its own borders the inverse by one
+    eigenvectors of S serve all penalties [1]_; the input column borders the inverse by one
     row, of which only row j is needed. A row's leave-one-out error is e / (1 - h), with its
     residual e and leverage h [2]_; the scale of the columns stays that of all rows. Time
     O(n K^2 + K^3) for each penalty, peak memory eight times ``values`` and K x K numbers.
@@ -231,41 +234,43 @@ def ridge(values: Values, own: Values) -> Values:
     """
     columns = values.shape[1]
     best, least = np.zeros((columns, columns)), np.full(columns, np.inf)
-    for weights, errors in _regressions(values, own, _PENALTIES):
+    for weights, errors in _regressions(values, inputs, _PENALTIES):
         better = errors < least
         best[:, better], least[better] = weights[:, better], errors[better]
     return best
 
 
-def least_squares(values: Values, own: Values) -> Values:
+def least_squares(values: Values, inputs: Values) -> Values:
     """Weights of each column in the regression of each other, by hardly any penalty.
 
     Arguments and result are those of `ridge`; the penalty is 1e-6, which moves weights by as much
     over the least variance of any mixture of columns. Where the values do not determine the
     weights, as with fewer rows than columns, they are about the shortest.
     """
-    return next(_regressions(values, own, _HARDLY_ANY))[0]
+    return next(_regressions(values, inputs, _HARDLY_ANY))[0]
 
 
-def _regressions(values: Values, own: Values, penalties: Values) -> Iterator[tuple[Values, Values]]:
+def _regressions(
+    values: Values, inputs: Values, penalties: Values
+) -> Iterator[tuple[Values, Values]]:
     """Weights and mean squared leave-one-out errors of all regressions, for each penalty."""
-    values, own = _standardized(values), _standardized(own)
+    values, inputs = _standardized(values), _standardized(inputs)
     count, constant = len(values), ~values.any(axis=0)
     eigenvalues, vectors = np.linalg.eigh(values.T @ values / count)
     eigenvalues = np.maximum(eigenvalues, 0.0)
-    with_own, own_squares = values.T @ own / count, (own**2).mean(axis=0)
+    with_inputs, input_squares = values.T @ inputs / count, (inputs**2).mean(axis=0)
     for penalty in penalties:
         inverse = (vectors / (eigenvalues + penalty)) @ vectors.T
-        # With column j of its own, the inverse is by blocks: inverse + u u' / c, -u / c, 1 / c.
-        u = inverse @ with_own
-        c = own_squares + penalty - (with_own * u).sum(axis=0)
+        # With input column j the inverse is by blocks: inverse + u u' / c, -u / c, 1 / c.
+        u = inverse @ with_inputs
+        c = input_squares + penalty - (with_inputs * u).sum(axis=0)
         share = np.diagonal(u) / c
         rows = inverse + u * share
         pivots = np.diagonal(rows)
         # Rounding of the eigenvectors would give constant columns a weight.
         weights = np.where(np.logical_or.outer(constant, constant), 0.0, -rows / pivots)
         np.fill_diagonal(weights, 0.0)
-        explained, aside = values @ inverse, values @ u - own
+        explained, aside = values @ inverse, values @ u - inputs
         residuals = (explained + aside * share) / pivots
         leverages = (explained * values).sum(axis=1)[:, None] + aside**2 / c + 1
         leverages = (leverages - residuals**2 * pivots) / count

@@ -104,8 +104,8 @@ def heatmap(
     held_out : array-like of whole numbers, shape (2, E), optional
         Edges to mark by a ring.
     order : "cluster", None, or node indices of shape (N,)
-        The order of rows and columns: by `cluster_order`, as they are, or as given, for example
-        the order of another matrix to be drawn beside this one.
+        The order of rows and columns: by `cluster_order`, as they are, or these indices, such
+        as the order of another matrix that is drawn beside this one.
     exclude_self : bool
         Leave the diagonal blank, so that it does not stretch the colours.
     vmin, vmax : float, optional
