@@ -108,16 +108,6 @@ def each_library(name: str, values: Iterable[Any], *, fixed: Any) -> pytest.Mark
     return pytest.mark.parametrize(("library", name), cases, indirect=["library"])
 
 
-def each_size(sizes: Iterable[Any], *, jax: Any) -> list[Any]:
-    """Pairs of a library and a size; JAX, which compiles for each size, meets one."""
-    pairs = []
-    for entry in LIBRARIES:
-        library, marks = (entry, ()) if isinstance(entry, Library) else (*entry.values, entry.marks)
-        for size in [jax] if library.name == "jax" else sizes:
-            pairs.append(pytest.param(library, size, marks=marks, id=f"{library}-{size}"))
-    return pairs
-
-
 MODULES = {"numpy": "numpy", "torch": "torch", "jax": "jax", "strict": "array_api_strict"}
 
 

@@ -141,8 +141,10 @@ def test_a_lost_process_ends_the_others_and_a_second_run_completes(tmp_path, los
     while not (done.exists() and done.read_text().count("block") > 6):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    processes.pop(lost).kill()
+    gone = processes.pop(lost)
+    gone.kill()
     killed = time.monotonic()
+    assert ended(gone).code == -signal.SIGKILL
     for shown in map(ended, processes):
         assert shown.code == 1
         assert len(shown.err.splitlines()) == 1

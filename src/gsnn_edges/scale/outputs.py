@@ -13,6 +13,7 @@ import numpy as np
 
 from gsnn_edges import __version__, _io, _validation
 from gsnn_edges.channels import filled_up, node_members
+from gsnn_edges.evaluation.candidates import top_k
 from gsnn_edges.layer_pairs import LayerChoice, checked_layers
 from gsnn_edges.options import CorrelationOptions
 from gsnn_edges.store import ObservationStore, StoredMatrix, open_matrix, open_store
@@ -599,16 +600,8 @@ def best_targets(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     height = max(1, _PANEL_VALUES // width)
     for start in range(0, rows, height):
         panel = slice(start, start + height)
-        part = scores[panel]
-        least = np.partition(part, width - k, axis=1)[:, width - k, None]
-        above, level = part > least, part == least
-        # As many of those at the limit as there is room for, the first ones.
-        level &= np.cumsum(level, axis=1) <= k - np.count_nonzero(above, axis=1)[:, None]
-        kept = np.nonzero(above | level)[1].reshape(-1, k)
-        values = np.take_along_axis(part, kept, axis=1)
-        order = np.argsort(-values, axis=1, kind="stable")
-        columns[panel] = np.take_along_axis(kept, order, axis=1)
-        best[panel] = np.take_along_axis(values, order, axis=1)
+        columns[panel] = top_k(scores[panel], k)[1].reshape(-1, k)
+        best[panel] = np.take_along_axis(scores[panel], columns[panel], axis=1)
     return columns, best
 
 
