@@ -20,7 +20,7 @@ from gsnn_edges.backends.generic_backend import (
 from gsnn_edges.backends.numpy_backend import NumpyBackend
 
 # Products that XLA may add up in one go on a CPU; see `GenericBackend.matmul`.
-CPU_LENGTH = 256
+_CPU_LENGTH = 256
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class JaxBackend(GenericBackend):
     def product_length(self) -> int:
         # Traced values lie, as a rule, on the default device.
         platform = jax.default_backend() if self.device is None else self.device.platform
-        return CPU_LENGTH if platform == "cpu" else super().product_length()
+        return _CPU_LENGTH if platform == "cpu" else super().product_length()
 
     def call(self, fn: Callable[..., Array], *arrays: Array, **options: Any) -> Array:
         return _compiled(fn, self, tuple(sorted(options.items())), *arrays)
@@ -177,7 +177,7 @@ def _marked(places: Array, length: int) -> Array:
 
 
 @partial(jax.jit, static_argnames="limit")
-def long_product(a: Array, b: Array, limit: int = CPU_LENGTH) -> Array:
+def long_product(a: Array, b: Array, limit: int = _CPU_LENGTH) -> Array:
     """Product ``a @ b.T`` as a sum of sums, by loops: unrolled, it would be compiled for minutes.
 
     All bounds are known when it is compiled: else XLA asks a GPU before each stretch whether it is

@@ -23,11 +23,11 @@ from gsnn_edges.backends.generic_backend import GenericBackend, host_only, windo
 # A block whose keys, order and ranks stay in cache. Half of it keeps them nearer, but threads
 # then spend more on handing over Python's lock than they gain: measured.
 BLOCK_ELEMENTS = 1 << 18
-LINE_ELEMENTS = 16  # float32 values in a cache line: fewer columns of an array waste the rest
+_LINE_ELEMENTS = 16  # float32 values in a cache line: fewer columns of an array waste the rest
 # Columns of a tile are read from a C-ordered array while their cache lines are still there.
-TILE = 512
+_TILE = 512
 # Just below the largest allocation from which glibc learns.
-LESSON_BYTES = 31 << 20
+_LESSON_BYTES = 31 << 20
 
 _UNSIGNED = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 
@@ -93,7 +93,7 @@ class NumpyBackend(GenericBackend):
         out = _aligned((count, length), dtype)
         height = max(1, BLOCK_ELEMENTS // max(1, length))
         # Columns of a C-ordered array are fetched by whole cache lines.
-        whole_lines = -(-height // LINE_ELEMENTS) * LINE_ELEMENTS
+        whole_lines = -(-height // _LINE_ELEMENTS) * _LINE_ELEMENTS
         limit = height if rows.flags.c_contiguous else whole_lines
         # Tasks are equal, and every thread gets as many.
         threads = allowed_threads()
@@ -109,7 +109,7 @@ class NumpyBackend(GenericBackend):
                 out[top + low : top + high] = part
 
         _keep_freed_memory()
-        run_threads(work, range(0, count if length else 0, panel))
+        _run_threads(work, range(0, count if length else 0, panel))
         return out
 
     def adopt(self, x: Array) -> np.ndarray:
@@ -205,7 +205,7 @@ def _keep_freed_memory() -> None:
     is address space that nothing touches. Without this, each temporary of a megabyte is mapped
     anew, and its page faults cost as much as all else: measured.
     """
-    np.empty(LESSON_BYTES, np.uint8)
+    np.empty(_LESSON_BYTES, np.uint8)
 
 
 def _aligned(shape: tuple[int, int], dtype: Any) -> np.ndarray:
@@ -219,12 +219,12 @@ def _aligned(shape: tuple[int, int], dtype: Any) -> np.ndarray:
 def _contiguous(rows: np.ndarray) -> np.ndarray:
     """Rows one after another in memory; the columns of a C-ordered array are read by tiles."""
     out = np.empty(rows.shape, rows.dtype)
-    for start in range(0, rows.shape[1], TILE):
-        out[:, start : start + TILE] = rows[:, start : start + TILE]
+    for start in range(0, rows.shape[1], _TILE):
+        out[:, start : start + _TILE] = rows[:, start : start + _TILE]
     return out
 
 
-def run_threads(work: Callable[[int], None], tasks: range) -> None:
+def _run_threads(work: Callable[[int], None], tasks: range) -> None:
     """Call ``work`` on every task, over all allowed threads; the first error comes back."""
     threads = min(len(tasks), allowed_threads())
     if threads <= 1:

@@ -17,7 +17,7 @@ from gsnn_edges.backends.generic_backend import GenericBackend, device_path_forc
 from gsnn_edges.backends.numpy_backend import NumpyBackend
 
 # What torch sorts, and does not search in.
-UNSEARCHED = (torch.bool, torch.uint16, torch.uint32, torch.uint64)
+_UNSEARCHED = (torch.bool, torch.uint16, torch.uint32, torch.uint64)
 # The precision at work, and to set one by name: that of all operations has no public name.
 _precision = torch._C._get_fp32_precision_getter
 _set_precision = torch._C._set_fp32_precision_setter
@@ -59,7 +59,7 @@ class TorchBackend(GenericBackend):
         return torch.sort(x.contiguous(), dim=1, stable=True)
 
     def run_bounds(self, keys: Array) -> tuple[Array, Array]:
-        if keys.dtype in UNSEARCHED:
+        if keys.dtype in _UNSEARCHED:
             keys = first_of_runs(keys, self.xp).cumsum(1, dtype=torch.int32)
         start = torch.searchsorted(keys, keys, out_int32=True)
         return start, torch.searchsorted(keys, keys, out_int32=True, right=True)

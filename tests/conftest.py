@@ -1,7 +1,17 @@
 """Fixtures of all tests."""
 
+import os
+import sys
+from collections.abc import Iterator
+
 import pytest
 from libraries import LIBRARIES, Library, require
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Most of the time that JAX takes here is compilation: on a CPU it need not optimize."""
+    if "not gpu" in config.option.markexpr:
+        os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 
 def prepared(library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
@@ -21,3 +31,11 @@ def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 def eager(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Library:
     """Each array library without ``jax.jit``, for functions that look at values."""
     return prepared(request.param, monkeypatch)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_compiled() -> Iterator[None]:
+    """What JAX compiled for one file is of no use to the next, and all of it takes gigabytes."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()

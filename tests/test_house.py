@@ -2,9 +2,12 @@
 
 import ast
 from graphlib import TopologicalSorter
+from inspect import ismodule
 from pathlib import Path
 
 import pytest
+
+import gsnn_edges
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = {"": ROOT / "src/gsnn_edges", "backends.": ROOT / "backends"}
@@ -21,7 +24,7 @@ LAYERS = (
     ("scoring", "significance", "evidence", "splits"),
     ("baselines", "training", "plots"),
     ("inferer",),
-    ("demo", "bench", "cli"),
+    ("demo", "cli"),
     ("__init__",),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS, 1) for name in names}
@@ -68,3 +71,8 @@ def test_imports_go_down(name):
 
 def test_files_form_no_circle():
     assert len(list(TopologicalSorter(GRAPH).static_order())) == len(GRAPH)
+
+
+def test_no_module_hides_a_public_function():
+    public = {name for name in gsnn_edges.__all__ if not ismodule(getattr(gsnn_edges, name))}
+    assert public & {part for name in FILES for part in name.split(".")} == set()

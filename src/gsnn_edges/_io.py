@@ -181,8 +181,8 @@ def write_arrays(
     arrays : mapping of str to array
     """
     _reject_folder("path", path)
-    own = {"format": f"gsnn-edges {kind}", "format_version": _VERSION, "gsnn-edges": __version__}
-    header = np.array(json.dumps({**attributes, **own}, sort_keys=True, allow_nan=False))
+    about = {"format": f"gsnn-edges {kind}", "format_version": _VERSION, "gsnn-edges": __version__}
+    header = np.array(json.dumps({**attributes, **about}, sort_keys=True, allow_nan=False))
     with whole(path) as unfinished, unfinished.open("wb") as file:
         np.savez(file, allow_pickle=False, **{_HEADER: header}, **arrays)
 

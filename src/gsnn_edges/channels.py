@@ -126,9 +126,15 @@ def correlate_channels(
     if options.shared(a, g):
         from gsnn_edges.sharded import correlate_sharded
 
-        functions = {"project": leading_components, "norms": block_norms}
-        tables = (left, right)
-        return correlate_sharded(a, g, options, tables, n_components=n_components, **functions)
+        return correlate_sharded(
+            a,
+            g,
+            options,
+            (left, right),
+            n_components=n_components,
+            project=leading_components,
+            norms=block_norms,
+        )
     ops, dtype = backend_and_dtype(a, g, options)
     sources = Operand(a, ops, dtype, options, False, left, n_components)
     targets = Operand(g, ops, dtype, options, shift, right, n_components)

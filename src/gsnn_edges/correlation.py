@@ -224,7 +224,8 @@ class Operand:
         return owner.xp.take(self.x, owner.adopt(np.maximum(members, 0)), axis=1).T
 
     def _standardized(self, columns: Array, low: int, high: int) -> Array:
-        ops, xp, options = self.ops, self.ops.xp, {"shift": self.shift}
+        ops, xp = self.ops, self.ops.xp
+        options: dict[str, Any] = {"shift": self.shift}
         if self.draw is None:
             options |= {"method": self.options.method, "ties": self.options.ties}
             rows = on_ranker(standardize_rows, columns, ops, self.dtype, **options)

@@ -176,8 +176,9 @@ def _pair_task(
         check_values(name, x, _OPS)
     dtype = correlation_dtype(jnp, options.precision, a.shape[0])
     tables = members or (one_column_each(a.shape[1]), one_column_each(g.shape[1]))
-    sides = (_observations(x, table) for x, table in zip((a, g), tables, strict=True))
-    return sharded_task(*sides, device_mesh(options.devices, (a, g)), options, dtype, **channels)
+    left, right = (_observations(x, table) for x, table in zip((a, g), tables, strict=True))
+    mesh = device_mesh(options.devices, (a, g))
+    return sharded_task(left, right, mesh, options, dtype, **channels)
 
 
 def _observations(x: Array, members: np.ndarray) -> "Observations":
@@ -450,7 +451,8 @@ def sharded_task(
         sides.append(_Side(shift, width, min(width, n_components or width)))
     usual = sources_at_once(len(g.members), *(side.kept for side in sides))
     static = replace(options, devices=None, row_chunk=options.row_chunk or usual)
-    program = _Program(static, dtype, a.samples, pooled, *sides, project, norms)
+    left, right = sides
+    program = _Program(static, dtype, a.samples, pooled, left, right, project, norms)
     return ShardedTask(a, g, mesh, program)
 
 

@@ -143,10 +143,10 @@ def correlate_distributed(
 
     def begin() -> dict[str, Any]:
         """What all processes must ask for alike."""
-        of = StoreCorrelation(store, options, layers, n_components)
-        opened[:] = [of, Output(out, "matrix", of.store, (".zarr",))]
+        problem = StoreCorrelation(store, options, layers, n_components)
+        opened[:] = [problem, Output(out, "matrix", problem.store, (".zarr",))]
         versions = {"gsnn-edges": __version__, "jax": jax.__version__, "numpy": np.__version__}
-        return {**of.settings, "resume": resume, **versions}
+        return {**problem.settings, "resume": resume, **versions}
 
     try:
         calls = _together(begin)
@@ -157,8 +157,10 @@ def correlate_distributed(
                     f"versions; from process 0 to process {number} {different}: give all the same, "
                     "and begin anew"
                 )
-        of = opened[0]
-        with jax.enable_x64(of.length >= FLOAT32_OBSERVATIONS or of.store.dtype == np.float64):
+        problem = opened[0]
+        with jax.enable_x64(
+            problem.length >= FLOAT32_OBSERVATIONS or problem.store.dtype == np.float64
+        ):
             _correlate(*opened, resume=resume, verbose=verbose)
     finally:
         if joins:
@@ -176,8 +178,8 @@ def _check_processes(coordinator: Any, processes: int | None, process: int | Non
             raise ValueError(
                 f"process must lie in 0 .. {processes - 1}, as there are {processes}; got {number}"
             )
-    given = [value is not None for value in (coordinator, processes, process)]
-    if any(given) and not all(given) and processes != 1:
+    named = [value is not None for value in (coordinator, processes, process)]
+    if any(named) and not all(named) and processes != 1:
         raise ValueError(
             "coordinator, processes and process go together; got "
             f"coordinator={coordinator!r}, processes={processes!r}, process={process!r}: give all "
@@ -201,7 +203,7 @@ def _join(
     timeout: int,
     start_timeout: int,
 ) -> None:
-    """Find the other processes, by what is given or by what the cluster tells."""
+    """Find the other processes, by the arguments or by what the cluster says."""
     try:
         jax.distributed.initialize(
             coordinator_address=coordinator,
@@ -253,9 +255,9 @@ def _together(step: Callable[[], Any]) -> list[Any]:
     except Exception as caught:
         error = caught
         report["error"] = f"{type(error).__name__}: {error}"
-    own = np.frombuffer(json.dumps(report).encode(), np.uint8)
-    lengths = process_allgather(np.int32(len(own))).reshape(-1)
-    texts = process_allgather(np.pad(own, (0, int(lengths.max()) - len(own))))
+    letters = np.frombuffer(json.dumps(report).encode(), np.uint8)
+    lengths = process_allgather(np.int32(len(letters))).reshape(-1)
+    texts = process_allgather(np.pad(letters, (0, int(lengths.max()) - len(letters))))
     texts = texts.reshape(len(lengths), -1)
     if error is not None:
         raise error
@@ -266,24 +268,24 @@ def _together(step: Callable[[], Any]) -> list[Any]:
     return [each["result"] for each in reports]
 
 
-def _correlate(of: StoreCorrelation, output: Output, *, resume: bool, verbose: bool) -> None:
+def _correlate(problem: StoreCorrelation, output: Output, *, resume: bool, verbose: bool) -> None:
     """Make the blocks of W that are missing; process 0 keeps the journal."""
     import jax
 
     from gsnn_edges.sharded import local_rows
 
-    task, leads, nodes = _make_task(of), jax.process_index() == 0, of.store.nodes
+    task, leads, nodes = _make_task(problem), jax.process_index() == 0, problem.store.nodes
 
     def begin() -> str | None:
         """Number of the run; none where there is nothing to do."""
-        if output.is_finished(of.settings, resume=resume):
+        if output.is_finished(problem.settings, resume=resume):
             return None
         if not resume:
             _io.discard(output.unfinished)
-        plan = {"rows": task.rows_at_a_time(of.options.row_chunk)}
-        journal = Journal.begin(output.unfinished, of.settings, plan)
+        plan = {"rows": task.rows_at_a_time(problem.options.row_chunk)}
+        journal = Journal.begin(output.unfinished, problem.settings, plan)
         if not journal.done("ready"):
-            _matrix(journal, of).prepare()
+            _matrix(journal, problem).prepare()
             journal.mark("ready", 0)
         return journal.run
 
@@ -292,7 +294,7 @@ def _correlate(of: StoreCorrelation, output: Output, *, resume: bool, verbose: b
         return
     _together(lambda: _wait_for(output.unfinished, run))
     journal = Journal.read(output.unfinished)
-    matrix, rows = _matrix(journal, of), journal.plan["rows"]
+    matrix, rows = _matrix(journal, problem), journal.plan["rows"]
     # Process 0 decides what is missing: files may look different from another machine.
     done = set(_together(lambda: sorted(journal.done("block")))[0])
     step = rows * task.mesh.size
@@ -310,22 +312,21 @@ def _correlate(of: StoreCorrelation, output: Output, *, resume: bool, verbose: b
             if low < high:
                 matrix.put(Tile(0, low, high, 0, nodes), part[: high - low])
 
-    if left:
-        rows_of = task.resident(rows)
+    rows_of: Any = task.resident(rows) if left else None
     for top in track(left, len(left), "correlating", verbose=verbose and leads):
         _together(partial(write, top, rows_of(top, top + step)))
         finished[:] = blocks[top]
 
     def finish() -> None:
-        output.put(matrix.finish(), of.settings)
+        output.put(matrix.finish(), problem.settings)
         _io.discard(output.unfinished)
 
     _together(lambda: finish() if leads else None)
 
 
-def _matrix(journal: Journal, of: StoreCorrelation) -> ZarrMatrix:
+def _matrix(journal: Journal, problem: StoreCorrelation) -> ZarrMatrix:
     path, chunks = journal.folder / "W.zarr", (journal.plan["rows"], _CHUNK_COLUMNS)
-    return ZarrMatrix(path, of.store.nodes, "float32", of.settings, chunks)
+    return ZarrMatrix(path, problem.store.nodes, "float32", problem.settings, chunks)
 
 
 def _wait_for(folder: Path, run: str) -> None:
@@ -342,28 +343,28 @@ def _wait_for(folder: Path, run: str) -> None:
     )
 
 
-def _make_task(of: StoreCorrelation) -> Any:
+def _make_task(problem: StoreCorrelation) -> Any:
     """Both sides of the store on all devices, those of a process side by side."""
     import jax
 
     from gsnn_edges.sharded import HostObservations, device_mesh, sharded_task
 
-    store, pairs = of.store, (of.spans[0][0], of.spans[-1][1])
+    store, pairs = problem.store, (problem.spans[0][0], problem.spans[-1][1])
     count = pairs[1] - pairs[0]
 
     def read(side: str, samples: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:
-        values = store.read(side, columns, pairs, samples)
-        by_pair: np.ndarray = values.reshape(count, samples[1] - samples[0], -1)
-        return by_pair
+        values: Any = store.read(side, columns, pairs, samples)
+        shape = (count, samples[1] - samples[0], -1)
+        return np.reshape(values, shape)
 
-    sizes = (of.members, count, store.samples, store.dtype, store.unit)
+    sizes = (problem.members, count, store.samples, store.dtype, store.unit)
     a, g = (HostObservations(partial(read, side), *sizes) for side in ("a", "g"))
     devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
-    dtype = correlation_dtype(jax.numpy, of.options.precision, of.length)
+    dtype = correlation_dtype(jax.numpy, problem.options.precision, problem.length)
     channels: dict[str, Any] = {}
-    if of.channels:
+    if problem.channels:
         channels = {"project": leading_components, "norms": block_norms}
-        channels["n_components"] = of.n_components
-    pooled = of.settings["layers"] == "pooled"
-    options = replace(of.options, row_chunk=None)  # which is that of a device at a time
+        channels["n_components"] = problem.n_components
+    pooled = problem.settings["layers"] == "pooled"
+    options = replace(problem.options, row_chunk=None)  # which is that of a device at a time
     return sharded_task(a, g, device_mesh(devices), options, dtype, pooled=pooled, **channels)

@@ -188,20 +188,21 @@ def correlate_store(
             "out must name a .zarr or a .npy for W, which is never held; got None: name one, or "
             "give top= or threshold="
         )
-    options = CorrelationOptions(
-        method=method, ties=ties, precision=precision, backend=backend, device=device
-    )
     run = _Run(
-        StoreCorrelation(store, options, layers, n_components, top, threshold),
-        _io.parse_bytes("max_memory", max_memory),
-        scratch,
-        verbose=_validation.flag("verbose", verbose),
+        store,
+        CorrelationOptions(
+            method=method, ties=ties, precision=precision, backend=backend, device=device
+        ),
+        (layers, n_components, top, threshold),
+        max_memory=max_memory,
+        scratch=scratch,
+        verbose=verbose,
     )
     if out is None:
         with TemporaryDirectory(dir=scratch, prefix="correlate-") as folder:
             return run.finish(Path(folder) / "work", None)
-    output = Output(out, kind, run.of.store)
-    finished = output.is_finished(run.of.settings, resume=resume)
+    output = Output(out, kind, run.store)
+    finished = output.is_finished(run.settings, resume=resume)
     if finished or not resume:
         _forget(output.unfinished)
     return output.load() if finished else run.finish(output.unfinished, output)
@@ -220,51 +221,60 @@ def _scratch_of(journal: Journal) -> Path:
     return base / f"{journal.folder.name}.{journal.run}.rows"
 
 
-class _Run:
+class _Run(StoreCorrelation):
     """A checked call: its sizes, and both passes."""
 
     def __init__(
-        self, of: StoreCorrelation, max_memory: int, scratch: Any, *, verbose: bool
+        self,
+        store: Any,
+        options: CorrelationOptions,
+        choices: tuple[Any, ...],
+        *,
+        max_memory: int | str,
+        scratch: Any,
+        verbose: bool,
     ) -> None:
-        self.of, self.max_memory, self.verbose = of, max_memory, verbose
+        super().__init__(store, options, *choices)
+        self.max_memory = _io.parse_bytes("max_memory", max_memory)
+        self.verbose = _validation.flag("verbose", verbose)
         self.scratch = None if scratch is None else _io.as_path("scratch", scratch).absolute()
         if self.scratch is not None and not self.scratch.is_dir():
             raise NotADirectoryError(
                 f"scratch must be a folder that is there; got {str(self.scratch)!r}: make it first"
             )
-        self.ops = backends.load(str(of.options.backend), of.options.device)
-        self.dtype = correlation_dtype(self.ops.xp, of.options.precision, of.length)
-        if of.store.dtype == np.float64:
+        self.ops = backends.load(str(options.backend), options.device)
+        self.dtype = correlation_dtype(self.ops.xp, options.precision, self.length)
+        if self.store.dtype == np.float64:
             _validation.float64_there(self.ops.xp, "a store of dtype float64")
-        self.item = np.dtype(self.dtype).itemsize
-        self.nodes, self.widest = of.members.shape
-        self.width = min(self.widest, of.n_components or self.widest)
+        self.item = int(np.dtype(self.dtype).itemsize)
+        self.nodes, self.widest = map(int, self.members.shape)
+        self.width = min(self.widest, self.n_components or self.widest)
         # Standardized rows of each matrix of the mean, of both sides.
-        self.shape = (len(of.spans), 2, self.nodes * self.width, of.length)
+        self.shape = (len(self.spans), 2, self.nodes * self.width, self.length)
         self.row_bytes = math.prod(self.shape) * self.item
         # torch's libraries pack the operands of a product (measured).
         self.copies = 3 if self.ops.name in ("jax", "torch") else 1
-        kept = 2 * (8 + self.item) * self.nodes * (of.top or 0)
-        if kept >= max_memory:
+        kept = 2 * (8 + self.item) * self.nodes * (self.top or 0)
+        if kept >= self.max_memory:
             raise ValueError(
-                f"top must leave room in max_memory={_io.format_bytes(max_memory)}; got {of.top}, "
-                f"which takes {_io.format_bytes(kept)}: keep fewer, or give more memory"
+                f"top must leave room in max_memory={_io.format_bytes(self.max_memory)}; got "
+                f"{self.top}, which takes {_io.format_bytes(kept)}: keep fewer, or give more memory"
             )
-        self.free = max_memory - kept
+        self.free = self.max_memory - kept
         self.room = int(_COUNTED_SHARE * self.free) - _FIXED_BYTES
 
     def finish(self, folder: Path, output: Output | None) -> Result:
         """Do what is left of the work in a folder, and put the result in its place."""
-        of, made = self.of, (self.nodes, self.dtype, self.of.settings)
+        made = (self.nodes, self.dtype, self.settings)
         scratch = None if output is None or self.scratch is None else str(self.scratch)
         settings = {"max_memory": self.max_memory, "backend": self.ops.name, "scratch": scratch}
-        journal = Journal.begin(folder, of.settings | settings, asdict(self._choose_sizes()))
+        journal = Journal.begin(folder, self.settings | settings, asdict(self._choose_sizes()))
         sizes = _Sizes(**journal.plan)
         sink: TopPieces | PairPieces | NpyMatrix | ZarrMatrix
-        if of.top is not None:
-            sink = TopPieces(folder / "pieces", *made, of.top)
-        elif of.threshold is not None:
-            sink = PairPieces(folder / "pieces", *made, of.threshold, self.room, self.max_memory)
+        if self.top is not None:
+            sink = TopPieces(folder / "pieces", *made, self.top)
+        elif self.threshold is not None:
+            sink = PairPieces(folder / "pieces", *made, self.threshold, self.room, self.max_memory)
         elif output is not None and output.path.suffix == ".npy":
             sink = NpyMatrix(folder / "W.npy", self.nodes, self.dtype)
         else:
@@ -285,7 +295,7 @@ class _Run:
             if output is None:
                 assert isinstance(sink, TopPieces | PairPieces)
                 return sink.result()
-            output.put(sink.finish(), of.settings)
+            output.put(sink.finish(), self.settings)
         except OSError as error:
             if not _io.is_full(error):
                 raise
@@ -305,7 +315,7 @@ class _Run:
         rows.check()
         done = set() if sizes.held else journal.done(_RANKED)
         starts = range(0, self.nodes, sizes.block)
-        blocks = enumerate(product(range(len(self.of.spans)), (0, 1), starts))
+        blocks = enumerate(product(range(len(self.spans)), (0, 1), starts))
         left = [block for block in blocks if block[0] not in done]
         written: list[int] = []
         noted = time.monotonic()
@@ -320,7 +330,7 @@ class _Run:
             tracked = track(left, len(left), "ranking", verbose=self.verbose)
             for number, (part, side, low) in tracked:
                 high = min(low + sizes.block, self.nodes)
-                standardized = self._standardized(self.of.spans[part], side, low, high)
+                standardized = self._standardized(self.spans[part], side, low, high)
                 rows.write(part, side, low * self.width, standardized)
                 del standardized
                 written.append(number)
@@ -335,31 +345,31 @@ class _Run:
 
         Each column is standardized over all samples of the layer pairs together.
         """
-        members = self.of.members[low:high]
+        members = self.members[low:high]
         columns = np.unique(members[members >= 0])
         # Columns that lie side by side are read at once.
         runs = np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1) if len(columns) else []
         spans = [(int(run[0]), int(run[-1]) + 1) for run in runs]
-        parts = (self.of.store.read("ag"[side], each, span) for each in spans)
+        parts = (self.store.read("ag"[side], each, span) for each in spans)
         if len(spans) == 1:
             x = next(parts)
         else:
-            x = np.zeros((self.of.length, max(1, len(columns))), self.of.store.dtype)
+            x = np.zeros((self.length, max(1, len(columns))), self.store.dtype)
             for (first, last), part in zip(spans, parts, strict=True):
                 at = int(np.searchsorted(columns, first))
                 x[:, at : at + last - first] = part
         # Principal directions are those of centred rows, which a shift does not leave.
-        shift = side == 1 and self.of.n_components is None
-        operand = Operand(x, self.ops, self.dtype, self.of.options, shift)
-        if self.of.channels:
+        shift = side == 1 and self.n_components is None
+        operand = Operand(x, self.ops, self.dtype, self.options, shift)
+        if self.channels:
             places = np.where(members >= 0, np.searchsorted(columns, members), -1)
-            operand = replace(operand, members=places, n_components=self.of.n_components)
+            operand = replace(operand, members=places, n_components=self.n_components)
         return self.ops.to_numpy(operand.rows(0, high - low))
 
     def _tile(self, rows: "_Rows", tile: Tile) -> np.ndarray:
         """One tile of W, on the host: the mean over all matrices."""
-        stretches, width, total = _stretches(self.of.length), self.width, np.zeros(0)
-        for part in range(len(self.of.spans)):
+        stretches, width, total = _stretches(self.length), self.width, np.zeros(0)
+        for part in range(len(self.spans)):
 
             def add(products: Array | None, number: int, _: int, part: int = part) -> Array:
                 where = stretches[number]
@@ -374,20 +384,20 @@ class _Run:
                 return more
 
             products = sum_of_sums(add, len(stretches), 1)
-            if self.of.channels:
+            if self.channels:
                 products = self.ops.call(block_norms, products, left=width, right=width)
             else:
                 products = self.ops.xp.clip(products, -1, 1)
             # JAX hands out its own memory, which is not to be written to.
             matrix = np.require(self.ops.to_numpy(products), requirements="W")
             total = np.add(total, matrix, out=total) if part else matrix
-        total /= len(self.of.spans)
+        total /= len(self.spans)
         return total
 
     def _ranking_bytes(self, nodes: int) -> int:
         """Bytes that ranking so many nodes takes."""
-        of, read = self.of, self.of.store.dtype.itemsize
-        values = nodes * self.widest * of.length
+        read = int(self.store.dtype.itemsize)
+        values = nodes * self.widest * self.length
         # As read, side by side for the threads, ranked; and gathered where nodes have several.
         arrays = values * (2 * read + self.item)
         if self.widest > 1:
@@ -395,9 +405,9 @@ class _Run:
         if self.copies > 1:
             arrays += values * self.item
         # The store reads whole chunks before it puts them together.
-        unit = min(of.store.unit * (of.spans[0][1] - of.spans[0][0]), of.length)
-        arrays += 2 * unit * max(of.store.chunk_columns, nodes * self.widest) * read
-        together = allowed_threads() * max(BLOCK_ELEMENTS, of.length)
+        unit = min(self.store.unit * (self.spans[0][1] - self.spans[0][0]), self.length)
+        arrays += 2 * unit * max(self.store.chunk_columns, nodes * self.widest) * read
+        together = allowed_threads() * max(BLOCK_ELEMENTS, self.length)
         # Columns are ranked in blocks that threads share, or all at once.
         busy = min(values, together) if self.ops.ranker().name == "numpy" else values
         return int(arrays + busy * _RANKING_BYTES)
@@ -405,7 +415,7 @@ class _Run:
     def _tile_bytes(self, nodes: int) -> int:
         """Bytes that a tile of so many sources and targets takes."""
         rows = nodes * self.width
-        operands = 2 * rows * min(_STRETCH, self.of.length) * self.item * self.copies
+        operands = 2 * rows * min(_STRETCH, self.length) * self.item * self.copies
         # Sums of sums hold four products at most; the mean and its last term are on the host.
         return int(operands + (4 * rows**2 + 3 * nodes**2) * self.item)
 
@@ -413,13 +423,13 @@ class _Run:
         """The largest sizes that fit; the bound is on the host, devices have their own."""
         nodes, on_host = self.nodes, self.ops.ranker().name == "numpy"
         tiling = _COMPILER_BYTES if self.ops.name == "jax" else 0
-        ranking = 0 if on_host and self.of.n_components is None else tiling
+        ranking = 0 if on_host and self.n_components is None else tiling
         least = max(self._ranking_bytes(1) + ranking, self._tile_bytes(1) + tiling)
         least = int((_FIXED_BYTES + least) / _COUNTED_SHARE) + 1
         if self.free < least:
             least += self.max_memory - self.free
             raise ValueError(
-                f"max_memory must hold a node of {self.of.length} observations while it is ranked; "
+                f"max_memory must hold a node of {self.length} observations while it is ranked; "
                 f"got {_io.format_bytes(self.max_memory)}: give {_io.format_bytes(least)} or more"
             )
         usual = max(
@@ -433,7 +443,7 @@ class _Run:
             limits = [min(limit, int(_DEVICE_SHARE * free)) for limit in limits]
         block = _largest(self._ranking_bytes, limits[0], nodes)
         # Whole chunks of the store, or an even part of one.
-        together = max(1, self.of.store.chunk_columns // self.widest)
+        together = max(1, self.store.chunk_columns // self.widest)
         block -= block % together if block >= together else 0
         if block < together:
             block = 1 << (block.bit_length() - 1)

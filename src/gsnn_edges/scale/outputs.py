@@ -56,7 +56,8 @@ class StoreCorrelation:
         threshold: float | None = None,
     ) -> None:
         store = store if isinstance(store, ObservationStore) else open_store(store)
-        self.store, self.options = store, options
+        self.store: ObservationStore = store
+        self.options = options
         self.channels = store.score == "channels"
         n_components = _validation.whole_number_or_none("n_components", n_components, least=1)
         if n_components is not None and not self.channels:
@@ -89,7 +90,7 @@ class StoreCorrelation:
         }
         self.spans = _layer_spans(self.settings["layers"], store.pairs)
         first, last = self.spans[0]
-        self.length = (last - first) * store.samples
+        self.length: int = (last - first) * store.samples
         least = 3 if self.channels else 2
         if self.length < least:
             raise ValueError(
@@ -497,7 +498,8 @@ class NpyMatrix:
 
 def write_all(file: Any, values: np.ndarray) -> None:
     """Write an array to a raw file; the system may take it in several pieces."""
-    left = values.reshape(-1).view(np.uint8).data
+    flat: Any = values.reshape(-1).view(np.uint8)
+    left = memoryview(flat)
     while left:
         left = left[file.write(left) :]
 

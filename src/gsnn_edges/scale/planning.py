@@ -185,15 +185,15 @@ def plan(
     limit = ops.free_bytes() if memory is None else parse_bytes("memory", memory)
 
     def on(devices: int) -> Plan:
-        own, length = -(-nodes // devices), -(-observations // layers)
-        side = own * channels * observations * item
+        share, length = -(-nodes // devices), -(-observations // layers)
+        side = share * channels * observations * item
         assumed: Any = _Assumed(ops, None if limit is None else max(0, limit - 2 * side))
-        chunks = chunk_sizes(assumed, (length, own, own), item, None, (channels, channels))
+        chunks = chunk_sizes(assumed, (length, share, share), item, None, (channels, channels))
         held = {
             "input_bytes": 2 * side,
-            "target_bytes": own * channels * length * item * (1 if devices == 1 else 3),
+            "target_bytes": share * channels * length * item * (1 if devices == 1 else 3),
             # Of W's mean, and of the next term where there are several matrices.
-            "result_bytes": own * nodes * item * (1 if layers == 1 else 2),
+            "result_bytes": share * nodes * item * (1 if layers == 1 else 2),
             "chunk_bytes": chunks.sources * chunks.source_bytes,
         }
         total = sum(held.values())
@@ -208,8 +208,8 @@ def plan(
             memory=limit,
             fits=None if limit is None else total <= limit,
             row_chunk=chunks.sources,
-            ranked_values=2 * own * channels * observations,
-            flops=2 * own * nodes * channels**2 * observations,
+            ranked_values=2 * share * channels * observations,
+            flops=2 * share * nodes * channels**2 * observations,
             scratch_bytes=2 * nodes * channels * observations * item,
         )
 

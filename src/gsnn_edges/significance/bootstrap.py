@@ -168,7 +168,9 @@ def bootstrap_interval(
     counts = counts.astype(np.min_scalar_type(counts.max()))
     if tables:
         W = norms(parts)
-        matrices = (norms(_rows_of(parts, samples, count, ops)) for count in counts)
+        matrices: Iterator[Array] = (
+            norms(_rows_of(parts, samples, count, ops)) for count in counts
+        )
     else:
         W = _average(correlate(*part, options) for part in parts)
         matrices = _matrices(parts, samples, counts, options)

@@ -49,7 +49,7 @@ class StoredMatrix:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Of the scores."""
-        dtype: np.dtype[Any] = self.cells.dtype
+        dtype: np.dtype[Any] = np.dtype(self.cells.dtype)
         return dtype
 
     def rows(self, indices: Any) -> np.ndarray:

@@ -152,9 +152,8 @@ def usual_unit(pairs: int, columns: int, dtype: Any) -> int:
     >>> [usual_unit(10, columns, "float32") for columns in (1_000, 5_000, 100_000)]
     [1677, 1000, 67]
     """
-    sample = pairs * columns * np.dtype(dtype).itemsize
-    unit = min(max(_UNIT_BYTES // sample, _LEAST_SAMPLES), _MOST_BYTES // sample)
-    return int(max(1, unit))
+    sample = pairs * columns * int(np.dtype(dtype).itemsize)
+    return max(1, min(max(_UNIT_BYTES // sample, _LEAST_SAMPLES), _MOST_BYTES // sample))
 
 
 def _usual_chunk(unit: int, columns: int, dtype: Any) -> int:
@@ -200,11 +199,11 @@ class ObservationStore(StoreMetadata):
 
         Digests of the values were noted as they were written, so that only these notes are read.
         """
-        found = hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode())
+        digest = hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode())
         for unit in range(self.units):
             noted = _read_note(self.path, unit)
-            found.update("".join(str(noted[side]) for side in _SIDES).encode())
-        return found.hexdigest()
+            digest.update("".join(str(noted[side]) for side in _SIDES).encode())
+        return digest.hexdigest()
 
     def read(
         self, side: str, columns: Span = None, pairs: Span = None, samples: Span = None
@@ -483,7 +482,8 @@ class StoreWriter(StoreMetadata):
 
 
 def _digest(values: np.ndarray, dtype: np.dtype[Any]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(values, dtype).data.cast("B")).hexdigest()
+    plain: Any = np.ascontiguousarray(values, dtype).reshape(-1)
+    return hashlib.sha256(plain.view(np.uint8)).hexdigest()
 
 
 def import_zarr(module: str = "zarr") -> Any:
