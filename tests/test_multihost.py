@@ -17,7 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from stores import draw, write_store
 
 from gsnn_edges import channel_correlation, correlate_store
-from gsnn_edges.cli.child import run_in_child
+from gsnn_edges.cli.cmd_correlate import run_in_child
 from gsnn_edges.scale import correlate_distributed
 from gsnn_edges.scale.multihost import local_devices
 from gsnn_edges.store import open_matrix
@@ -141,8 +141,10 @@ def test_a_lost_process_ends_the_others_and_a_second_run_completes(tmp_path, los
     while not (done.exists() and done.read_text().count("block") > 6):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    processes.pop(lost).kill()
+    gone = processes.pop(lost)
+    gone.kill()
     killed = time.monotonic()
+    assert ended(gone).code == -signal.SIGKILL
     for shown in map(ended, processes):
         assert shown.code == 1
         assert len(shown.err.splitlines()) == 1

@@ -62,7 +62,7 @@ def test_a_pickled_model_is_taken_with_a_warning(run):
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
 def test_an_untrained_model_is_taken_on_purpose_only(stage, dry, run, refused):
     call = (*stage, *dry, "--model", "tiny:model", *DATA, "--json")
-    assert "Error: --weights must be given: without them the model is what its" in refused(*call)
+    assert "--weights or --untrained-model must be given, and not both: without" in refused(*call)
     shown = run(*call, "--untrained-model")
     assert (shown.exit_code, json.loads(shown.stdout)["untrained_model"]) == (0, True)
     assert shown.stderr.count("Warning: the model has no --weights: W is that of what its") == 1
@@ -82,7 +82,10 @@ BAD = {
     "both": (("--trust-pickle", "whole.pt"), "or else --trust-pickle, and not both"),
     "pickle": (("--weights", "whole.pt"), "holds other objects, as a pickled module does"),
     "weights": (("--weights", "state.p"), "--weights must be a file that is there"),
-    "untrained": (("--untrained-model",), "--untrained-model is without --weights"),
+    "untrained": (
+        ("--untrained-model",),
+        "--weights or --untrained-model must be given, and not both",
+    ),
     "factory": (("--model", "tiny:modell"), "did you mean 'model'"),
     "arguments": (("--model-args", '{"layers": 5}'), "missing: ResBlocks"),
     "no object": (("--model-args", "{layers}"), "model_args must be a JSON object"),

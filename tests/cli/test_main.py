@@ -206,21 +206,12 @@ def test_a_signal_ends_the_work_with_one_line_and_no_file(sent, code, word, fold
 COMPLETE = "import sys; sys.argv[0] = 'gsnn-edges'; from gsnn_edges.cli import start; start()"
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_line_of_a_shell_asks_for_a_script(shell, run):
-    line = run("completion", shell).stdout
-    assert f"_GSNN_EDGES_COMPLETE={shell}_source gsnn-edges" in line
-    if shell != "bash":  # that of bash runs bash, to see its version
-        script = python(COMPLETE, _GSNN_EDGES_COMPLETE=f"{shell}_source")
-        assert "_gsnn_edges_completion" in script.stdout
-
-
 @pytest.mark.parametrize(
     ("words", "completed"),
     [
         ("gsnn-edges ca", ["plain,capture"]),
         ("gsnn-edges correlate --thr", ["plain,--threshold"]),
-        ("gsnn-edges completion f", ["plain,fish"]),
+        ("gsnn-edges evaluate --direction h", ["plain,head"]),
     ],
 )
 def test_words_are_completed(words, completed):
@@ -324,7 +315,6 @@ def test_demo_is_quiet_on_request(run, tmp_path):
         (("plan", "--nodes", 3000), "Missing option '--observations'"),
         (("plan", "--nodes", 3, "--observations", 3, "--memory", "much"), "memory must be"),
         (("plan", "--nodes", 0, "--observations", 3), "--nodes"),
-        (("completion", "tcsh"), "'tcsh' is not one of"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_no_file(arguments, phrase, refused):

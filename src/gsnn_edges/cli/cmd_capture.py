@@ -17,22 +17,11 @@ from gsnn_edges.cli.console import Command, Screen
 @options.choice(
     "--score",
     options.SCORES,
-    "Record the magnitudes of nodes, or all their channels; infer makes both, and chooses.",
+    "Record magnitudes of nodes, or all their channels.",
 )
 @options.passes
-@click.option(
-    "--out",
-    type=options.FILE,
-    required=True,
-    help="Observations: .zarr, written a part at a time and gone on with after a stop; or .npz, "
-    "in one piece.",
-)
-@click.option(
-    "--known",
-    type=options.FILE,
-    help="Edges of the model's graph, to keep in a .zarr for evaluate; else those that the model "
-    "has in its edge_index_dict.",
-)
+@options.file("--out", "Observations: .zarr, by parts and resumable; or .npz.", required=True)
+@options.file("--known", "Edges of the model's graph, to keep in a .zarr; by default the model's.")
 @options.by
 @options.dry_run
 @click.pass_obj

@@ -1,8 +1,15 @@
 """gsnn-edges correlate."""
 
 import math
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -24,28 +31,16 @@ _ROWS = 100_000
     cls=Command, epilog="Example: gsnn-edges correlate seen.zarr --out W.zarr --max-memory 2GB"
 )
 @click.argument("observations", type=options.FILE)
-@click.option(
-    "--out",
-    type=options.FILE,
-    required=True,
-    help="W: .npy or .zarr, or .npz with the names of its nodes; or, with --top or --threshold, a "
-    "table of edges: .csv or .parquet.",
-)
+@options.file("--out", "W: .npy, .zarr or .npz; pairs: .csv or .parquet.", required=True)
 @options.backend("numpy")
 @click.option("--device", help="A device of that backend: cpu, cuda:0, gpu, tpu.")
-@click.option(
-    "--devices", type=options.POSITIVE, help="How many JAX devices of this machine share it."
-)
+@click.option("--devices", type=options.POSITIVE, help="JAX devices of this machine that share it.")
 @options.correlation
-@click.option(
-    "--max-memory",
-    default="2GB",
-    help="Working memory, as 500MB or 24GB; for observations in .zarr.",
-)
-@click.option("--scratch", type=options.FILE, help="Folder for intermediate files.")
+@click.option("--max-memory", default="2GB", help="Working memory, for observations in .zarr.")
+@options.file("--scratch", "Folder for intermediate files.")
 @click.option("--top", type=options.POSITIVE, help="The best targets of each source only.")
 @click.option("--threshold", type=float, help="Pairs at least this far from 0 only.")
-@click.option("--resume/--anew", default=True, help="Go on with what was cut off.")
+@click.option("--resume/--anew", default=True, help="Continue unfinished work.")
 @click.option("--coordinator", metavar="HOST:PORT", help="Several machines, by JAX: process 0.")
 @click.option("--processes", type=options.POSITIVE, help="How many; 1 takes all devices here.")
 @click.option("--process", type=options.SEED, help="Which of them this is, from 0.")
@@ -56,11 +51,7 @@ _ROWS = 100_000
     default=300,
     help="Seconds in which all of them must have joined.",
 )
-@click.option(
-    "--distributed",
-    is_flag=True,
-    help="Ask the cluster for these three: Slurm, Open MPI, TPU pods.",
-)
+@options.flag("--distributed", "Ask the cluster for these three: Slurm, Open MPI, TPU pods.")
 @options.dry_run
 @click.pass_obj
 def correlate(
@@ -173,13 +164,77 @@ def _check_settings(seen: Any, settings: dict[str, Any], *, several: bool) -> No
 
 
 def _with_others(screen: Screen, store: Any, out: str, settings: dict[str, Any]) -> int | None:
-    from gsnn_edges.cli.child import run_in_child
     from gsnn_edges.scale import correlate_distributed
 
     names = (*_METHOD, *_OF_SEVERAL, "coordinator", "processes", "process", "resume")
     call = {name: settings[name] for name in names} | {"verbose": screen.progress}
     run_in_child(correlate_distributed, store=store.path, out=out, **call)
     return None
+
+
+def run_in_child(work: Callable[..., Any], **call: Any) -> None:
+    """Call a function in a new process, which shows its progress on standard error.
+
+    What libraries print there goes to a log, which stays where the process was ended by a signal.
+
+    Raises
+    ------
+    Exception
+        What the function raised; a RuntimeError where the process was ended.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    handle, log = tempfile.mkstemp(".log", "gsnn-edges-")
+    os.close(handle)
+    child = context.Process(target=_child, args=(theirs, log, work, call), daemon=True)
+    child.start()
+    theirs.close()
+    ended = False
+    try:
+        error = ours.recv()
+    except EOFError:  # before it could say how it went
+        ended = True
+        child.join()
+        why = (
+            "killed, as the system does when memory runs out"
+            if child.exitcode == -signal.SIGKILL
+            else "ended by JAX, as when another process is gone or has not joined in time"
+        )
+        raise RuntimeError(
+            f"this process of the job was {why} (exit status {child.exitcode}; JAX's own lines are "
+            f"in {log}); finished blocks are kept: run the same command again, in all processes"
+        ) from None
+    finally:
+        child.kill()
+        child.join()
+        ours.close()
+        if not ended:
+            Path(log).unlink()
+    if error is not None:
+        raise error
+
+
+def _child(result: Connection, log: str, work: Callable[..., Any], call: dict[str, Any]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    with open(log, "w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    try:
+        work(**call)
+    except Exception as error:
+        plain = type(error).__module__ == "builtins"
+        result.send(error if plain else RuntimeError(f"{type(error).__name__}: {error}"))
+    else:
+        result.send(None)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _from_store(screen: Screen, store: Any, out: str, settings: dict[str, Any]) -> int | None:

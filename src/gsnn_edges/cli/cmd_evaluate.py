@@ -15,30 +15,15 @@ from gsnn_edges.cli.console import Command, Screen
     "--out ranked.csv",
 )
 @click.argument("matrix", metavar="W", type=options.FILE)
-@click.option(
-    "--edges",
-    type=options.FILE,
-    required=True,
-    help="Edges that were held out: csv or parquet with the columns source and target, by index "
-    "or by name, or an array (2, E).",
-)
-@click.option(
-    "--known",
-    type=options.FILE,
-    help="Other edges that are true, which never compete; else those that the file of --names, or "
-    "W from infer --evidence, holds.",
-)
+@options.file("--edges", "Edges that were held out: columns source and target.", required=True)
+@options.file("--known", "Other true edges, which never compete; by default those of W or --names.")
 @options.by
-@click.option(
-    "--names",
-    type=options.FILE,
-    help="Names of the nodes: .txt, .csv, .parquet, .json, or the observations that W was made of.",
-)
+@options.file("--names", "Names of the nodes: a list, a table, or what W was made of.")
 @options.header
 @options.choice(
     "--direction",
     ("tail", "head", "both"),
-    "Rank targets of the same source, sources of the same target, or both.",
+    "Rank targets of a source, sources of a target, or both.",
 )
 @click.option(
     "--candidates",
@@ -46,26 +31,15 @@ from gsnn_edges.cli.console import Command, Screen
     metavar="'FROM -> TO'",
     help="Pairs that compete, by patterns of names, as 'TF* -> *'; again for more.",
 )
-@click.option("--exclude-self", is_flag=True, help="Leave out pairs of a node with itself.")
-@click.option(
-    "--k", "ks", type=options.POSITIVE, multiple=True, help="The k of hits@k; again for more."
-)
+@options.flag("--exclude-self", "Leave out pairs of a node with itself.")
+@click.option("--k", "ks", type=options.POSITIVE, multiple=True, help="The k of hits@k.")
 @click.option("--confidence", type=float, default=0.95, help="Level of the intervals.")
-@click.option(
-    "--n-resamples",
-    type=options.SEED,
-    default=1000,
-    help="Resamples for the intervals; 0 for none.",
-)
+@click.option("--n-resamples", type=options.SEED, default=1000, help="For intervals; 0 for none.")
 @options.choice("--cluster", ("query", "source"), "Resample edges, or nodes with all their edges.")
 @click.option("--seed", type=options.SEED, default=0, help="Seed of the resamples.")
-@click.option(
-    "--out", type=options.FILE, help="Table of the edges and their ranks: .csv, .parquet or .json."
-)
-@click.option("--metrics", type=options.FILE, help="All metrics with their intervals: .json.")
-@options.figure(
-    ("ranks", "hits"), "A histogram of the ranks, or the curve of hits@k, beside chance:"
-)
+@options.file("--out", "Table of the edges and their ranks: .csv, .parquet or .json.")
+@options.file("--metrics", "All metrics with their intervals: .json.")
+@options.figure(("ranks", "hits"), "A histogram of the ranks, or the curve of hits@k:")
 @options.dry_run
 @click.pass_obj
 def evaluate(
@@ -216,7 +190,8 @@ def rank_edges(
         )
     result = {**result, "seed": settings["seed"], **ranking.to_dict()}
     if out is not None:
-        write_table(out, _ranks(ranking), name="--out")
+        ranks = ranking.to_frame().sort_values("realistic", kind="stable")
+        write_table(out, dict(ranks), name="--out")
     if metrics is not None:
         write_json(metrics, result, name="--metrics")
     if figure is not None:
@@ -227,22 +202,3 @@ def rank_edges(
     screen.say(f"{ranking}\n{result['nodes']} nodes, {result['known']} known edges")
     files = screen.files({"ranks": out, "metrics": metrics, "figure": figure})
     screen.json({**result, "files": files})
-
-
-def _ranks(ranking: Any) -> dict[str, Any]:
-    """Columns of the table of ranks, best rank first."""
-    import numpy as np
-
-    queries, names = ranking.queries, ranking.node_names
-    order = np.argsort(queries.ranks.realistic, kind="stable")
-    ends = [nodes[order] for nodes in queries.edges]
-    if names is not None:
-        ends = [[names[node] for node in nodes] for nodes in ends]
-    return {
-        "source": ends[0],
-        "target": ends[1],
-        "direction": np.where(queries.head, "head", "tail")[order],
-        "score": queries.scores[order],
-        "candidates": queries.candidates[order],
-        **{name: rank[order] for name, rank in vars(queries.ranks).items()},
-    }

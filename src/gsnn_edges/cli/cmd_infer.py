@@ -21,39 +21,25 @@ _SHOWN = 10
 @options.choice(
     "--score",
     ("auto", *options.SCORES),
-    "Correlate the magnitudes of nodes, or all their channels; auto makes both, and takes the one "
-    "that ranks the known edges better.",
+    "Magnitudes of nodes, all their channels, or the one that ranks known edges better.",
 )
 @options.passes
 @options.backend("torch")
 @options.correlation
-@click.option(
-    "--known",
-    type=options.FILE,
-    help="Edges of the model's graph, which are left out and choose the score; else those that the "
-    "model has in its edge_index_dict.",
-)
-@click.option(
-    "--edges", type=options.FILE, help="Edges that were held out, to be ranked: as --known."
-)
+@options.file("--known", "Edges of the model's graph, which are not new; by default the model's.")
+@options.file("--edges", "Edges that were held out, to be ranked: as --known.")
 @click.option(
     "--untrained",
     type=options.SEED,
     default=0,
-    help="Average the channel score with that of so many models that are drawn anew and never "
-    "trained; one is enough.",
+    help="Average the channel score with that of so many untrained models.",
 )
 @options.by
 @click.option("--top", type=options.POSITIVE, default=1000, help="Edges in --out.")
-@click.option(
-    "--out", type=options.FILE, help="Table of the strongest new edges: .csv, .parquet or .json."
-)
-@click.option("--evidence", type=options.FILE, help="W with names and settings: .npz.")
-@click.option("--metrics", type=options.FILE, help="Metrics of --edges: .json.")
-@options.figure(
-    ("heatmap", "network"),
-    "W, or the network of its 20 strongest new edges, with known and held-out edges marked:",
-)
+@options.file("--out", "Table of the strongest new edges: .csv, .parquet or .json.")
+@options.file("--evidence", "W with names and settings: .npz.")
+@options.file("--metrics", "Metrics of --edges: .json.")
+@options.figure(("heatmap", "network"), "W, or the network of its 20 strongest new edges:")
 @options.dry_run
 @click.pass_obj
 def infer(

@@ -12,26 +12,14 @@ from gsnn_edges.cli.console import Command, Screen
     cls=Command, epilog="Example: gsnn-edges plan --nodes 20000 --observations 100000 --memory 80GB"
 )
 @click.option("--nodes", type=options.POSITIVE, required=True, help="Function nodes N.")
-@click.option(
-    "--observations", type=options.POSITIVE, required=True, help="Layer pairs times samples."
-)
-@click.option(
-    "--devices",
-    type=options.POSITIVE,
-    default=1,
-    help="Devices that share the work.",
-)
+@click.option("--observations", type=options.POSITIVE, required=True, help="Pairs times samples.")
+@click.option("--devices", type=options.POSITIVE, default=1, help="Devices that share the work.")
 @click.option("--memory", help="Memory of each device, as 24GB; by default what is free here.")
 @click.option("--channels", type=options.POSITIVE, default=1, help="Channels of each node.")
 @click.option("--layers", type=options.POSITIVE, default=1, help="Matrices to average.")
 @options.backend("numpy")
 @click.option("--device", help="A device of that backend: cpu, cuda:0, gpu, tpu.")
-@click.option(
-    "--precision",
-    type=click.Choice(["float32", "float64"]),
-    default="float32",
-    help="Precision of the correlation.",
-)
+@options.choice("--precision", ("float32", "float64"), "Precision of the correlation.")
 @click.pass_obj
 def plan(screen: Screen, /, **asked: Any) -> None:
     """Say how much memory and disk a correlation takes."""

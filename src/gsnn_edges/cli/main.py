@@ -16,8 +16,8 @@ import click
 from gsnn_edges import __version__
 from gsnn_edges.cli.console import SCREEN_OPTIONS, Screen
 
-# In the order of their use. Each but the last is a file cmd_NAME.py, imported when it is called.
-COMMANDS = ("capture", "correlate", "evaluate", "infer", "demo", "plan", "backends", "completion")
+# In the order of their use. Each is a file cmd_NAME.py, imported when it is called.
+COMMANDS = ("capture", "correlate", "evaluate", "infer", "demo", "plan", "backends")
 EPILOG = """\b
 Exit codes:
     0  done
@@ -100,22 +100,6 @@ def main(ctx: click.Context) -> None:
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
-
-
-@main.command(
-    help="""Print the line that switches on completion in a shell.
-
-    \b
-    gsnn-edges completion bash >> ~/.bashrc
-    gsnn-edges completion zsh >> ~/.zshrc
-    gsnn-edges completion fish > ~/.config/fish/completions/gsnn-edges.fish
-    """
-)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:
-    """Print the line; click makes the script that it runs."""
-    call = f"_GSNN_EDGES_COMPLETE={shell}_source gsnn-edges"
-    click.echo(f"{call} | source" if shell == "fish" else f'eval "$({call})"')
 
 
 @contextmanager

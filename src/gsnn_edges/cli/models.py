@@ -434,30 +434,26 @@ def read_network(settings: Mapping[str, Any]) -> Network:
 
 
 def _check_origin(settings: Mapping[str, Any]) -> None:
-    model, model_args = settings["model"], settings["model_args"]
-    weights, trust_pickle = settings["weights"], settings["trust_pickle"]
-    untrained_model = settings["untrained_model"]
-    if (model is None) == (trust_pickle is None):
+    weights, pickled = settings["weights"], settings["trust_pickle"]
+    untrained = settings["untrained_model"]
+    if (settings["model"] is None) == (pickled is None):
         raise ValueError(
             "--model must be given, as package.module:name, or else --trust-pickle, and not both"
         )
-    if trust_pickle is not None and (weights is not None or model_args is not None):
+    if pickled is not None and (weights is not None or settings["model_args"] is not None):
         raise ValueError("--weights and --model-args need --model; a pickled model has its own")
-    file = weights or trust_pickle
-    if untrained_model and file is not None:
-        raise ValueError("--untrained-model is without --weights and --trust-pickle: leave it out")
-    if file is not None:
-        readable("--weights" if weights else "--trust-pickle", file)
-    elif untrained_model:
+    if untrained == (weights is not None or pickled is not None):
+        raise ValueError(
+            "--weights or --untrained-model must be given, and not both: without weights the model "
+            "is what its factory makes, untrained as a rule"
+        )
+    if untrained:
         warnings.warn(
             "the model has no --weights: W is that of what its factory makes, untrained as a rule",
             stacklevel=3,
         )
     else:
-        raise ValueError(
-            "--weights must be given: without them the model is what its factory makes, "
-            "untrained as a rule; if that is meant, add --untrained-model"
-        )
+        readable("--weights" if weights else "--trust-pickle", weights or pickled)
 
 
 def model_arguments(text: str | None) -> dict[str, Any]:

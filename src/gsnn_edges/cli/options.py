@@ -11,17 +11,20 @@ Decorator = Callable[[Any], Any]
 
 SCORES = get_args(Score)
 FILE = click.Path()
+SEED, POSITIVE = click.IntRange(min=0), click.IntRange(min=1)
 # Options of `passes` below that are arguments of capture.
 PASSES = ("use_prenorm", "device", "batch_size", "mode", "seed")
-
-
-SEED, POSITIVE = click.IntRange(min=0), click.IntRange(min=1)
 
 
 def choice(name: str, choices: Sequence[str], help: str, **extra: Any) -> Decorator:
     """Option with a few values, the first of which is the default."""
     kind: Any = click.Choice(choices)
     return click.option(name, **{"type": kind, "default": choices[0], "help": help, **extra})
+
+
+def file(name: str, help: str, **extra: Any) -> Decorator:
+    """Option that names a file."""
+    return click.option(name, type=FILE, help=help, **extra)
 
 
 def _all(*options: Decorator) -> Decorator:
@@ -39,6 +42,10 @@ def _layers(_: click.Context, __: click.Parameter, value: str | None) -> str | i
     return int(value) if value is not None and value.isdecimal() else value
 
 
+def _mode(_: click.Context, __: click.Parameter, value: str) -> str | None:
+    return "eval" if value == "eval" else None
+
+
 def backend(default: str) -> Decorator:
     """Option of where the correlation runs."""
     text = "Array library that ranks and correlates."
@@ -48,68 +55,48 @@ def backend(default: str) -> Decorator:
 def figure(pictures: tuple[str, ...], text: str) -> Decorator:
     """Options of a picture and of what it shows."""
     return _all(
-        click.option("--figure", type=FILE, help=f"{text} .png, .pdf or .svg."),
+        file("--figure", f"{text} .png, .pdf or .svg."),
         choice("--picture", pictures, "What --figure shows."),
     )
 
 
-dry_run = click.option(
-    "--dry-run", is_flag=True, help="Say what would be done and how much memory it takes."
-)
-by = click.option(
+def flag(name: str, help: str, **extra: Any) -> Decorator:
+    """Option without a value."""
+    return click.option(name, is_flag=True, help=help, **extra)
+
+
+dry_run = flag("--dry-run", "Say what would be done and how much memory it takes.")
+by = choice(
     "--by",
-    type=click.Choice(["index", "name"]),
-    help="What the ends of edges in tables are: indices from 0, or names of nodes. Needed only "
-    "where names look like numbers.",
+    ("index", "name"),
+    "Ends of edges are indices from 0, or names; needed where names look like numbers.",
+    default=None,
 )
 header = click.option(
     "--header/--no-header",
     default=None,
-    help="Whether the first record of a .csv or .tsv holds names. Needed only where it holds whole "
-    "numbers alone.",
+    help="Whether a csv begins with names; needed where it begins with whole numbers.",
 )
 model = _all(
-    click.option(
-        "--model",
-        metavar="MODULE:NAME",
-        help="Function or class that makes the model, as package.module:name; it is imported from "
-        "the current folder too, and called without arguments.",
-    ),
-    click.option(
-        "--model-args", metavar="JSON", help="Its keyword arguments, as '{\"layers\": 4}'."
-    ),
-    click.option(
-        "--weights",
-        type=FILE,
-        help="State dict: .safetensors, or .pt read without running code.",
-    ),
-    click.option(
-        "--untrained-model",
-        is_flag=True,
-        help="Take the model as the factory makes it, without --weights.",
-    ),
-    click.option(
-        "--trust-pickle",
-        type=FILE,
-        help="A whole pickled model in place of --model and --weights. Unpickling runs whatever "
-        "code the file names.",
-    ),
+    click.option("--model", metavar="MODULE:NAME", help="Function or class that makes the model."),
+    click.option("--model-args", metavar="JSON", help="Its arguments, as '{\"layers\": 4}'."),
+    file("--weights", "State dict: .safetensors, or .pt; no code in it is run."),
+    flag("--untrained-model", "Take the model as --model makes it, without --weights."),
+    file("--trust-pickle", "A whole pickled model; runs whatever code the file names."),
     click.option(
         "--crit",
         default="torch.nn:MSELoss",
         metavar="MODULE:NAME",
         help="Loss, as crit(model(x), y).",
     ),
-    click.option(
+    file(
         "--x",
-        type=FILE,
+        "Inputs, a row for each sample: .npy, .npz:name, .zarr, .safetensors:name or a table; "
+        "columns with names go to these inputs. Again for each further argument of the model.",
         required=True,
         multiple=True,
-        help="Inputs, a row for each sample: .npy, .npz:name, .zarr, .safetensors:name, .csv, "
-        ".tsv (also .gz) or .parquet; columns with names go to the model's inputs of these names. "
-        "Again for each further argument of the model.",
     ),
-    click.option("--y", type=FILE, required=True, help="Targets, in files as those of --x."),
+    file("--y", "Targets, in files as those of --x.", required=True),
     click.option("--index", metavar="COLUMN", help="The column with the names of the samples."),
     header,
     click.option(
@@ -117,18 +104,10 @@ model = _all(
         "blocks",
         multiple=True,
         metavar="MODULE",
-        help="A layer of a model that is no GSNN, by its dotted name; once for each, in order.",
+        help="A layer of a model that is no GSNN; once for each, in order.",
     ),
-    click.option(
-        "--groups",
-        type=FILE,
-        help="The node of each channel of the layers that --block names: whole numbers, as --x.",
-    ),
-    click.option(
-        "--names",
-        type=FILE,
-        help="Names of the nodes: .txt, .json, or a table with a column name; else the model's.",
-    ),
+    file("--groups", "The node of each channel of these layers: whole numbers, as --x."),
+    file("--names", "Names of the nodes: .txt, .json, or a table with a column name."),
     click.option("--device", default="cpu", help="Where the model runs: cpu, cuda:0, ..."),
 )
 passes = _all(
@@ -141,31 +120,19 @@ passes = _all(
         help="Activations before or after a block's norm and nonlinearity.",
     ),
     click.option("--batch-size", type=POSITIVE, help="Rows at a time; by default all."),
-    choice(
-        "--mode",
-        ("eval", "as-is"),
-        "Evaluation mode, or that in which the factory leaves the model.",
-        callback=lambda _, __, value: "eval" if value == "eval" else None,
-    ),
+    choice("--mode", ("eval", "as-is"), "Mode of the model in the passes.", callback=_mode),
     click.option("--seed", type=SEED, default=0, help="Seed of dropout."),
 )
 correlation = _all(
     choice("--method", get_args(Method), "Correlate ranks or values."),
-    choice(
-        "--ties",
-        get_args(Ties),
-        "Equal values share the mean of their ranks, or are ranked as they stand.",
-    ),
+    choice("--ties", get_args(Ties), "Equal values share a rank, or are ranked as they stand."),
     click.option(
         "--layers",
         callback=_layers,
         metavar="NAME|NUMBER",
-        help="Rank all layer pairs together (pooled), average their matrices (mean), or take the "
-        "last, or that of a number.",
+        help="Layer pairs: pooled, the mean of their matrices, the last, or one by its number.",
     ),
-    click.option(
-        "--n-components", type=POSITIVE, help="Principal components of a node, for channels."
-    ),
+    click.option("--n-components", type=POSITIVE, help="Principal components, for channels."),
     choice("--precision", get_args(Precision), "Precision of the correlation."),
 )
 

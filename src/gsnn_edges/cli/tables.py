@@ -213,19 +213,12 @@ def _tried(name: str, file: Path, read: Callable[[], Any]) -> Any:
         raise _broken(name, file, error) from error
 
 
-def _from_npy(path: Path) -> Arrays:
+def _from_numpy(path: Path) -> Arrays:
     with path.open("rb") as file:
-        array = np.load(file, allow_pickle=False)
-        if not isinstance(array, np.ndarray):
-            raise ValueError("it holds several arrays")
-        return {"": array}
-
-
-def _from_npz(path: Path) -> Arrays:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        if isinstance(arrays, np.ndarray):
-            raise ValueError("it holds one array without a name")
-        return {key: arrays[key] for key in arrays.files}
+        opened = np.load(file, allow_pickle=False)
+        if isinstance(opened, np.ndarray):
+            return {"": opened}
+        return {key: opened[key] for key in opened.files}
 
 
 def _from_safetensors(path: Path) -> Arrays:
@@ -249,8 +242,8 @@ def _from_zarr(path: Path) -> Arrays:
 
 
 _READERS: dict[str, Callable[[Path], Arrays]] = {
-    ".npy": _from_npy,
-    ".npz": _from_npz,
+    ".npy": _from_numpy,
+    ".npz": _from_numpy,
     ".zarr": _from_zarr,
     ".safetensors": _from_safetensors,
 }
@@ -768,8 +761,7 @@ def read_scores(path: str, header: bool | None = None) -> Scores:
     """W of a file: evidence with its names, a matrix that stays on disk, or any array.
 
     A matrix in .npy or .zarr is read by rows, and may be larger than memory. A table has the names
-    of the nodes in its header; the names of its rows, where it has them, must be the same ones,
-    and rows in another order are put in the order of the columns, which a warning says.
+    of the nodes in its header; the names of its rows, where it has them, must be the same ones.
 
     Raises
     ------
@@ -792,16 +784,10 @@ def read_scores(path: str, header: bool | None = None) -> Scores:
     W, names = columns.numbers(), columns.columns
     rows = [str(row[0]) for row in table.rows() or ()]
     if names is not None and rows and rows != names:
-        if sorted(rows) != sorted(names) or len(set(names)) < len(names):
-            raise ValueError(
-                f"W must have the same nodes in its rows and in its columns; {path!r} has not"
-            )
-        warnings.warn(
-            f"W {path!r} has its rows in another order than its columns: they are put in the order "
-            "of the columns, by their names",
-            stacklevel=2,
+        raise ValueError(
+            f"W must have the same nodes in its rows and in its columns, in one order; {path!r} "
+            "has not: sort one by the other"
         )
-        W = W[[rows.index(name) for name in names]]
     return Scores(W, names, None)
 
 
