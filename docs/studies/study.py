@@ -105,7 +105,7 @@ def absolute(a: torch.Tensor, g: torch.Tensor) -> np.ndarray:
 
 
 def channels(seen: ChannelObservations, n_components: int | None = None) -> Score:
-    """Give the score of blocks of correlations, for the channels that were seen."""
+    """The score of blocks of correlations, for the channels that were seen."""
 
     def score(a: torch.Tensor, g: torch.Tensor) -> np.ndarray:
         found = channel_correlation(a, g, seen.nodes, seen.nodes, n_components=n_components)
@@ -202,7 +202,7 @@ def main(
 
 
 def runs(setups: list[tuple[str, str]], seeds: range, epochs: int | None) -> Iterator[Run]:
-    """Give all runs, whole seeds first."""
+    """All runs, whole seeds first."""
     usual = {name: recipe_for(graph(name)).epochs for name in GRAPHS}
     for seed in seeds:
         for name, observed in setups:
@@ -212,7 +212,7 @@ def runs(setups: list[tuple[str, str]], seeds: range, epochs: int | None) -> Ite
 
 
 def read(path: Path) -> dict[str, dict[str, Any]]:
-    """Give the records that are there, by the key of their run."""
+    """The records that are there, by the key of their run."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return {record["key"]: record for record in map(json.loads, lines)}
 
@@ -313,14 +313,14 @@ def scored(model: GSNN, problem: Problem) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def rows_of(problem: Problem) -> Pair:
-    """Give the rows that scores are made of."""
+    """The rows that scores are made of."""
     return torch.from_numpy(problem.x_test), torch.from_numpy(problem.y_test)
 
 
 def followed(
     model: GSNN, problem: Problem, matrices: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Give the leads of a trained model, pre-norm, for which both scores are there."""
+    """The leads of a trained model, pre-norm, for which both scores are there."""
     seen = capture_channels(model, CRIT, *rows_of(problem))
     observed = Observed(
         a=seen.a.numpy(),
@@ -346,7 +346,7 @@ def choices(matrices: dict[str, np.ndarray], known: np.ndarray) -> dict[str, Any
 
 
 def activations(model: GSNN, problem: Problem) -> torch.Tensor:
-    """Give the pre-norm activations of all nodes, (M, N)."""
+    """The pre-norm activations of all nodes, (M, N)."""
     return capture(model, CRIT, *rows_of(problem))[0]
 
 

@@ -22,7 +22,7 @@ def watched(shown: bool = True) -> Iterator[None]:
 
 
 def track(items: Iterable[Item], total: int, label: str, *, verbose: bool | None) -> Iterable[Item]:
-    """Give the items, and show a bar with the time left; nothing where not ``verbose``.
+    """Items one by one, with a bar and the time left where ``verbose``.
 
     None leaves it to `watched`, for loops of more than one step.
     """

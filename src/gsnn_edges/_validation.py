@@ -42,7 +42,7 @@ def flag(name: str, value: Any) -> bool:
 
 
 def whole_number(name: str, value: Any, *, least: int, hint: str = "") -> int:
-    """Give ``value`` as an int of at least ``least``; bools and fractions are refused."""
+    """``value`` as an int of at least ``least``; bools and fractions are refused."""
     try:
         number = operator.index(value)
     except TypeError:
@@ -57,7 +57,7 @@ def whole_number(name: str, value: Any, *, least: int, hint: str = "") -> int:
 
 
 def samples(name: str, count: Any, *, least: int = LEAST_SAMPLES) -> int:
-    """Give a number of samples as an int of at least ``least``."""
+    """Number of samples as an int of at least ``least``."""
     hint = ": any two columns of so few go together, by 1 or -1 or not at all; take more"
     return whole_number(name, count, least=least, hint=hint)
 
@@ -184,7 +184,7 @@ def listing(indices: Any, most: int = 10) -> str:
 
 
 def edge_index(name: str, value: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """Give edges (tensor, array or list) as a (2, E) int64 array with indices inside ``shape``."""
+    """Edges (tensor, array or list) as a (2, E) int64 array with indices inside ``shape``."""
     if isinstance(value, Mapping):
         raise TypeError(
             f"{name} must be the edges of one kind, as an array of shape (2, E); got a "
@@ -250,7 +250,7 @@ def node_names(names: Any, count: int, *, name: str = "node_names") -> list[str]
 
 
 def node_indices(name: str, value: Any, columns: int) -> np.ndarray:
-    """Give the node of each column as int64."""
+    """Node of each column as int64."""
     nodes = host_array(name, value)
     if nodes.shape != (columns,) or nodes.dtype.kind not in "iu":
         raise ValueError(
@@ -288,7 +288,7 @@ def as_numpy(value: Any) -> np.ndarray:
 
 
 def axis(name: str, value: Any, dimensions: int) -> int:
-    """Give an axis counted from 0."""
+    """Axis counted from 0."""
     number = whole_number(name, value, least=-dimensions)
     if not -dimensions <= number < dimensions:
         raise ValueError(
@@ -313,7 +313,7 @@ def has_float64(xp: Any) -> bool:
 
 
 def fraction(name: str, value: Any) -> float:
-    """Give a number in [0, 1)."""
+    """A number in [0, 1)."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -325,7 +325,7 @@ def fraction(name: str, value: Any) -> float:
 
 
 def level(name: str, value: Any) -> float:
-    """Give the level of an interval, a number in (0, 1)."""
+    """Level of an interval, a number in (0, 1)."""
     number = fraction(name, value)
     if number == 0:
         raise ValueError(f"{name} must be above 0; got 0: 0.95 is usual")

@@ -175,7 +175,7 @@ def mean(matrices: Iterable[Array]) -> Array:
 
 
 def to_host(x: Array) -> np.ndarray:
-    """Give an array as one of NumPy, to write to: JAX hands out its own memory."""
+    """A NumPy array to write to: JAX hands out its own memory."""
     return np.require(backends.of(x).to_numpy(x), requirements="W")
 
 

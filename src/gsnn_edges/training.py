@@ -185,7 +185,7 @@ class BestCheckpoint:
 
 
 def as_number(score: Any) -> float:
-    """Give a score as a number."""
+    """A score as a number."""
     try:
         return float(score)
     except (TypeError, ValueError):
