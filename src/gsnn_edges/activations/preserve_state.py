@@ -72,7 +72,7 @@ def parts_of(*values: Any) -> Iterator[Any]:
         yield value
         items: list[Any]
         if isinstance(value, Tensor):
-            items: list[Any] = [value.grad] if value.is_leaf else []
+            items = [value.grad] if value.is_leaf else []
         elif isinstance(value, nn.Module):
             items = [vars(value)]
         else:
