@@ -190,18 +190,6 @@ class PlainList(TinyGSNN):
         self.ResBlocks = blocks
 
 
-class Failing(TinyGSNN):
-    """Raises when its blocks have run."""
-
-    def __init__(self, error):
-        super().__init__(norm="batch")
-        self.error = error
-
-    def forward(self, x):
-        super().forward(x)
-        raise self.error("in forward")
-
-
 class DetachedRecords(Block):
     def record(self, pre_norm, activation):
         super().record(pre_norm.detach(), activation.detach())

@@ -14,10 +14,9 @@ from libraries import each_library, require
 
 from gsnn_edges import backends, cross_correlation
 from gsnn_edges.backends import numpy_backend
-from gsnn_edges.backends.generic_backend import GenericBackend, sum_of_sums, windows
+from gsnn_edges.backends.generic_backend import sum_of_sums, windows
 from gsnn_edges.backends.numpy_backend import BLOCK_ELEMENTS, NumpyBackend
 
-GENERIC = GenericBackend.load()
 DTYPES = ["float16", "float32", "float64", "int8", "uint8", "int16", "int32", "uint32", "int64"]
 
 

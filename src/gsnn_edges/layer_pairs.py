@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
-import numpy as np
-
-from gsnn_edges import _validation, backends
+from gsnn_edges import _validation
 from gsnn_edges._typing import Array, Device, Method, Precision, Score, Ties
 from gsnn_edges.backends import Backend
 from gsnn_edges.correlation import Operand, backend_and_dtype, multiply, operands
@@ -172,11 +170,6 @@ def mean(matrices: Iterable[Array]) -> Array:
         count += 1
     total /= count
     return total
-
-
-def to_host(x: Array) -> np.ndarray:
-    """A NumPy array to write to: JAX hands out its own memory."""
-    return np.require(backends.of(x).to_numpy(x), requirements="W")
 
 
 def by_layer(rows: Array, ops: Backend, layers: int) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 from gsnn_edges import __version__, _io, _validation
 from gsnn_edges.channels import filled_up, node_members
 from gsnn_edges.evaluation.candidates import top_k
-from gsnn_edges.layer_pairs import LayerChoice, checked_layers
+from gsnn_edges.layer_pairs import LayerChoice, checked_layers, layer_spans
 from gsnn_edges.options import CorrelationOptions
 from gsnn_edges.store import ObservationStore, StoredMatrix, open_matrix, open_store
 from gsnn_edges.store.matrix import create_matrix, read_attributes, write_block
@@ -89,7 +89,7 @@ class StoreCorrelation:
             "top": top,
             "threshold": threshold,
         }
-        self.spans = _layer_spans(self.settings["layers"], store.pairs)
+        self.spans = layer_spans(self.settings["layers"], store.pairs)
         first, last = self.spans[0]
         self.length: int = (last - first) * store.samples
         least = 3 if self.channels else 2
@@ -103,20 +103,6 @@ class StoreCorrelation:
             columns = np.empty((0, store.columns))
             self.members = node_members("column_nodes", store.column_nodes, columns)
             self.members = filled_up(self.members, store.nodes)
-
-
-def _layer_spans(layers: str | int, pairs: int) -> list[tuple[int, int]]:
-    """Layer pairs of each matrix to average.
-
-    >>> _layer_spans("pooled", 3), _layer_spans("mean", 3), _layer_spans("last", 3)
-    ([(0, 3)], [(0, 1), (1, 2), (2, 3)], [(2, 3)])
-    """
-    if layers == "pooled":
-        return [(0, pairs)]
-    if layers == "mean":
-        return [(pair, pair + 1) for pair in range(pairs)]
-    pair = pairs - 1 if layers == "last" else int(layers)
-    return [(pair, pair + 1)]
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -646,6 +632,3 @@ class PairPieces(_Pieces):
                 joined[name][start : start + len(order)] = values[order]
             start += len(order)
         return PairsAbove(**joined)
-
-
-Sink: TypeAlias = ZarrMatrix | NpyMatrix | TopPieces | PairPieces
