@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gsnn_edges import backends
+from gsnn_edges import _validation, backends
 from gsnn_edges._progress import track
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
@@ -17,6 +17,7 @@ from gsnn_edges.options import CorrelationOptions, check_pair, check_values
 from gsnn_edges.ranks import correlation_dtype, on_ranker, standardize_drawn, standardize_rows
 
 
+@_validation.underflow_is_zero
 def cross_correlation(
     a: Array,
     g: Array,
