@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsnn_edges import __version__, _io, _validation, backends
+from gsnn_edges._tables import as_edges, as_square
 from gsnn_edges._typing import Array, Device
 from gsnn_edges.evaluation import LinkRanking, evaluate_edges
 from gsnn_edges.evaluation.candidates import candidate_pool, top_k
@@ -67,7 +68,8 @@ class EdgeEvidence:
     Parameters
     ----------
     W : array of shape (N, N)
-        Finite real numbers; NumPy, torch, JAX or another Array API array.
+        Finite real numbers; NumPy, torch, JAX or another Array API array; or a DataFrame, whose
+        columns are the names of the nodes.
     node_names : sequence of str, optional
         A name for each node, all different.
     method : str
@@ -111,6 +113,8 @@ class EdgeEvidence:
     known_edges: Indices | None = None
 
     def __post_init__(self) -> None:
+        W, names = as_square("W", self.W, self.node_names)
+        object.__setattr__(self, "W", W)
         nodes = _validation.square("W", self.W)
         _validation.finite("W", self.W)
         if self.std is not None:
@@ -124,9 +128,10 @@ class EdgeEvidence:
             raise TypeError(f"method must be a string, as 'spearman'; got {self.method!r}")
         known = self.known_edges
         if known is not None:
+            known = as_edges("known_edges", known, names)
             known = _validation.edge_index("known_edges", known, (nodes, nodes))
         checked = {
-            "node_names": _validation.node_names(self.node_names, nodes),
+            "node_names": _validation.node_names(names, nodes),
             "counts": _checked_counts(self.counts),
             "settings": _as_json("settings", self.settings),
             "versions": _as_json("versions", self.versions or _installed_versions(self.W)),
@@ -393,6 +398,7 @@ class EdgeEvidence:
         >>> evidence.evaluate([[1], [2]], n_resamples=None).mrr
         1.0
         """
+        edge_index = as_edges("edge_index", edge_index, self.node_names)
         if all_true_edges is None and self.known_edges is not None:
             queries = _validation.edge_index("edge_index", edge_index, self.W.shape)
             all_true_edges = np.concatenate([self.known_edges, queries], axis=1)
