@@ -21,6 +21,10 @@ LEAST_SAMPLES = 3
 REAL_DTYPES = {*FLOATS, *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 
 
+class NonFiniteError(ValueError):
+    """NaN or infinity where numbers are compared."""
+
+
 def choice(name: str, value: Any, allowed: Collection[Any]) -> None:
     """Reject a value that is not one of ``allowed``."""
     if not isinstance(value, str) or value not in allowed:
@@ -151,7 +155,7 @@ def finite(name: str, x: Array, *, axis_meaning: str = "column") -> None:
     count = int(xp.count_nonzero(bad))
     if count:
         where = np.flatnonzero(as_numpy(xp.any(bad, axis=0)))
-        raise ValueError(
+        raise NonFiniteError(
             f"{name} must be finite; got {count} NaN or infinite values in {axis_meaning} "
             f"{listing(where)}: drop or impute them first"
         )

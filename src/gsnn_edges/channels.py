@@ -135,7 +135,7 @@ def correlate_channels(
             project=leading_components,
             norms=block_norms,
         )
-    ops, dtype = backend_and_dtype(a, g, options)
+    ops, dtype = backend_and_dtype(a, g, options, by_multiply=True)
     sources = Operand(a, ops, dtype, options, False, left, n_components)
     targets = Operand(g, ops, dtype, options, shift, right, n_components)
     return multiply(sources, targets, norms_of_nodes, may_leave=True)
