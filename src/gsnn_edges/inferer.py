@@ -331,7 +331,7 @@ class FunctionEdgeInferer:
             Bring W to the host, as a NumPy array; else it stays where the backend made it, and
             `mrr` and `EdgeEvidence.evaluate` rank it there.
         **options
-            All other options of `fit`, by name.
+            All other options of `fit`, by name; ``masks`` and ``measured`` where nodes are hidden.
 
         Returns
         -------
@@ -538,7 +538,8 @@ class _Run:
     ) -> list[tuple[Array, Array | None]]:
         """Mean and standard deviation (ddof 1) of the matrices of each score."""
         shown = self.options["verbose"] and count > 1
-        tracked = iter(track(draws, count, "draws", verbose=shown))
+        what = "masks" if self.options["masks"] else "resampled batches"
+        tracked = iter(track(draws, count, what, verbose=shown))
         moments = [Moments(W) for W in next(tracked)]
         for matrices in tracked:
             for each, W in zip(moments, matrices, strict=True):

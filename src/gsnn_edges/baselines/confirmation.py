@@ -102,13 +102,11 @@ class EdgeConfirmation:
             lines.append((label, loss, number(difference), number_range(interval)))
         heading = f"{self.edges.shape[1]} proposed edges, {len(self.proposed)} draws"
         title = ("", "validation loss", "proposed minus this", level)
-        costs = [
-            f"  {source} -> {target}: {cost:+.4f}"
-            for source, target, _, cost in self._by_cost()
-            if not np.isnan(cost)
-        ]
         table = text_table(heading, title, lines)
-        return "\n".join([table, *(["cost of removing", *costs] if costs else [])])
+        if np.isnan(self.removal_costs).any():
+            return table
+        costs = (f"  {row[0]} -> {row[1]}: {row[3]:+.4f}" for row in self._by_cost())
+        return "\n".join([table, "cost of removing", *costs])
 
     __repr__ = __str__
 
@@ -192,23 +190,21 @@ def confirm_edges(
         raise TypeError(
             f"retrain must be a callable, retrain(edge_index, seed); got {type(retrain).__name__}"
         )
+    k = _validation.whole_number("k", k, least=1)
+    nodes = len(node_names) if node_names is not None else 0
     if isinstance(candidates, EdgeEvidence):
-        known_edges = candidates.known_edges if known_edges is None else known_edges
-        node_names = candidates.node_names if node_names is None else node_names
-        top = candidates.top(_validation.whole_number("k", k, least=1), exclude_known=None)
-        nodes = int(candidates.W.shape[0])
-        candidates = [[edge.source for edge in top], [edge.target for edge in top]]
-    else:
-        nodes = 0 if node_names is None else len(list(node_names))
+        evidence, nodes = candidates, int(candidates.W.shape[0])
+        known_edges = evidence.known_edges if known_edges is None else known_edges
+        node_names = evidence.node_names if node_names is None else node_names
+        candidates = np.array([(edge.source, edge.target) for edge in evidence.top(k)]).T
     if known_edges is None:
         raise ValueError("known_edges must be given, as candidates are no evidence that has them")
-    known = _validation.edge_index("known_edges", known_edges)
-    edges = _indices(candidates, node_names)
-    nodes = nodes or 1 + max(int(part.max(initial=0)) for part in (known, edges))
+    shape = (nodes, nodes) if nodes else None
+    known = _validation.edge_index("known_edges", known_edges, shape)
+    edges = _validation.edge_index("candidates", _indices(candidates, node_names), shape)
+    edges = _checked_proposals(edges, known, k)
+    nodes = nodes or 1 + int(max(known.max(initial=0), edges.max()))
     names = _validation.node_names(node_names, nodes)
-    for name, some in (("known_edges", known), ("candidates", edges)):
-        _validation.edge_index(name, some, (nodes, nodes))
-    edges = _checked_proposals(edges, known, _validation.whole_number("k", k, least=1))
     rng = np.random.default_rng(seed)
     random_edges = np.stack([_random_like(edges, known, nodes, rng) for _ in range(n_draws)])
 
@@ -231,18 +227,18 @@ def confirm_edges(
     )
 
 
-def _indices(candidates: Any, node_names: Sequence[str] | None) -> Indices:
-    """Proposed edges as indices, from indices or names."""
+def _indices(candidates: Any, node_names: Sequence[str] | None) -> Any:
+    """Proposed edges as indices where they are names."""
     ends = np.asarray(candidates)
-    if ends.dtype.kind not in "UO" or not ends.size:
-        return _validation.edge_index("candidates", candidates)
+    if ends.dtype.kind not in "UO":
+        return candidates
     number = {name: node for node, name in enumerate(node_names or ())}
     unknown = [name for name in ends.flatten().tolist() if name not in number]
     if unknown:
         raise ValueError(
             f"candidates must name nodes of node_names; got {_validation.listing(unknown)}"
         )
-    return _validation.edge_index("candidates", np.vectorize(number.__getitem__)(ends))
+    return [[number[name] for name in some] for some in ends.tolist()]
 
 
 def _checked_proposals(edges: Indices, known: Indices, k: int) -> Indices:
@@ -252,13 +248,11 @@ def _checked_proposals(edges: Indices, known: Indices, k: int) -> Indices:
             f"k must be at most the number of proposed edges, {edges.shape[1]}; got {k}"
         )
     edges = edges[:, :k]
-    taken = set(zip(*known.tolist(), strict=True))
-    pairs = list(zip(*edges.tolist(), strict=True))
-    wrong = [pair for pair in pairs if pair in taken or pair[0] == pair[1]]
-    if wrong or len(set(pairs)) < k:
+    old = (known[:, :, None] == edges[:, None]).all(axis=0).any(axis=0) | (edges[0] == edges[1])
+    if old.any() or np.unique(edges, axis=1).shape[1] < k:
         raise ValueError(
             "candidates must be new edges between different nodes, each once; got known edges, "
-            f"self-edges or repeated ones: {_validation.listing(wrong or pairs)}"
+            f"self-edges or repeated ones: {_validation.listing(edges[:, old].T.tolist())}"
         )
     return edges
 
@@ -288,13 +282,9 @@ def _random_like(edges: Indices, known: Indices, nodes: int, rng: np.random.Gene
 def _loss(retrain: Retrain, edges: Indices, seed: int) -> float:
     """The loss of one training, checked."""
     loss = retrain(edges, seed)
-    try:
-        value = float(loss)
-    except (TypeError, ValueError):
-        value = float("nan")
-    if not np.isfinite(value) or isinstance(loss, str | bool):
+    if not isinstance(loss, int | float | np.floating) or not np.isfinite(loss):
         raise TypeError(
             "retrain must return a finite number, the loss on validation rows; got "
             f"{_validation.shown(loss)}"
         )
-    return value
+    return float(loss)

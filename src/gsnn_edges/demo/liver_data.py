@@ -1,40 +1,28 @@
 """Measured phospho-proteins of liver cells, and the signalling graph that was known of them."""
 
 import csv
+import sys
 import tarfile
-from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gsnn_edges import _validation
 from gsnn_edges.demo.simulation import Problem, Rows, edge_index_dict_of, edges_without
 from gsnn_edges.demo.topologies import Topology
 
-_PACKAGE, _VERSION = "cellnopt.data", "1.0.3"
-
-
-class _Files(NamedTuple):
-    """Folder, table of measurements and edge list of a data set."""
-
-    folder: str
-    table: str
-    graph: str
-
-
-_SETS = {
-    "HepG2": _Files("HepG2", "MD-ExtLiverHepG2-MCP2010-mod4.csv", "PKN-ExtLiverHepG2-MCP2010.sif"),
-    "PriHu": _Files(
-        "ExtLiverPriHu-MCP2010",
-        "MD-ExtLiverPriHu-MCP2010-mod5.csv",
+# Folder of each set, and its table of measurements and edge list.
+_FILES = {
+    "HepG2": (
+        "HepG2", "MD-ExtLiverHepG2-MCP2010-mod4.csv", "PKN-ExtLiverHepG2-MCP2010.sif",
+    ),
+    "PriHu": (
+        "ExtLiverPriHu-MCP2010", "MD-ExtLiverPriHu-MCP2010-mod5.csv",
         "PKN-ExtLiverPriHu-MCP2010.sif",
     ),
-    "LiverMSB": _Files("LiverMSB2009", "MD-LiverMSB2009.csv", "PKN-LiverMSB2009.sif"),
-}
+    "LiverMSB": ("LiverMSB2009", "MD-LiverMSB2009.csv", "PKN-LiverMSB2009.sif"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -121,10 +109,8 @@ def liver(name: str, path: str | Path | None = None) -> Measurements:
 
     Raises
     ------
-    ImportError
-        Without a path, where the package is not installed.
     FileNotFoundError
-        Where the path holds no such data.
+        Where the path holds no such data, or, without a path, the package is not installed.
     ValueError
         For another name.
 
@@ -137,85 +123,61 @@ def liver(name: str, path: str | Path | None = None) -> Measurements:
        signalling networks with functional analysis of mammalian signal transduction. Molecular
        Systems Biology 5, 331.
     """
-    _validation.choice("name", name, _SETS)
-    files = _SETS[name]
-    table, graph = (_read(path, f"share/data/{files.folder}/{file}") for file in files[1:])
-    pairs = [(source, target) for source, _, target in map(str.split, graph)]
+    _validation.choice("name", name, _FILES)
+    folder, *files = _FILES[name]
+    table, graph = (_read(path, f"share/data/{folder}/{file}") for file in files)
+    pairs = [(line.split()[0], line.split()[2]) for line in graph if line.strip()]
     functions = tuple(dict.fromkeys(node for pair in pairs for node in pair))
     number = {node.casefold(): k for k, node in enumerate(functions)}
     header, *rows = csv.reader(table)
     header = [column.strip() for column in header]
     values = np.array([[float(cell.strip() or 0) for cell in row] for row in rows])
-    treatments, outputs = (
-        {column.removeprefix(kind): place for place, column in enumerate(header) if kind in column}
-        for kind in ("TR:", "DV:")
-    )
-    columns = {place: _target(treatment, number) for treatment, place in treatments.items()}
-    columns = {place: target for place, target in columns.items() if target is not None}
-    named = {place: treatment for treatment, place in treatments.items()}
-    times = values[:, header.index(f"DA:{next(iter(outputs))}")]
-    kept = times > 0
-    signs = [1.0 if named[place].casefold() in number else -1.0 for place in columns]
-    y = np.log2(values[:, list(outputs.values())] + 32)
+    time_column = header.index(f"DA:{header[-1].removeprefix('DV:')}")
+    values = values[values[:, time_column] > 0]
+    inputs = [place for place, column in enumerate(header) if _target(column, number)[1]]
+    perturbed, signs = zip(*(_target(header[place], number) for place in inputs), strict=True)
+    outputs = [place for place, column in enumerate(header) if column.startswith("DV:")]
+    measured = [number[header[place][3:].casefold()] for place in outputs]
+    y = np.log2(values[:, outputs] + 32)
+    for time in np.unique(values[:, time_column]):
+        part = values[:, time_column] == time
+        y[part] = (y[part] - y[part].mean(axis=0)) / y[part].std(axis=0)
     topology = Topology(
         name=name,
         dynamics="tanh",
-        inputs=tuple(named[place] for place in columns),
+        inputs=tuple(header[place][3:] for place in inputs),
         functions=functions,
-        outputs=tuple(f"measurement of {functions[number[o.casefold()]]}" for o in outputs),
-        edges=np.array([[number[n.casefold()] for n in pair] for pair in pairs]).T,
-        perturbed=np.array(list(columns.values())),
-        measured=np.array([number[output.casefold()] for output in outputs]),
+        outputs=tuple(f"measurement of {functions[node]}" for node in measured),
+        edges=np.array([[number[node.casefold()] for node in pair] for pair in pairs]).T,
+        perturbed=np.array(perturbed),
+        measured=np.array(measured),
     )
-    return Measurements(
-        topology,
-        (values[:, list(columns)] * signs)[kept].astype(np.float32),
-        _standardised(y[kept], times[kept]).astype(np.float32),
-    )
+    x = values[:, inputs] * np.array(signs)
+    return Measurements(topology, x.astype(np.float32), y.astype(np.float32))
 
 
-def _target(treatment: str, number: dict[str, int]) -> int | None:
-    """The node that a ligand or an inhibitor acts on; None for what is no treatment."""
-    name = treatment.casefold()
-    return number.get(name, number.get(name.removesuffix("i")))
-
-
-def _standardised(y: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns with mean 0 and standard deviation 1 within each time."""
-    for time in np.unique(times):
-        part = times == time
-        y[part] = (y[part] - y[part].mean(axis=0)) / y[part].std(axis=0)
-    return y
+def _target(column: str, number: dict[str, int]) -> tuple[int, float]:
+    """The node that a ligand or an inhibitor acts on, and its sign; 0 for other columns."""
+    name = column.removeprefix("TR:").casefold()
+    if name in number:
+        return number[name], 1.0
+    return (number[name[:-1]], -1.0) if name[:-1] in number else (0, 0.0)
 
 
 def _read(path: str | Path | None, file: str) -> list[str]:
     """Lines of a file of the package: installed, unpacked or in its source distribution."""
-    for name, text in _texts(path, Path(file).name):
-        if name.replace("\\", "/").endswith(file):
-            return [line for line in text.decode("utf-8").splitlines() if line.strip()]
-    raise FileNotFoundError(
-        f"path must be {_PACKAGE}-{_VERSION}.tar.gz or the folder that it was unpacked to; "
-        f"{str(path)!r} holds no {file}"
-    )
-
-
-def _texts(path: str | Path | None, name: str) -> Iterator[tuple[str, bytes]]:
-    """Files of this name, each with its path."""
-    if path is None:
-        try:
-            installed = metadata.files(_PACKAGE) or []
-        except metadata.PackageNotFoundError:
-            raise ImportError(
-                f"liver needs the data of {_PACKAGE}, which is not installed; get its source by "
-                f"pip download --no-deps --no-binary :all: {_PACKAGE}=={_VERSION}, and pass the "
-                "file as path="
-            ) from None
-        yield from ((str(f), f.read_binary()) for f in installed if f.name == name)
-    elif Path(path).is_dir():
-        yield from ((str(f), f.read_bytes()) for f in Path(path).rglob(name))
-    elif Path(path).is_file() and tarfile.is_tarfile(path):
-        with tarfile.open(path) as archive:
+    root = Path(sys.prefix if path is None else path)
+    for place in (root / file, *root.glob(f"*/{file}")):
+        if place.is_file():
+            return place.read_text(encoding="utf-8").splitlines()
+    if root.is_file() and tarfile.is_tarfile(root):
+        with tarfile.open(root) as archive:
             for member in archive:
-                if member.isfile() and Path(member.name).name == name:
-                    opened = archive.extractfile(member)
-                    yield member.name, opened.read() if opened else b""
+                opened = archive.extractfile(member) if member.name.endswith(file) else None
+                if opened is not None:
+                    return opened.read().decode("utf-8").splitlines()
+    where = "is not installed" if path is None else f"is not at {str(path)!r}"
+    raise FileNotFoundError(
+        f"liver needs {file} of cellnopt.data 1.0.3, which {where}: pip download --no-deps "
+        "--no-binary :all: cellnopt.data==1.0.3, and pass that file as path="
+    )
