@@ -354,7 +354,7 @@ def _draw(matrix: Matrix, problem: Problem, folder: Path) -> None:
         matrix, problem.node_names_dict["function"], known_edges=problem.known_edges
     )
     ranking = evaluate_edges(matrix, problem.test_edges, problem.true_edges, n_resamples=None)
-    square, wide = (plots.blank_axes(height=height) for height in (3.4, 2.5))
+    square, wide = (plots.blank_axes(height=height) for height in (3.0, 2.5))
     heatmap, ranks = _PICTURES
     plots.save(plots.heatmap(evidence, held_out=problem.test_edges, ax=square), folder / heatmap)
     plots.save(plots.rank_histogram(ranking, ax=wide), folder / ranks)
