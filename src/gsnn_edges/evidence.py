@@ -661,6 +661,7 @@ class EdgeEvidence:
         return replace(self, W=backends.move(self.W, ops), std=std)
 
     @classmethod
+    @_validation.underflow_is_zero
     def mean(cls, members: Sequence["EdgeEvidence"]) -> "EdgeEvidence":
         """Average the scores of several, as of models trained from different seeds.
 
