@@ -24,7 +24,6 @@ from gsnn_edges.ranks import (
 )
 
 
-@_validation.underflow_is_zero
 def cross_correlation(
     a: Array,
     g: Array,
@@ -213,6 +212,7 @@ class Operand:
         widest = int(self.members.shape[1])
         return widest if self.n_components is None else min(widest, self.n_components)
 
+    @_validation.underflow_is_zero
     def rows(self, low: int, high: int) -> Array:
         """Standardized rows of the nodes ``low`` to ``high``."""
         columns = self._columns(low, high)
