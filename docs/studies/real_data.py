@@ -4,8 +4,9 @@
 
 Five folds over the known edges of three data sets; networks are trained and scored on all rows. Two
 controls, drawn anew for each fold and trained anew: the rows of the measurements are permuted, all
-columns alike, so that they still correlate with each other; or each column by itself. Settings are those of ``gsnn-edges demo`` for an edge list but for 100 epochs in batches of 32;
-nothing was chosen by what was found. Intervals: a bootstrap over all held-out edges.
+columns alike, so that they still correlate with each other; or each column by itself. Settings are
+those of ``gsnn-edges demo`` for an edge list but for 100 epochs in batches of 32; nothing was
+chosen by what was found. Intervals: a bootstrap over all held-out edges.
 """
 
 import warnings
