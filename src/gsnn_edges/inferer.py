@@ -626,8 +626,10 @@ class _Run:
             return self.passes.observe(*arguments)
         self.residuals.parts = []
         a, g = self.passes.observe(*arguments)
-        residuals = torch.cat(self.residuals.parts).to(a)
-        return torch.cat([a, residuals.repeat(self.scorer.pairs, 1)], dim=1), g
+        pairs = self.scorer.pairs
+        # The loss may have been tried on a few rows before.
+        residuals = torch.cat(self.residuals.parts)[-len(a) // pairs :].to(a)
+        return torch.cat([a, residuals.repeat(pairs, 1)], dim=1), g
 
     def _nodes(self, columns: Any) -> Any:
         """Columns of observations as nodes, whichever they are."""
