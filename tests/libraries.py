@@ -27,7 +27,10 @@ class Library(Way):
 
     @property
     def path(self) -> str:
-        return "device" if self.device_path else "auto"
+        """Of the CPU: the compiled kernels, the plain code instead of them, or a device's code."""
+        if self.device_path:
+            return "device"
+        return "plain" if self.read_only else "kernel"
 
     def array(self, x: Any) -> Any:
         """Make an array of this library with the values and dtype of a NumPy array."""
@@ -91,7 +94,7 @@ MODULES = {"numpy": "numpy", "torch": "torch", "jax": "jax", "strict": "array_ap
 def require(name: str) -> None:
     """Skip where a library is missing; in CI that is a failure."""
     try:
-        importlib.import_module(MODULES[name])
+        importlib.import_module(MODULES.get(name, name))
     except ModuleNotFoundError:
         if os.environ.get("CI"):
             raise
