@@ -2,5 +2,6 @@
 
 from gsnn_edges.baselines.comparison import Comparison, compare
 from gsnn_edges.baselines.networks import untrained_scores
+from gsnn_edges.baselines.structural import structural_score
 
-__all__ = ["Comparison", "compare", "untrained_scores"]
+__all__ = ["Comparison", "compare", "structural_score", "untrained_scores"]
