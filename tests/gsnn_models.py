@@ -79,8 +79,8 @@ class TinyGSNN(nn.Module):
 class SharedWeights(TinyGSNN):
     """All blocks use one lin_in and one lin_out module."""
 
-    def __init__(self):
-        super().__init__(layers=[LAYERS[0]] * 3)
+    def __init__(self, **options):
+        super().__init__(layers=[LAYERS[0]] * 3, **options)
         for block in self.ResBlocks:
             block.lin_in = self.ResBlocks[0].lin_in
             block.lin_out = self.ResBlocks[0].lin_out

@@ -44,17 +44,10 @@ def test_sort_rows_is_the_stable_argsort(ops, library, length):
     np.testing.assert_array_equal(np.diff(ops.to_numpy(keys).astype(float), axis=1) == 0, ties)
 
 
-@pytest.fixture(params=[False, True], ids=["radix", "packed"])
-def numpy_sort(request, monkeypatch):
-    """Each of NumPy's sorts; which one is used follows the machine."""
-    monkeypatch.setattr(numpy_backend, "_packed_is_faster", lambda: request.param)
-    return NumpyBackend().sort_rows
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_both_sorts_of_numpy_give_its_stable_order(numpy_sort, dtype):
+def test_the_sort_of_numpy_gives_its_stable_order(dtype):
     x = (30 * np.random.default_rng(0).standard_normal((4, 700))).astype(np.int64).astype(dtype)
-    keys, order = numpy_sort(x)
+    keys, order = NumpyBackend().sort_rows(x)
     np.testing.assert_array_equal(order, np.argsort(x, axis=1, kind="stable"))
     assert (keys[:, 1:] >= keys[:, :-1]).all()
 
@@ -437,6 +430,31 @@ def test_a_setting_comes_back_after_an_error(torch):
     with pytest.raises(RuntimeError, match="stop"), full_precision("cpu"):
         raise RuntimeError("stop")
     assert precisions(torch) == before
+
+
+@pytest.mark.parametrize("path", ["auto", "device"])
+@pytest.mark.parametrize("by", ["name", "the older interface"])
+def test_a_lower_precision_is_lifted_around_a_product(torch, by, path, monkeypatch):
+    from torch.overrides import TorchFunctionMode
+
+    monkeypatch.setenv("GSNN_EDGES_PATH", path)
+    library, at_work = torch.backends.mkldnn.matmul, []
+
+    class Watch(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            if "mm" in function.__name__ or "matmul" in function.__name__:
+                at_work.append(library.fp32_precision)
+            return function(*args, **(kwargs or {}))
+
+    if by == "name":
+        library.fp32_precision = "bf16"
+    else:
+        torch.set_float32_matmul_precision("medium")
+    a = torch.randn(50, 6)
+    with Watch():
+        cross_correlation(a, a)
+    assert set(at_work) == {"ieee"}
+    assert library.fp32_precision == "bf16"
 
 
 @pytest.mark.parametrize("everywhere", ["none", "tf32", "bf16"])
