@@ -1,6 +1,5 @@
 """The rectangular cross-correlation of two matrices, by chunks of columns."""
 
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -321,11 +320,10 @@ def multiply(
         if smaller is None or not out_of_memory(error):
             raise_explained(error, chunks, ops)
     # Out here: an error holds on to what filled the memory.
-    warnings.warn(
+    _validation.warn(
         f"row_chunk={chunks.sources} did not fit in the memory of {ops.name} "
         f"{ops.device or 'cpu'}: going on with row_chunk={smaller.sources}, which is "
-        "worth giving from the start",
-        stacklevel=4,
+        "worth giving from the start"
     )
     try:
         return _fill(sources, targets, reduce, smaller)

@@ -26,7 +26,6 @@ from gsnn_edges.activations.model_layout import (
     ModelLayout,
     find_layout,
     rows_are_independent,
-    warn,
 )
 from gsnn_edges.activations.passes import Passes, Reduction, check_criterion
 from gsnn_edges.baselines import untrained_scores
@@ -128,6 +127,7 @@ class FunctionEdgeInferer:
         groups: Any = None,
         node_names: Sequence[str] | None = None,
     ) -> None:
+        find_layout(model, blocks, groups, node_names)
         check_criterion(crit)
         _validation.flag("use_prenorm", use_prenorm)
         _validation.choice("norm", norm, NORMS)
@@ -149,6 +149,13 @@ class FunctionEdgeInferer:
         self.blocks = blocks
         self.groups = groups
         self.node_names = node_names
+
+    def __repr__(self) -> str:
+        layout = find_layout(self.model, self.blocks, self.groups, self.node_names)
+        return (
+            f"FunctionEdgeInferer of {type(self.model).__name__}: {len(layout.blocks)} blocks, "
+            f"{layout.nodes} function nodes; correlation by {self.backend}"
+        )
 
     def fit(
         self,
@@ -558,7 +565,7 @@ class _Run:
             if self.options["estimate"]:
                 _validation.samples("estimate_n_samples", self.options["estimate_n_samples"])
         if self.samples < _FEW_SAMPLES:
-            warn(
+            _validation.warn(
                 f"x should hold at least {_FEW_SAMPLES} samples, better some hundred; got "
                 f"{self.samples}: correlations of so few are noise, and layers of a sample are no "
                 "samples of their own"
@@ -716,10 +723,12 @@ def _warn_of_constants(W: Array) -> None:
     ):
         constant = W.shape[0] - int(xp.count_nonzero(xp.any(W != 0, axis=axis)))
         if constant == W.shape[0]:
-            warn(f"W is zero everywhere: the {what} of all {constant} nodes are constant; {why}")
+            _validation.warn(
+                f"W is zero everywhere: the {what} of all {constant} nodes are constant; {why}"
+            )
             return
         if 2 * constant > W.shape[0]:
-            warn(
+            _validation.warn(
                 f"{constant} of {W.shape[0]} nodes have constant {what}, and no evidence: {why}; "
                 "rank among the others by candidates="
             )
