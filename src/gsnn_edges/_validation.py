@@ -192,6 +192,11 @@ def listing(indices: Any, most: int = 10) -> str:
     return shown if len(indices) <= most else f"{shown}, ... ({len(indices)} in all)"
 
 
+def listings(wrong: Mapping[str, Collection[Any]]) -> str:
+    """`listing` of each kind of what is wrong, where there is any."""
+    return "; ".join(f"{what}: {listing([*some], 5)}" for what, some in wrong.items() if some)
+
+
 def edge_index(name: str, value: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """Edges (tensor, array or list) as a (2, E) int64 array with indices inside ``shape``."""
     if isinstance(value, Mapping):
