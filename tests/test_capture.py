@@ -8,9 +8,11 @@ import pytest
 import torch
 from acceptance.slow import by_node
 from gsnn_models import (
+    INPUTS,
     LAYERS,
     MODELS,
     NODES,
+    Averaging,
     Block,
     CallsOneBlockTwice,
     DetachedRecords,
@@ -22,6 +24,7 @@ from gsnn_models import (
     SharedWeights,
     Silent,
     Smooth,
+    TakesNames,
     TinyGSNN,
     Unreadable,
     assert_close,
@@ -294,6 +297,82 @@ def test_a_mean_of_uneven_rows_may_not_be_cut(crit, phrase):
     crit.reduction = "sum"
     parts = capture(model, crit, x, CLASSES, batch_size=2)
     assert_close(parts, capture(model, crit, x, CLASSES), 5e-6)
+
+
+CHANGES = {
+    "mean of the batch": lambda model, x: x - x.mean(0),
+    "earlier rows": lambda model, x: x.cumsum(0),
+    "later rows": lambda model, x: x + x.roll(-1, 0),
+    "chance": lambda model, x: nn.functional.dropout(x),
+    "calls": lambda model, x: model.calls * x,
+    "a number of rows": lambda model, x: x + x.view(5, -1, INPUTS)[0, 0],
+}
+
+
+class Unlike(TinyGSNN):
+    """Rows that depend on their batch, on chance, or on how often the model was called."""
+
+    def __init__(self, change):
+        super().__init__(block=Smooth)
+        self.change, self.calls = change, 0
+
+    def forward(self, x):
+        self.calls += 1
+        return super().forward(CHANGES[self.change](self, x))
+
+
+def function(prediction, target):
+    return MSE(prediction, target)
+
+
+class Masked(nn.MSELoss):
+    def forward(self, prediction, target):
+        return super().forward(prediction[target > 0], target[target > 0])
+
+
+def untracked():
+    model = TinyGSNN().eval()
+    model.ResBlocks[1].norm = nn.BatchNorm1d(6, track_running_stats=False).eval()
+    return model
+
+
+IGNORED = nn.CrossEntropyLoss(ignore_index=2)
+# id -> (model, crit, change of the targets, options, whether parts are exact)
+BY_PARTS = {
+    "mean": (lambda: TinyGSNN(block=Smooth), MSE, None, {}, True),
+    "sum": (lambda: TinyGSNN(block=Smooth), SUM, None, {}, True),
+    "told": (lambda: TinyGSNN(block=Smooth), function, None, {"loss_reduction": "mean"}, True),
+    "batch norm": (lambda: TinyGSNN(norm="batch", block=Smooth), MSE, None, {"mode": "eval"}, True),
+    "dict input": (TakesNames, MSE, None, {}, True),
+    "averaging": (Averaging, MSE, None, {}, True),
+    "classes": (TinyGSNN, nn.CrossEntropyLoss(), lambda y: y.argmax(1), {}, True),
+    "training": (lambda: TinyGSNN(norm="batch", dropout=0.5).train(), MSE, None, {}, False),
+    "no statistics": (untracked, MSE, None, {}, False),
+    "unknown loss": (TinyGSNN, function, None, {}, False),
+    "reduction of its own": (TinyGSNN, Masked(), None, {}, False),
+    "ignored": (TinyGSNN, IGNORED, lambda y: y.argmax(1), {}, False),
+    "pairs of rows": (TinyGSNN, MSE, lambda y: y[:, None], {}, False),
+    "arguments": (ExtraInput, MSE, None, {"forward_kwargs": {"scale": 0.5}}, False),
+    **{name: (partial(Unlike, name), MSE, None, {}, False) for name in CHANGES},
+}
+
+
+@pytest.mark.filterwarnings("ignore:batch statistics|Using a target size")
+@pytest.mark.parametrize("name", BY_PARTS)
+def test_large_models_run_in_parts_where_parts_are_exact(name, monkeypatch):
+    make, crit, change, options, exact = BY_PARTS[name]
+    model = make() if "training" in name else make().eval()
+    x, y = data_for(model, rows=65)
+    y = y if change is None else change(y)
+    call = partial(capture, model, crit, x, y, seed=3, **options)
+    whole = call()
+    monkeypatch.setattr("gsnn_edges.activations.passes._PART_BYTES", 10_000)
+    with assert_unchanged(model):
+        result = call()
+    sizes = sizes_of(model)
+    call()
+    assert sizes[-1] < 60 if exact else sizes[-1] == 65
+    assert_close(result, whole, 5e-6 if exact else 0)
 
 
 class Saved:

@@ -18,6 +18,8 @@ from gsnn_edges._typing import Array
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 # Of two samples every correlation is 1, -1 or 0.
 LEAST_SAMPLES = 3
+# Decorates what computes: numbers that are too small become 0, whatever numpy.seterr says.
+underflow_is_zero = np.errstate(under="ignore")
 REAL_DTYPES = {*FLOATS, *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 
 
@@ -287,7 +289,7 @@ def host_array(
 def as_numpy(value: Any) -> np.ndarray:
     """Host copy or view of a small array-like, whatever library it is of."""
     if compat.is_torch_array(value):
-        value = value.detach().cpu()
+        value = value.numpy(force=True)
     return value.get() if compat.is_cupy_array(value) else np.asarray(value)
 
 

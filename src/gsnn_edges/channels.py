@@ -16,6 +16,7 @@ from gsnn_edges.correlation import (
 from gsnn_edges.options import CorrelationOptions, check_pair
 
 
+@_validation.underflow_is_zero
 def channel_correlation(
     a: Array,
     g: Array,

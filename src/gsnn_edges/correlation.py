@@ -23,6 +23,7 @@ from gsnn_edges.ranks import (
 )
 
 
+@_validation.underflow_is_zero
 def cross_correlation(
     a: Array,
     g: Array,

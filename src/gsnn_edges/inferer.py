@@ -479,6 +479,7 @@ class _Run:
             settings["choice"] = self.comparison.as_json()
         return settings
 
+    @_validation.underflow_is_zero
     def infer(self, x: Any, y: Any) -> Array:
         """W of a batch, where the backend made it."""
         x, y, batch_size = read_loader(x, y, self.options["batch_size"])

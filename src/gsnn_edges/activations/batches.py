@@ -102,7 +102,9 @@ def _as_tensor(name: str, value: Any) -> Tensor:
             # A data frame is rows here; torch would take its columns one by one. torch takes
             # neither read-only nor backwards arrays.
             value = np.require(np.asarray(value), requirements=["C", "W"])
-        rows = torch.as_tensor(value).detach()
+        if not isinstance(value, Tensor):  # on the host, whatever torch's default device is
+            value = torch.as_tensor(value, device="cpu")
+        rows = value.detach()
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(
             f"{name} must be a tensor or an array; got {kind}{_way_to_tensor(value)}"

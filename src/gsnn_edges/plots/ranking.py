@@ -279,13 +279,15 @@ def _checked_history(history: Any) -> tuple[Floats, Floats]:
     return epochs, np.where(np.isfinite(scores), scores, np.nan)
 
 
-def comparison(compared: Comparison, *, ax: "Axes | None" = None) -> "Axes":
+def comparison(
+    compared: "Comparison | Mapping[str, LinkRanking]", *, ax: "Axes | None" = None
+) -> "Axes":
     """Draw the MRR of every row of a comparison, with its interval.
 
     Parameters
     ----------
-    compared : Comparison
-        As `gsnn_edges.compare` returns it.
+    compared : Comparison, or mapping of name to LinkRanking
+        As `gsnn_edges.compare` returns it, or `EdgeEvidence.evaluate` for kinds of edges.
     ax : matplotlib.axes.Axes, optional
         Where to draw; left out, on new axes 3.4 inches wide and as high as the rows need.
 
@@ -294,7 +296,7 @@ def comparison(compared: Comparison, *, ax: "Axes | None" = None) -> "Axes":
     matplotlib.axes.Axes
         From the top: the compared scores, the untrained models (a diamond for each seed), the
         baselines. Lines are the intervals of the comparison. The grey line is the expected MRR of
-        random scores, which have no row of their own.
+        random scores, which have no row of their own; kinds of edges have a grey mark each.
 
     Raises
     ------
@@ -312,31 +314,7 @@ def comparison(compared: Comparison, *, ax: "Axes | None" = None) -> "Axes":
     >>> [label.get_text() for label in comparison(compared, ax=blank_axes()).get_yticklabels()[:3]]
     ['W', 'in degree', 'out degree']
     """
-    if not isinstance(compared, Comparison):
-        raise TypeError(
-            f"compared must be a Comparison; got {type(compared).__name__}: pass what compare "
-            "returns"
-        )
-    nowhere = (np.nan, np.nan)
-
-    def rows_of(kind: str) -> list[tuple[str, str, list[float], Any]]:
-        return [
-            (row.name, kind, [row.ranking.mrr], row.ranking.intervals.get("mrr") or nowhere)
-            for row in compared.rows
-            if row.kind == kind
-        ]
-
-    untrained = [
-        (f"{name} untrained".lstrip(), "untrained", [ranking.mrr for ranking in rankings], nowhere)
-        for name, rankings in compared.untrained.items()
-    ]
-    # Random scores are the line.
-    baselines = [
-        (name.replace("_", " "), *others)
-        for name, *others in rows_of("baseline")
-        if name != "random"
-    ]
-    rows = [*rows_of("given"), *untrained, *baselines]
+    rows, chance = _rows(compared)
     with drawing(ax, height=_FRAME + _ROW * len(rows)) as axes:
         for kind, look in _LOOKS.items():
             here = [(place, *row[2:]) for place, row in enumerate(rows) if row[1] == kind]
@@ -345,9 +323,48 @@ def comparison(compared: Comparison, *, ax: "Axes | None" = None) -> "Axes":
                 axes.plot(np.concatenate([row[1] for row in here]), places, linestyle="", **look)
             for place, _, (low, high) in here:
                 axes.hlines(place, low, high, color=look["color"], linewidth=1)
-        expected = compared.rows[0].ranking.expected_mrr
-        axes.axvline(expected, color=GREY, linestyle="--", linewidth=1, label="random scores")
+        if len(chance) > 1:
+            axes.plot(chance, range(len(rows)), "|", color=GREY, ms=8, label="random scores")
+        else:
+            axes.axvline(*chance, color=GREY, linestyle="--", linewidth=1, label="random scores")
         axes.set_yticks(range(len(rows)), [row[0] for row in rows])
         axes.set(xlabel="mean reciprocal rank", xlim=(0, 1.02), ylim=(len(rows) - 0.5, -0.5))
         legend_above(axes, ncols=2, centre=0.3)
     return axes
+
+
+def _rows(compared: Any) -> tuple[list[tuple[str, str, list[float], Any]], list[float]]:
+    """Name, kind, values and interval of each row; what random scores reach, once or by row."""
+    nowhere = (np.nan, np.nan)
+
+    def row(name: str, kind: str, ranking: LinkRanking) -> tuple[str, str, list[float], Any]:
+        return name, kind, [ranking.mrr], ranking.intervals.get("mrr") or nowhere
+
+    if isinstance(compared, Mapping):
+        for ranking in by_name("compared", compared).values():
+            _ranked_queries(ranking)
+        rows = [row(str(name), "given", ranking) for name, ranking in compared.items()]
+        return rows, [ranking.expected_mrr for ranking in compared.values()]
+    if not isinstance(compared, Comparison):
+        raise TypeError(
+            f"compared must be a Comparison; got {type(compared).__name__}: pass what compare "
+            "returns, or a mapping of name to LinkRanking"
+        )
+    untrained = [
+        (f"{name} untrained".lstrip(), "untrained", [ranking.mrr for ranking in rankings], nowhere)
+        for name, rankings in compared.untrained.items()
+    ]
+    given, baselines = (
+        [one for one in compared.rows if one.kind == kind] for kind in ("given", "baseline")
+    )
+    rows = [
+        *(row(one.name, "given", one.ranking) for one in given),
+        *untrained,
+        # Random scores are the line.
+        *(
+            row(one.name.replace("_", " "), "baseline", one.ranking)
+            for one in baselines
+            if one.name != "random"
+        ),
+    ]
+    return rows, [compared.rows[0].ranking.expected_mrr]
