@@ -499,7 +499,7 @@ def test_evidence_says_how_it_was_made():
         "precision": "float32", "score": "magnitude", "layers": "pooled", "n_components": None,
         "penalty_factor": 0.1, "scale_by_act_mean": False, "estimate": False, "estimate_iters": 1,
         "estimate_n_samples": 2500, "batch_size": None, "seed": 3, "loss_reduction": None,
-        "mode": None, "untrained": 0,
+        "mode": None, "masks": 0, "measured": None, "untrained": 0,
     }  # fmt: skip
     np.testing.assert_array_equal(evidence.known_edges, [[0, 1], [1, 2]])
     assert evidence.std is None
