@@ -3,8 +3,11 @@
 Every message names the argument, the rule, what came, and the way out.
 """
 
+import itertools
 import math
 import operator
+import sys
+import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from importlib import import_module
@@ -336,3 +339,15 @@ def level(name: str, value: Any) -> float:
     if number == 0:
         raise ValueError(f"{name} must be above 0; got 0: 0.95 is usual")
     return number
+
+
+def warn(text: str) -> None:
+    """Warn, and point at the line outside this package that the call came from."""
+    # NumPy's frames are those of the decorator above.
+    within = (__name__.partition(".")[0], "numpy")
+    for depth in itertools.count(1):
+        frame = sys._getframe(depth)
+        name = frame.f_globals.get("__name__", "")
+        if name.partition(".")[0] not in within or frame.f_back is None:
+            warnings.warn(text, UserWarning, stacklevel=depth + 1)
+            return

@@ -26,7 +26,6 @@ from gsnn_edges.activations.model_layout import (
     ModelLayout,
     find_layout,
     rows_are_independent,
-    warn,
 )
 from gsnn_edges.activations.passes import Passes, Reduction, check_criterion
 from gsnn_edges.baselines import untrained_scores
@@ -558,7 +557,7 @@ class _Run:
             if self.options["estimate"]:
                 _validation.samples("estimate_n_samples", self.options["estimate_n_samples"])
         if self.samples < _FEW_SAMPLES:
-            warn(
+            _validation.warn(
                 f"x should hold at least {_FEW_SAMPLES} samples, better some hundred; got "
                 f"{self.samples}: correlations of so few are noise, and layers of a sample are no "
                 "samples of their own"
@@ -716,10 +715,12 @@ def _warn_of_constants(W: Array) -> None:
     ):
         constant = W.shape[0] - int(xp.count_nonzero(xp.any(W != 0, axis=axis)))
         if constant == W.shape[0]:
-            warn(f"W is zero everywhere: the {what} of all {constant} nodes are constant; {why}")
+            _validation.warn(
+                f"W is zero everywhere: the {what} of all {constant} nodes are constant; {why}"
+            )
             return
         if 2 * constant > W.shape[0]:
-            warn(
+            _validation.warn(
                 f"{constant} of {W.shape[0]} nodes have constant {what}, and no evidence: {why}; "
                 "rank among the others by candidates="
             )

@@ -3,7 +3,6 @@
 `mrr` and `evaluate_edges`; written once for every backend, in memory and on disk.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -90,7 +89,7 @@ def mrr(A: Array, edge_index: Any, all_true_edges: Any, query_chunk_size: int = 
     truths = _validation.edge_index("all_true_edges", all_true_edges, A.shape)
     _check_scores(A)
     if queries.shape[1] == 0:
-        warnings.warn("mrr: edge_index holds no edge, so the mean is nan", stacklevel=2)
+        _validation.warn("mrr: edge_index holds no edge, so the mean is nan")
         return float("nan")
     _warn_of_queries("mrr", queries, truths, square=A.shape[0] == A.shape[1])
     return float(np.mean(1 / rank_queries(A, queries, truths, chunk).ranks.realistic))
@@ -231,11 +230,10 @@ def evaluate_edges(
     ranks, sizes = queries.ranks, queries.candidates
     lone = int(np.count_nonzero(sizes == 1))
     if lone:
-        warnings.warn(
+        _validation.warn(
             f"evaluate_edges: {lone} of the {len(sizes)} rankings hold no candidate but the "
             "query, which is rank 1 of 1 whatever the scores: drop these edges, or widen "
-            "candidates",
-            stacklevel=2,
+            "candidates"
         )
     depths = _checked_ks(ks, int(sizes.max()))
     # Both ranks of an edge, and all queries of a node, are drawn together.
@@ -245,10 +243,9 @@ def evaluate_edges(
     resample = None
     if n_resamples is not None:
         if not unit.any():
-            warnings.warn(
+            _validation.warn(
                 "evaluate_edges: one query or cluster cannot be resampled, so the intervals are "
-                "nan: give more queries, or skip the intervals by n_resamples=None",
-                stacklevel=2,
+                "nan: give more queries, or skip the intervals by n_resamples=None"
             )
         units = np.tile(unit, len(axes))
         resample = partial(
@@ -318,18 +315,16 @@ def _warn_of_queries(caller: str, queries: np.ndarray, truths: np.ndarray, *, sq
     total = queries.shape[1]
     selves = int(np.count_nonzero(queries[0] == queries[1])) if square else 0
     if selves:
-        warnings.warn(
+        _validation.warn(
             f"{caller}: {selves} of the {total} edges in edge_index are self-edges, from a node "
-            "to itself: drop them unless self-edges are what you look for",
-            stacklevel=3,
+            "to itself: drop them unless self-edges are what you look for"
         )
     strays = int(np.count_nonzero(~listed(queries, truths)))
     if strays:
-        warnings.warn(
+        _validation.warn(
             f"{caller}: {strays} of the {total} edges in edge_index are missing from "
             "all_true_edges, so they compete as false edges with the queries of the same node: "
-            "add them to all_true_edges",
-            stacklevel=3,
+            "add them to all_true_edges"
         )
 
 
