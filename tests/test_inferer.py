@@ -62,11 +62,21 @@ def close(W, expected, atol=1e-6):
 def test_every_argument_of_the_constructor_is_an_attribute():
     names = ("model", "crit", "edge_index", "use_prenorm", "device", "norm", "agg")
     given = (TinyGSNN(), MSE, torch.tensor(EDGES), False, "cpu", "l2", "max")
-    others = {"ties": "ordinal", "precision": "float64", "backend": "jax", "node_names": ["a"]}
+    others = {
+        "ties": "ordinal",
+        "precision": "float64",
+        "backend": "jax",
+        "node_names": [*"abcdef"],
+    }
     made = FunctionEdgeInferer(*given, **others)
     for name, value in {**dict(zip(names, given, strict=True)), **others}.items():
         assert getattr(made, name) is value
     assert (inferer().backend, made.backend_device, made.blocks) == ("torch", None, None)
+    assert repr(made) == (
+        "FunctionEdgeInferer of TinyGSNN: 3 blocks, 6 function nodes; correlation by jax"
+    )
+    with pytest.raises((TypeError, ValueError), match="model"):
+        FunctionEdgeInferer(torch.nn.Linear(2, 2), MSE, torch.tensor(EDGES))
 
 
 # W

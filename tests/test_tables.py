@@ -181,9 +181,9 @@ NO_VALUE = r"must have a value everywhere; .* has none in row {}, column {}: dro
     [
         ("x.npy", b"source,target\n1,2\n", r"must be a whole .npy file; .* is broken or"),
         ("x.npz", b"\x93NUMPY\x01\x00", "must be a whole .npz file"),
-        ("x.csv", b"PK\x03\x04" + bytes(9), "must be a whole .csv file"),
+        ("x.csv", b"PK\x03\x04" + bytes(9), "has no rows"),
         ("x.csv.gz", b"a,b\n1,2\n", "must be a whole .csv.gz file"),
-        ("x.csv", b"a,b\n", "it has no rows"),
+        ("x.csv", b"a,b\n", "has no rows"),
         ("x.csv", b"a,b\n1,2\n3\n", r"\(CSV parse error: Row #3: Expected 2 columns, got 1: 3"),
         ("x.csv", b"a,b\n1,2,3\n", "Row #2: Expected 2 columns, got 3"),
         ("x.csv", b"\na,b\n1,2\n", "Row #2: Expected 1 columns, got 2"),
