@@ -21,12 +21,8 @@ from gsnn_edges.activations.batches import (
     select_rows,
 )
 from gsnn_edges.activations.hooks import AGGS, NORMS, Reducer
-from gsnn_edges.activations.model_layout import (
-    Mode,
-    find_layout,
-    rows_are_independent,
-    warn,
-)
+from gsnn_edges.activations.model_layout import find_layout
+from gsnn_edges.activations.modes import Mode, rows_are_independent, warn
 from gsnn_edges.activations.passes import Passes, Reduction, check_criterion
 from gsnn_edges.baselines import untrained_scores
 from gsnn_edges.evidence import EdgeEvidence

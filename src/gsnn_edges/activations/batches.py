@@ -172,9 +172,16 @@ def select_rows(batch: Batch, rows: slice | Tensor) -> Batch:
 
 
 def select_arguments(kwargs: Mapping[str, Any], rows: slice | Tensor, batch: int) -> dict[str, Any]:
-    """Arguments of the forward pass for some rows: tensors with a row for each are cut."""
+    """Arguments of the forward pass for some rows: tensors with a row for each are cut.
+
+    Those in a list, tuple or dict too.
+    """
 
     def cut(value: Any) -> Any:
+        if type(value) in (list, tuple):
+            return type(value)(map(cut, value))
+        if type(value) is dict:
+            return {name: cut(part) for name, part in value.items()}
         by_row = isinstance(value, Tensor) and value.ndim and len(value) == batch
         return value[rows] if by_row else value
 
