@@ -439,6 +439,31 @@ def test_a_setting_comes_back_after_an_error(torch):
     assert precisions(torch) == before
 
 
+@pytest.mark.parametrize("path", ["auto", "device"])
+@pytest.mark.parametrize("by", ["name", "the older interface"])
+def test_a_lower_precision_is_lifted_around_a_product(torch, by, path, monkeypatch):
+    from torch.overrides import TorchFunctionMode
+
+    monkeypatch.setenv("GSNN_EDGES_PATH", path)
+    library, at_work = torch.backends.mkldnn.matmul, []
+
+    class Watch(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            if "mm" in function.__name__ or "matmul" in function.__name__:
+                at_work.append(library.fp32_precision)
+            return function(*args, **(kwargs or {}))
+
+    if by == "name":
+        library.fp32_precision = "bf16"
+    else:
+        torch.set_float32_matmul_precision("medium")
+    a = torch.randn(50, 6)
+    with Watch():
+        cross_correlation(a, a)
+    assert set(at_work) == {"ieee"}
+    assert library.fp32_precision == "bf16"
+
+
 @pytest.mark.parametrize("everywhere", ["none", "tf32", "bf16"])
 @pytest.mark.parametrize(("slow", "there"), [(True, True), (True, False), (False, True)])
 def test_products_of_onednn_and_mkl_are_true_float32(torch, everywhere, slow, there, monkeypatch):

@@ -4,7 +4,7 @@ import json
 import math
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from torch import nn
 from gsnn_edges import FunctionEdgeInferer
 from gsnn_edges.demo import GSNN, graph, run, simulate, simulation, train, tutorial
 from gsnn_edges.demo.gsnn import FUNCTION_EDGES, INPUT_EDGES, OUTPUT_EDGES
-from gsnn_edges.demo.run import DemoResult, Score, recipe_for, render, run_demo, save
+from gsnn_edges.demo.run import recipe_for, run_demo, save
 from gsnn_edges.demo.topologies import source_nodes
 
 CHAIN = {
@@ -149,17 +149,6 @@ def test_weights_lie_along_the_graph_only_in_the_range_of_their_connection():
             assert_allclose([drawn.mean(), drawn.var()], [0, 1 / 3], atol=0.03)
 
 
-@pytest.mark.parametrize("norm", ["none", "layer"])
-def test_information_flows_along_the_graph_and_past_no_masked_edge(norm):
-    model = chain(channels=2, layers=4, norm=norm)
-    x = torch.ones(1, 2, dtype=torch.float64, requires_grad=True)
-    # Output y hears input u by way of a -> b alone.
-    for keep, heard in (([1, 1, 1], [[1, 0], [1, 1]]), ([0, 1, 1], [[0, 0], [0, 1]])):
-        y = model(x, edge_mask=torch.tensor(keep, dtype=torch.bool))[0]
-        gradients = [torch.autograd.grad(k, x, retain_graph=True)[0][0] for k in y]
-        assert_array_equal(torch.stack(gradients) != 0, np.array(heard) != 0)
-
-
 def test_masks_of_every_form():
     model, x = chain(channels=2, layers=3), normal(4, 2)
     keep = torch.tensor([True, False, True])
@@ -169,8 +158,9 @@ def test_masks_of_every_form():
         assert_array_equal(model(x, edge_mask=mask).detach(), expected)
     assert_array_equal(model(x, edge_mask=torch.ones(3)).detach(), model(x).detach())
     assert_array_equal(model(x, edge_mask=torch.zeros(11)).detach(), 0)
-    halves = torch.autograd.functional.jacobian(lambda m: model(x, m), torch.full((3,), 0.5))
-    assert_array_equal(halves.abs().sum((0, 1)) > 0, True)
+    for shape in [(4,), (3, 1), (4, 3), (), (1, 1, 3)]:
+        with pytest.raises(ValueError, match=r"edge_mask must have shape .* E = 3 .* or 11 .*got"):
+            model(x, edge_mask=torch.ones(shape))
 
 
 @pytest.mark.parametrize("norm", ["none", "batch", "layer"])
@@ -195,17 +185,14 @@ def test_weights_follow_the_seed_and_come_back_by_a_reset_or_a_state(norm):
 
 def test_blocks_record_when_asked_only():
     model = GSNN(CHAIN, CHAIN_NAMES, channels=3, layers=2, nonlinearity=nn.Tanh).eval()
-    model(torch.ones(5, 2))
     block = model.ResBlocks[0]
+    model(torch.ones(5, 2))
     assert block._last_pre_norm_activation is block._last_activation is None
     block._store_activations = True
-    loss = model(torch.ones(5, 2)).square().mean()
-    pre_norm, post = block._last_pre_norm_activation, block._last_activation
+    model(torch.ones(5, 2))
     assert_array_equal(block.channel_groups, np.repeat(np.arange(4), 3))
-    assert pre_norm.shape == post.shape == (5, 12)
+    pre_norm, post = block._last_pre_norm_activation, block._last_activation
     assert_array_equal(post.detach(), pre_norm.detach().tanh())
-    after = torch.autograd.grad(loss, [pre_norm, post])[1]
-    assert_array_equal(after[:, :3] != 0, True)
 
 
 def test_dropout_acts_before_lin_out_and_in_training_only():
@@ -219,36 +206,6 @@ def test_dropout_acts_before_lin_out_and_in_training_only():
     assert_allclose((block._last_activation[active] == 0).float().mean(), 0.3, atol=0.01)
     model.eval()(torch.ones(50, 2))
     assert_array_equal(block._last_activation[block._last_pre_norm_activation != 0] == 0, False)
-
-
-OUTSIDE = {**CHAIN, OUTPUT_EDGES: torch.tensor([[4], [0]])}
-THREE = {**CHAIN, INPUT_EDGES: torch.tensor([[0, 0], [1, 2], [0, 1]])}
-MISSING = {INPUT_EDGES: CHAIN[INPUT_EDGES]}
-
-
-@pytest.mark.parametrize(
-    ("edges", "options", "message"),
-    [
-        (CHAIN, {"channels": 0}, "channels must be at least 1; got 0"),
-        (CHAIN, {"layers": 0}, "layers must be at least 1; got 0"),
-        (CHAIN, {"norm": "group"}, "norm must be one of 'none', 'batch', 'layer'; got 'group'"),
-        (CHAIN, {"dropout": 1.0}, r"dropout must lie in \[0, 1\).*got 1.0"),
-        (OUTSIDE, {}, r"edge_index_dict.*'output'.*sources in 0 .. 3.*got 4"),
-        (THREE, {}, r"edge_index_dict.*'input'.*shape \(2, E\).*got \(3, 2\)"),
-        (MISSING, {}, r"edge_index_dict must have the key .*'function', 'to', 'function'"),
-    ],
-)
-def test_wrong_models_are_refused(edges, options, message):
-    with pytest.raises(ValueError, match=message):
-        GSNN(edges, CHAIN_NAMES, **options)
-
-
-@pytest.mark.parametrize("shape", [(4,), (3, 1), (4, 3), (), (1, 1, 3)])
-def test_wrong_inputs_are_refused(shape):
-    with pytest.raises(ValueError, match=r"edge_mask must have shape .* E = 3 .* or 11 .*got \("):
-        chain()(torch.ones(4, 2).double(), edge_mask=torch.ones(shape))
-    with pytest.raises(ValueError, match=r"x must have shape \(rows, 2\).*got \(5, 3\)"):
-        chain()(torch.ones(5, 3))
 
 
 # Training
@@ -316,52 +273,30 @@ def test_seed_decides_order_and_dropout_and_global_states_stay():
     assert_array_equal(weights[0] != weights[2], True)
 
 
-@pytest.fixture
-def three_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    yield
-    torch.set_num_threads(before)
-
-
-def test_threads_suit_the_work_and_come_back(three_threads):
-    model = Recorder()
-    train(model, torch.ones(10, 1), torch.ones(10, 1), epochs=1, batch_size=8)
-    large = Recorder()
+def test_threads_suit_the_work_and_come_back():
+    small, large, before = Recorder(), Recorder(), torch.get_num_threads()
     large.unused = nn.Parameter(torch.ones(2_000_000))
-    train(large, torch.ones(10, 1), torch.ones(10, 1), epochs=1, batch_size=8)
-    assert (model.threads, large.threads) == ([1], [3])
-    wrong, before = linear(), torch.get_rng_state()
-    with pytest.raises(RuntimeError, match="shapes"):
-        train(wrong, normal(10, 4), normal(10, 2), batch_size=8)
-    assert torch.get_num_threads() == 3
-    assert_array_equal(torch.get_rng_state(), before)
+    torch.set_num_threads(3)
+    try:
+        for model in (small, large):
+            train(model, torch.ones(10, 1), torch.ones(10, 1), epochs=1, batch_size=8)
+        with pytest.raises(RuntimeError, match="shapes"):
+            train(linear(), normal(10, 4), normal(10, 2), batch_size=8)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert (small.threads, large.threads) == ([1], [3])
 
 
 def test_tutorial_reaches_the_noise_that_the_held_out_edges_leave():
     problem = tutorial(seed=0)
     recipe = recipe_for(graph("tutorial"))
     model = GSNN(problem.edge_index_dict, problem.node_names_dict, dropout=recipe.dropout)
-    x, y, x_test, y_test = (
-        torch.from_numpy(rows)
-        for rows in (problem.x_train, problem.y_train, problem.x_test, problem.y_test)
-    )
+    x, y = torch.from_numpy(problem.x_train), torch.from_numpy(problem.y_train)
     train(model, x, y, epochs=16, learning_rate=recipe.learning_rate)
+    predicted = model(torch.from_numpy(problem.x_test)).detach().numpy()
     # Without one of its two parents the input of a middle keeps 1.25 of its variance of 2.25.
-    assert_allclose(nn.functional.mse_loss(model(x_test), y_test).item(), 1.25 / 2.25, atol=0.03)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"batch_size": 41}, "batch_size must be at most the number of rows, 40; got 41"),
-        ({"batch_size": 0}, "batch_size must be at least 1; got 0"),
-        ({"epochs": -1}, "epochs must be at least 0; got -1"),
-    ],
-)
-def test_wrong_trainings_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
-        train(linear(), X, Y, **options)
+    assert_allclose(np.square(predicted - problem.y_test).mean(), 1.25 / 2.25, atol=0.03)
 
 
 # Graphs
@@ -414,19 +349,10 @@ def test_one_source_node_in_each_source_component(n_edges):
         assert_array_equal(source_nodes(20, edges), sorted(lowest))
 
 
-@pytest.fixture
-def csv_file(tmp_path):
-    def write(text, encoding="utf-8"):
-        path = tmp_path / "edges.csv"
-        path.write_text(text, encoding=encoding)
-        return path
-
-    return write
-
-
-def test_csv_with_cycles_duplicates_and_other_columns(csv_file):
+def test_csv_with_cycles_duplicates_and_other_columns(tmp_path):
     text = "weight,target,source\n1,b,a\n2,a,b\n3,c,b\n4,b,a\n5,c,d\n6,c,c\n"
-    topology = graph(csv_file(text, encoding="utf-8-sig"))
+    (tmp_path / "edges.csv").write_text(text, encoding="utf-8-sig")
+    topology = graph(tmp_path / "edges.csv")
     assert topology.functions == ("a", "b", "c", "d")
     assert_array_equal(topology.edges, [[0, 1, 1, 3, 2], [1, 0, 2, 2, 2]])
     assert_array_equal(topology.perturbed, [0, 3])
@@ -434,29 +360,17 @@ def test_csv_with_cycles_duplicates_and_other_columns(csv_file):
     assert topology.held_out == ()
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", r"columns source and target; the header line of '.*edges.csv' is ''"),
-        ("from,to\na,b\n", "columns source and target; the header line .* is 'from,to'"),
-        ("source,target\n", "graph must have an edge; .* has none under its header line"),
-        ("source,target\na,b\na,\n", "line 3 of .* has source 'a' and target ''"),
-        ("source,target\na,b\n ,c\n", "line 3 of .* has source '' and target 'c'"),
-        ("source,target\na\n", "name both nodes of each edge; line 2 of .* source 'a'"),
-    ],
-)
-def test_wrong_csv_is_refused(csv_file, text, message):
-    with pytest.raises(ValueError, match=message):
-        graph(csv_file(text))
-
-
-@pytest.mark.parametrize("name", ["tutoral", "no/such/file.csv"])
-def test_unknown_graphs_are_refused(name):
-    with pytest.raises(FileNotFoundError, match=f"one of tutorial, dream4-1, .* or .*got '{name}'"):
-        graph(name)
-
-
 # Simulated data
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A csv of a ring of 10 nodes with a tail, a shortcut and a self-edge."""
+    pairs = [(k, (k + 1) % 10) for k in range(10)]
+    pairs += [(2, 10), (10, 11), (11, 5), (0, 11), (4, 4)]
+    path = tmp_path / "ring.csv"
+    path.write_text("source,target\n" + "".join(f"n{s},n{t}\n" for s, t in pairs))
+    return path
 
 
 def test_the_tutorial_needs_no_torch():
@@ -528,34 +442,20 @@ def test_fixed_point_solves_its_equation(form):
     assert_array_equal(settled, [False, True])
 
 
-def ring(tmp_path, nodes, more=()):
-    """A csv of nodes in a ring, with more edges."""
-    pairs = [(k, (k + 1) % nodes) for k in range(nodes)] + list(more)
-    path = tmp_path / "ring.csv"
-    path.write_text("source,target\n" + "".join(f"n{s},n{t}\n" for s, t in pairs))
-    return path
-
-
-def test_rows_that_do_not_settle_are_drawn_anew():
+def test_rows_that_do_not_settle_are_drawn_anew(monkeypatch):
     problem = simulate(graph("ligand-receptor"), seed=0, train_rows=40, test_rows=10)
     assert problem.y_train.shape == (40, 1876)
     assert np.isfinite(problem.y_train).all()
-
-
-def test_a_graph_that_never_settles_is_an_error(monkeypatch):
     monkeypatch.setattr(simulation, "_MAX_STEPS", 1)
     with pytest.raises(ValueError, match="30 of 30 rows of 'dream4-1' reach no fixed point"):
         simulate(graph("dream4-1"), train_rows=20, test_rows=10)
 
 
-def test_held_out_share(tmp_path):
-    cycles = graph(ring(tmp_path, 12, [(0, 5), (3, 9), (4, 4), (12, 2)]))
-    problem = simulate(cycles, train_rows=20, test_rows=10, held_out_share=0.5)
-    assert problem.validation_edges.shape[1] == problem.test_edges.shape[1] == 4
+def test_held_out_share(small):
+    problem = simulate(graph(small), train_rows=20, test_rows=10, held_out_share=0.5)
+    assert (problem.validation_edges.shape[1], problem.test_edges.shape[1]) == (3, 4)
     # A GSNN has all self-edges, so none can be kept from it.
     assert (4, 4) in as_set(problem.known_edges)
-    with pytest.raises(ValueError, match=r"held_out_share must leave .* 0.05 of 15 edges .* is 1"):
-        simulate(cycles, held_out_share=0.05)
 
 
 @pytest.mark.parametrize("name", ["tutorial", "dream4-1"])
@@ -573,30 +473,6 @@ def test_seed_decides_everything(name):
 
 
 # The run
-
-
-@pytest.fixture
-def small(tmp_path):
-    """A csv of a ring of 10 nodes with a tail."""
-    return ring(tmp_path, 10, [(2, 10), (10, 11), (11, 5), (0, 11)])
-
-
-RESULT = DemoResult(
-    graph="tutorial",
-    backend="numpy",
-    seed=3,
-    epochs=30,
-    W=np.arange(4, dtype=np.float32).reshape(2, 2),
-    channels=np.arange(4, 8, dtype=np.float32).reshape(2, 2),
-    scores={
-        "trained": Score(0.9871, 0.9552),
-        "untrained": Score(0.6543, 0.7004),
-        "channels trained": Score(0.7778, 0.8888),
-        "channels untrained": Score(0.6666, 0.7777),
-        "random": Score(0.1012, 0.0899),
-    },
-    seconds={"simulate": 0.012, "train": 3.456},
-)
 
 
 def test_run_is_its_parts(small):
@@ -630,9 +506,10 @@ def test_run_is_its_parts(small):
     assert [*result.seconds] == ["simulate", "infer untrained", "train", "infer", "score"]
 
 
-def test_random_baseline_follows_the_seed_and_epochs_the_graph(small, monkeypatch):
+def test_random_baseline_follows_the_seed_and_epochs_the_graph(small, monkeypatch, capsys):
     options = {"backend": "numpy", "verbose": False}
     first, again, other = (run_demo(small, seed=seed, epochs=0, **options) for seed in (0, 0, 1))
+    assert capsys.readouterr() == ("", "")
     assert first.scores == again.scores
     assert first.scores["random"] != other.scores["random"]
     assert first.scores["trained"] == first.scores["untrained"]
@@ -641,55 +518,81 @@ def test_random_baseline_follows_the_seed_and_epochs_the_graph(small, monkeypatc
     assert run_demo(small, **options).epochs == recipe_for(graph(small)).epochs == epochs[0]
 
 
-def test_saved_files_are_whole_or_as_they_were(tmp_path):
+def test_files_are_whole_and_listed_and_the_table_is_printed(small, tmp_path, monkeypatch, capsys):
     folder = tmp_path / "new" / "folder"
-    save(RESULT, folder)
-    files = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert sorted(files) == ["W.npy", "channels.npy", "metrics.json", "table.txt"]
-    assert_array_equal(np.load(folder / "channels.npy"), RESULT.channels)
-    assert_array_equal(np.load(folder / "W.npy"), RESULT.W)
-    assert (folder / "table.txt").read_text() == render(RESULT)
-    metrics = json.loads((folder / "metrics.json").read_text())
-    assert metrics["mrr"]["untrained"] == {"validation": 0.6543, "test": 0.7004}
-    assert metrics["seconds"] == RESULT.seconds
-    unwritable = DemoResult(**{**vars(RESULT), "W": RESULT.W + 1, "seconds": {"train": object()}})
-    with pytest.raises(TypeError):
-        save(unwritable, folder)
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == files
-    assert render(RESULT).splitlines() == [
-        "graph tutorial, 2 function nodes; backend numpy; seed 3; 30 epochs",
-        "",
-        "matrix                      validation MRR   test MRR",
-        "─────────────────────────────────────────────────────",
-        "W, trained model                     0.987      0.955",
-        "W, untrained model                   0.654      0.700",
-        "channels, trained model              0.778      0.889",
-        "channels, untrained model            0.667      0.778",
-        "random                               0.101      0.090",
-        "",
-        "seconds: simulate 0.01, train 3.46",
-    ]
-
-
-def test_files_are_listed_and_the_table_printed(small, tmp_path, monkeypatch, capsys):
-    folder = tmp_path / "out"
     result = run_demo(small, epochs=0, backend="numpy", out=folder)
     table, pictures = capsys.readouterr().out.rsplit("pictures: ", 1)
-    assert table == (folder / "table.txt").read_text()
-    assert pictures == f"{folder / 'heatmap.png'}, {folder / 'ranks.png'}\n"
+    files = {path: path.read_bytes() for path in sorted(folder.iterdir())}
     names = ["W.npy", "channels.npy", "heatmap.png", "metrics.json", "ranks.png", "table.txt"]
-    assert result.files == tuple(folder / name for name in names)
-    assert sorted(folder.iterdir()) == sorted(result.files)
-    run_demo(small, epochs=0, backend="numpy", verbose=False)
-    assert capsys.readouterr() == ("", "")
+    assert result.files == tuple(files) == tuple(folder / name for name in names)
+    assert pictures == f"{folder / 'heatmap.png'}, {folder / 'ranks.png'}\n"
+    assert table == (folder / "table.txt").read_text()
+    first, _, header, _, *rows, _, seconds = table.splitlines()
+    assert first == f"graph {small}, 12 function nodes; backend numpy; seed 0; 0 epochs"
+    assert header.split() == ["matrix", "validation", "MRR", "test", "MRR"]
+    assert [row.split()[-2:] for row in rows] == [
+        [f"{score.validation:.3f}", f"{score.test:.3f}"] for score in result.scores.values()
+    ]
+    assert rows[0].startswith("W, trained model  ")
+    assert f", train {result.seconds['train']:.2f}, " in seconds
+    for name in ("W", "channels"):
+        assert_array_equal(np.load(folder / f"{name}.npy"), getattr(result, name))
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["mrr"]["untrained"] == vars(result.scores["untrained"])
+    assert metrics["seconds"] == result.seconds
+    unwritable = replace(result, W=result.W + 1, seconds={"train": object()})
+    with pytest.raises(TypeError):
+        save(unwritable, folder)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == files
     monkeypatch.setattr(run, "find_spec", lambda name: None)
     result = run_demo(small, epochs=0, backend="numpy", out=tmp_path / "plain")
     assert {file.suffix for file in result.files} == {".npy", ".json", ".txt"}
     assert "pictures: none, as matplotlib is not installed: pip" in capsys.readouterr().out
 
 
-def test_unknown_graph_and_backend(small):
-    with pytest.raises(FileNotFoundError, match="graph must be one of tutorial"):
-        run_demo("tutoral", verbose=False)
-    with pytest.raises(ValueError, match="backend must be one of"):
-        run_demo(small, backend="cupy", verbose=False)
+OUTSIDE = {**CHAIN, OUTPUT_EDGES: torch.tensor([[4], [0]])}
+THREE = {**CHAIN, INPUT_EDGES: torch.tensor([[0, 0], [1, 2], [0, 1]])}
+MISSING = {INPUT_EDGES: CHAIN[INPUT_EDGES]}
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: chain(channels=0), "channels must be at least 1; got 0"),
+        (lambda: chain(layers=0), "layers must be at least 1; got 0"),
+        (lambda: chain(norm="group"), "norm must be one of 'none', 'batch', 'layer'; got 'group'"),
+        (lambda: chain(dropout=1.0), r"dropout must lie in \[0, 1\).*got 1.0"),
+        (lambda: GSNN(OUTSIDE, CHAIN_NAMES), r"'output'.*sources in 0 .. 3.*got 4"),
+        (lambda: GSNN(THREE, CHAIN_NAMES), r"'input'.*shape \(2, E\).*got \(3, 2\)"),
+        (lambda: GSNN(MISSING, CHAIN_NAMES), "must have the key .*'function', 'to', 'function'"),
+        (lambda: chain()(torch.ones(5, 3)), r"x must have shape \(rows, 2\).*got \(5, 3\)"),
+        (lambda: train(linear(), X, Y, batch_size=41), "at most the number of rows, 40; got 41"),
+        (lambda: train(linear(), X, Y, batch_size=0), "batch_size must be at least 1; got 0"),
+        (lambda: train(linear(), X, Y, epochs=-1), "epochs must be at least 0; got -1"),
+        (lambda: simulate(graph("dream4-1"), held_out_share=0.005), "held_out_share must leave"),
+        (lambda: run_demo(backend="cupy", verbose=False), "backend must be one of"),
+    ],
+)
+def test_wrong_calls_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"columns source and target; the header line of 'edges.csv' is ''"),
+        ("from,to\na,b\n", "columns source and target; the header line .* is 'from,to'"),
+        ("source,target\n", "graph must have an edge; .* has none under its header line"),
+        ("source,target\na,b\na,\n", "line 3 of .* has source 'a' and target ''"),
+        ("source,target\na,b\n ,c\n", "line 3 of .* has source '' and target 'c'"),
+        ("source,target\na\n", "name both nodes of each edge; line 2 of .* source 'a'"),
+        (None, "one of tutorial, dream4-1, .* or .*got 'edges.csv'"),
+    ],
+)
+def test_wrong_graphs_are_refused(text, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        (tmp_path / "edges.csv").write_text(text)
+    with pytest.raises(FileNotFoundError if text is None else ValueError, match=message):
+        run_demo("edges.csv", verbose=False)

@@ -289,6 +289,17 @@ def test_each_known_edge_penalises_its_column_and_raises_its_row(form, factor):
         np.testing.assert_array_equal(W, inferer().fit(*many()))
 
 
+def test_deviations_of_draws_are_penalised_as_their_mean_is():
+    drawn = {"estimate": True, "estimate_iters": 3, "estimate_n_samples": 60, "seed": 1}
+    plain, less = (
+        inferer().infer(*many(), score="magnitude", penalty_factor=factor, **drawn)
+        for factor in (0.0, 0.3)
+    )
+    for name in ("W", "std"):
+        expected = penalised(getattr(plain, name), EDGES, 0.3)
+        np.testing.assert_allclose(getattr(less, name), expected, rtol=1e-5, atol=1e-12)
+
+
 @pytest.mark.parametrize("score", ["magnitude", "channels"])
 @pytest.mark.parametrize(("norm", "backend"), [*zip(NORMS, BACKENDS, strict=True)])
 def test_scaling_multiplies_rows_by_the_mean_activation_of_their_node(norm, backend, score):

@@ -254,12 +254,14 @@ def test_errors_say_what_to_do(options, message):
         permutation_test(*observations(), **{"samples": SAMPLES, **options})
 
 
-def test_correlations_that_rounding_takes_beyond_1_are_clipped():
-    x = matrix(*kinds(120)[:2])
-    for seed in range(20):
-        rows = np.random.default_rng(seed).permutation(120)
-        found = permutation_test(x[rows], x[rows], 40, n_resamples=1, seed=0)
-        assert np.abs(found.statistic).max() <= 1
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("samples", [5, 10])
+def test_correlations_that_rounding_takes_beyond_1_are_clipped(precision, samples):
+    level = np.repeat([0, 2, 4], samples)[:, None]
+    for seed in range(6):
+        a = np.random.default_rng(seed).standard_normal((3 * samples, 12)) + level
+        found = permutation_test(a, a, samples, n_resamples=1, seed=0, precision=precision)
+        assert found.statistic.max() <= 1
 
 
 def test_out_of_memory_names_a_chunk(monkeypatch):

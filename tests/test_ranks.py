@@ -7,7 +7,7 @@ from columns import kinds, matrix
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from libraries import DTYPES_64, each_library
+from libraries import DTYPES_64, Library, each_library
 
 from gsnn_edges import backends, cross_correlation, rankdata
 from gsnn_edges.ranks import key_rows, on_ranker, rank_dtype, standardize_drawn, standardize_rows
@@ -218,7 +218,11 @@ def test_int64_beyond_float64_keeps_its_differences(ops, library, offset):
     np.testing.assert_allclose(rows, standard((x - offset).astype(float)), rtol=0, atol=3e-7)
 
 
-def test_int64_over_its_whole_range_does_not_overflow():
-    x = np.random.default_rng(8).integers(-(2**63), 2**63 - 1, (100, 3))
-    found = cross_correlation(x, x, method="pearson", precision="float64")
-    np.testing.assert_allclose(found, np.corrcoef(x.astype(float).T), rtol=0, atol=1e-9)
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("library", [Library("numpy"), Library("torch")], ids=str)
+def test_int64_over_its_whole_range_does_not_overflow(library, precision):
+    x = np.random.default_rng(8).integers(-(2**63), 2**63 - 1, (40, 4), endpoint=True)
+    x[0], x[1] = -(2**63), 2**63 - 1
+    found = library.run(cross_correlation, x, x, method="pearson", precision=precision)
+    atol = 1e-6 if precision == "float32" else 1e-9
+    np.testing.assert_allclose(found, np.corrcoef(x.astype(float).T), rtol=0, atol=atol)

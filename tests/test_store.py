@@ -11,6 +11,7 @@ import pytest
 import zarr
 from numpy.testing import assert_array_equal
 
+from gsnn_edges import correlate_store
 from gsnn_edges.store import StoreMetadata, StoreWriter, open_matrix, open_store
 from gsnn_edges.store.matrix import create_matrix, write_block
 from gsnn_edges.store.observations import usual_unit
@@ -207,6 +208,32 @@ def test_parts_that_do_not_fit_are_errors(writer, sides):
         writer.put(0, *sides)
 
 
+@pytest.fixture
+def flushed(monkeypatch):
+    """Files that were forced to the disk, in order."""
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("names of open files are read from /proc")
+    paths, force = [], os.fsync
+
+    def recording(handle):
+        number = handle if isinstance(handle, int) else handle.fileno()
+        paths.append(os.readlink(f"/proc/self/fd/{number}"))
+        force(handle)
+
+    monkeypatch.setattr(os, "fsync", recording)
+    return paths
+
+
+def test_units_reach_the_disk_and_a_matrix_does_before_it_has_its_name(flushed, store, tmp_path):
+    assert {str(unit_file(store, side, unit)) for side in "ag" for unit in range(3)} <= {*flushed}
+    flushed.clear()
+    correlate_store(store, tmp_path / "W.zarr")
+    (chunk,) = (path for path in (tmp_path / "W.zarr" / "c").rglob("*") if path.is_file())
+    ends = [path for path in flushed if path.endswith("/c/0/0")]
+    assert ends
+    assert str(chunk) not in ends
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_keeps_whole_units(writer, sides, monkeypatch, number):
     import zarr.storage._local as local
@@ -387,9 +414,13 @@ def test_what_is_no_matrix_is_an_error(tmp_path, make, phrase):
         open_matrix(tmp_path / "W.npy")
 
 
-def test_a_matrix_that_is_not_there(tmp_path):
+def test_a_matrix_that_is_not_there_or_a_library_that_is_not_installed(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="there is none at"):
         open_matrix(tmp_path / "W.npy")
+    (tmp_path / "W.zarr").mkdir()
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    with pytest.raises(ImportError, match=r"zarr.*pip install 'gsnn-edges\[store\]'"):
+        open_matrix(tmp_path / "W.zarr")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The command gsnn-edges: one file for each of its commands, loaded when it is called."""
 
 import sys
+import warnings
 
 
 def start() -> None:
@@ -10,4 +11,8 @@ def start() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted: no result is written\n")
         raise SystemExit(130) from None
-    main()
+    try:
+        main()
+    finally:
+        # A call that was ended leaves coroutines of zarr that never began, and each would warn.
+        warnings.simplefilter("ignore")
