@@ -275,7 +275,8 @@ def test_targets_in_parts_reach_the_loss_as_they_are(form, batch_size):
 def test_parts_equal_the_whole(name, crit, batch_size):
     model = MODELS[name]().eval()
     x, y = data_for(model, rows=7)
-    gain = {"gain": torch.linspace(1, 2, 7)[:, None]} if name == "extra input" else None
+    gain = [torch.linspace(1, 2, 7)[:, None], torch.ones(1), {"more": torch.rand(7, 1)}]
+    gain = {"gain": gain} if name == "extra input" else None
     call = partial(capture, model, crit, x, y, forward_kwargs=gain)
     assert_close(call(batch_size=batch_size), call(), 5e-6)
 

@@ -11,10 +11,12 @@ import pytest
 import torch
 from gsnn_models import (
     MODELS,
+    ORIGINALS,
     Averaging,
     Block,
     Caching,
     Delegating,
+    FunctionalDropout,
     Nested,
     PlainList,
     TinyGSNN,
@@ -332,9 +334,14 @@ AT_WORK = "dropout or batch statistics are at work in "
         (PlainList(), AT_WORK + "BatchNorm1d, BatchNorm1d, BatchNorm1d: what"),
         (Delegating(), AT_WORK + "BatchNorm1d, BatchNorm1d, BatchNorm1d: what"),
         (untracked(), "batch statistics are at work in ResBlocks.1.norm, in evaluation"),
+        (ORIGINALS["functional dropout"](), AT_WORK + "ResBlocks.0, ResBlocks.1, ResBlocks.2: wh"),
+        (ORIGINALS["moving norm"](), AT_WORK + "ResBlocks.0.norm, ResBlocks.1.norm, ResBlocks.2"),
     ],
-    ids=["dropout", "both", "one", "alpha", "nested", "plain list", "delegating", "untracked"],
-)
+    ids=[
+        "dropout", "both", "one", "alpha", "nested", "plain list", "delegating", "untracked",
+        "function", "moving norm",
+    ],
+)  # fmt: skip
 def test_the_mode_that_nobody_chose_is_warned_of(model, start):
     [text] = warned(model)
     assert text.startswith(start)
@@ -350,11 +357,19 @@ def test_the_mode_that_nobody_chose_is_warned_of(model, start):
         TinyGSNN(norm="batch", dropout=0.5).eval(),
         with_norm(nn.LayerNorm(6)),
         with_norm(nn.Dropout(0.0)),
+        *(ORIGINALS[name]().eval() for name in ORIGINALS),
     ],
-    ids=["nothing there", "evaluation", "layer norm", "no share"],
+    ids=["nothing there", "evaluation", "layer norm", "no share", *ORIGINALS],
 )
 def test_there_is_no_warning_without_a_reason(model):
     assert warned(model) == []
+
+
+@pytest.mark.parametrize("options", [{}, {"mode": "eval"}])
+def test_dropout_in_evaluation_mode_is_warned_of(options):
+    block = partial(FunctionalDropout, always=True)
+    [text] = warned(TinyGSNN(block=block).eval(), **options)
+    assert text.startswith("random numbers are drawn in ResBlocks.0, ResBlocks.1, ResBlocks.2, in")
 
 
 @pytest.mark.parametrize(
@@ -365,8 +380,9 @@ def test_there_is_no_warning_without_a_reason(model):
         (TinyGSNN(norm="batch").eval(), 4, False),
         (TinyGSNN(dropout=0.5), 4, False),
         (untracked(), 3, True),
+        (ORIGINALS["moving norm"](), 3, True),
     ],
-    ids=["parts", "whole", "evaluation", "dropout", "untracked"],
+    ids=["parts", "whole", "evaluation", "dropout", "untracked", "moving norm"],
 )
 def test_parts_with_batch_statistics_are_warned_of(model, batch_size, warns):
     start = f"batch_size={batch_size} changes what is captured from 5 rows: batch statistics"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from operator import attrgetter
 from os import PathLike
@@ -356,6 +357,8 @@ class Network:
         The blocks of the model, and the nodes of their channels.
     graph : KnownGraph
         What the model keeps of the graph that it was built on.
+    fresh : callable, optional
+        Makes the model with weights drawn anew.
     """
 
     model: Any
@@ -365,6 +368,7 @@ class Network:
     layout: dict[str, Any]
     layers: Any
     graph: Any
+    fresh: Callable[[], Any] | None
 
     def sizes(self, score: str) -> dict[str, int]:
         """Numbers of what capture gives, without running the model."""
@@ -428,10 +432,11 @@ def read_network(settings: Mapping[str, Any]) -> Network:
         )
         raise ValueError(f"--x and --y must have a row for each sample; got {found}")
     if settings["trust_pickle"] is not None:
-        module = load_pickled(settings["trust_pickle"], trust_pickle=True)
+        module, fresh = load_pickled(settings["trust_pickle"], trust_pickle=True), None
     else:
         arguments = model_arguments(settings["model_args"])
         module = load_model(settings["model"], settings["weights"], model_args=arguments)
+        fresh = partial(load_model, settings["model"], model_args=arguments)
     from gsnn_edges.activations.model_layout import find_layout, known_graph
 
     layers = find_layout(module, *layout.values())
@@ -449,7 +454,8 @@ def read_network(settings: Mapping[str, Any]) -> Network:
     *inputs, targets = [values for values, _ in matched]
     x = inputs[0] if len(inputs) == 1 else tuple(inputs)
     module = _on_device(module, settings["device"])
-    return Network(module, load_criterion(settings["crit"]), x, targets, layout, layers, graph)
+    crit = load_criterion(settings["crit"])
+    return Network(module, crit, x, targets, layout, layers, graph, fresh)
 
 
 def _check_origin(settings: Mapping[str, Any]) -> None:
