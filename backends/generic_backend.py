@@ -52,6 +52,21 @@ class GenericBackend:
         """Backend whose `map_rows` ranks fastest: NumPy's for arrays on a CPU."""
         return self
 
+    def has_kernel(self, x: Array, dtype: str) -> bool:
+        """Whether `rank_rows` ranks these values, of any library, and checks them."""
+        return False
+
+    def rank_rows(
+        self, rows: Array, dtype: str, *, average: bool, standardize: bool, shift: bool
+    ) -> Array | None:
+        """Ranks of each row by a kernel of its own, or None where there is none.
+
+        The ranks are those of `gsnn_edges.ranks`, to the last bit, and standardized within 2
+        units of the last place; as int32 they are rounded down. NaN and infinity are a
+        `NonFiniteError` that says no more.
+        """
+        return None
+
     def sort_rows(self, x: Array) -> tuple[Array, Array]:
         """Sort each row: ``(keys, order)``.
 
@@ -277,9 +292,10 @@ def host_only(device: Any) -> None:
         raise ValueError(f"device must be None or 'cpu' for this backend; got {device!r}")
 
 
-def device_path_forced() -> bool:
-    """Whether a test asks for the library's own ranks on a CPU as well.
+def path_of_tests() -> str:
+    """Which ranks a test asks for on a CPU: "device", "kernel", "plain", or those that are usual.
 
-    It is how the code of GPUs and TPUs is run, and compared, on a machine that has neither.
+    "device" are the library's own: it is how the code of GPUs and TPUs is run, and compared, on a
+    machine that has neither. "kernel" are those of `cpu_kernels` at any size, "plain" are NumPy's.
     """
-    return os.environ.get("GSNN_EDGES_PATH") == "device"
+    return os.environ.get("GSNN_EDGES_PATH", "")

@@ -14,8 +14,8 @@ from gsnn_edges._typing import Array
 from gsnn_edges.backends.generic_backend import (
     GROUP,
     GenericBackend,
-    device_path_forced,
     first_of_runs,
+    path_of_tests,
 )
 from gsnn_edges.backends.numpy_backend import NumpyBackend
 
@@ -43,7 +43,7 @@ class JaxBackend(GenericBackend):
 
     def ranker(self) -> GenericBackend:
         on_host = self.device is not None and self.device.platform == "cpu"
-        return NumpyBackend() if on_host and not device_path_forced() else self
+        return NumpyBackend() if on_host and path_of_tests() != "device" else self
 
     def concrete(self, x: Array) -> bool:
         # Nor can a process look at what other processes hold.

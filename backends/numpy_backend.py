@@ -1,24 +1,27 @@
 """NumPy: rows are ranked in cache-sized blocks by all allowed threads.
 
-NumPy releases its lock while it sorts and gathers, so plain threads scale. torch and JAX arrays
-on a CPU are ranked here too, in place: their own sorts are many times slower.
+Large arrays are ranked by the kernels of `cpu_kernels` where numba is installed, all others by
+NumPy's sorts. Both hold no lock of Python's, so plain threads scale. torch and JAX arrays on a CPU
+are ranked here too, in place: their own sorts are many times slower.
 """
 
 import math
 import os
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
+from types import ModuleType
 from typing import Any, ClassVar, Self
 
 import array_api_compat.numpy
 import numpy as np
 
 from gsnn_edges._typing import Array
-from gsnn_edges.backends.generic_backend import GenericBackend, host_only, windows
+from gsnn_edges._validation import NonFiniteError, dtype_name
+from gsnn_edges.backends.generic_backend import GenericBackend, host_only, path_of_tests, windows
 
 # A block whose keys, order and ranks stay in cache. Half of it keeps them nearer, but threads
 # then spend more on handing over Python's lock than they gain: measured.
@@ -26,6 +29,8 @@ BLOCK_ELEMENTS = 1 << 18
 _LINE_ELEMENTS = 16  # float32 values in a cache line: fewer columns of an array waste the rest
 # Columns of a tile are read from a C-ordered array while their cache lines are still there.
 _TILE = 512
+# To load a kernel takes half a second: less than ranking so many values without it.
+_KERNEL_VALUES = 4_000_000
 # Just below the largest allocation from which glibc learns.
 _LESSON_BYTES = 31 << 20
 
@@ -48,13 +53,29 @@ class NumpyBackend(GenericBackend):
     def of(cls, x: Array) -> Self:
         return cls()
 
+    def has_kernel(self, x: Array, dtype: str) -> bool:
+        return _kernels(math.prod(x.shape), dtype_name(x), dtype) is not None
+
+    def rank_rows(
+        self, rows: np.ndarray, dtype: str, *, average: bool, standardize: bool, shift: bool
+    ) -> np.ndarray | None:
+        kernels = _kernels(rows.size, dtype_name(rows), dtype)
+        if kernels is None:
+            return None
+        finite = []
+
+        def rank(block: np.ndarray, out: np.ndarray) -> None:
+            options = {"average": average, "standardize": standardize, "shift": shift}
+            finite.append(kernels.rank_rows(block, out, **options))
+
+        out = _over_threads(rank, rows, dtype)
+        if not all(finite):
+            raise NonFiniteError
+        return out
+
     def sort_rows(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        # NumPy's own argsort moves an index beside each key and is the slow way. Both of these
-        # are stable, so the choice between them is one of speed alone.
-        keys = _ordered_keys(x)
-        if keys.dtype.itemsize == 4 and _packed_is_faster():
-            return _packed_sort(keys)
-        return _radix_sort(keys)
+        # NumPy's own argsort moves an index beside each key and is the slow way.
+        return _radix_sort(_ordered_keys(x))
 
     def run_bounds(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         first: Any = np.empty(keys.shape, bool)
@@ -89,28 +110,14 @@ class NumpyBackend(GenericBackend):
         *shared: np.ndarray,
         **options: Any,
     ) -> np.ndarray:
-        count, length = rows.shape
-        out = _aligned((count, length), dtype)
-        height = max(1, BLOCK_ELEMENTS // max(1, length))
-        # Columns of a C-ordered array are fetched by whole cache lines.
-        whole_lines = -(-height // _LINE_ELEMENTS) * _LINE_ELEMENTS
-        limit = height if rows.flags.c_contiguous else whole_lines
-        # Tasks are equal, and every thread gets as many.
-        threads = allowed_threads()
-        tasks = max(1, -(-count // (limit * threads))) * threads
-        panel = max(1, -(-count // tasks))
+        height = _height(rows.shape[1])
 
-        def work(top: int) -> None:
-            block = rows[top : top + panel]
-            if not block.flags.c_contiguous:
-                block = _contiguous(block)
+        def call(block: np.ndarray, out: np.ndarray) -> None:
             for low, high in windows(len(block), height):
                 part = fn(block[low:high], *shared, ops=self, dtype=dtype, **options)
-                out[top + low : top + high] = part
+                out[low:high] = part
 
-        _keep_freed_memory()
-        _run_threads(work, range(0, count if length else 0, panel))
-        return out
+        return _over_threads(call, rows, dtype)
 
     def adopt(self, x: Array) -> np.ndarray:
         return np.asarray(x)
@@ -123,6 +130,23 @@ class NumpyBackend(GenericBackend):
             return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         except (ValueError, OSError, AttributeError):
             return None
+
+
+def _kernels(values: int, source: str, dtype: str) -> ModuleType | None:
+    """Module of kernels, if numba is there, and so many values are worth a load of the kernel."""
+    path, key = path_of_tests(), 8 if source.endswith("64") else 4
+    kernels = sys.modules.get(f"{__package__}.cpu_kernels")
+    if path == "plain":
+        return None
+    if (key, dtype) not in getattr(kernels, "loaded", ()):
+        if values < _KERNEL_VALUES and path != "kernel":
+            return None
+        try:
+            kernels = import_module(f"{__package__}.cpu_kernels")
+        except ImportError:
+            return None
+        kernels.load(key, dtype)
+    return kernels
 
 
 def _ordered_keys(x: np.ndarray) -> np.ndarray:
@@ -146,26 +170,8 @@ def _ordered_keys(x: np.ndarray) -> np.ndarray:
     return keys
 
 
-def _packed_sort(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted 32-bit keys and their order, by one SIMD sort of (key, position) in 64 bits.
-
-    Best where the processor compresses registers to memory quickly (Intel AVX-512, AMD Zen 5,
-    AVX2).
-    """
-    pairs = np.empty((*keys.shape, 2), np.uint32)
-    key, position = (1, 0) if np.little_endian else (0, 1)
-    pairs[..., key] = keys
-    pairs[..., position] = np.arange(keys.shape[1], dtype=np.uint32)
-    both = pairs.view(np.uint64)[..., 0]
-    both.sort(axis=1)
-    return pairs[..., key].copy(), pairs[..., position].astype(np.intp)
-
-
 def _radix_sort(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted keys and their order, by a stable argsort for each 16 bits, which NumPy counts.
-
-    About twice as fast as `_packed_sort` on AMD Zen 4, and the way for 16- and 64-bit keys.
-    """
+    """Sorted keys and their order, by a stable argsort for each 16 bits, which NumPy counts."""
     digits = keys.view(np.uint16).reshape(*keys.shape, -1)
     digits = digits if np.little_endian else digits[..., ::-1]
     # Flat positions: one gather over a block is five times faster than take_along_axis.
@@ -179,22 +185,6 @@ def _radix_sort(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values = np.take(keys.reshape(-1), order)
     order -= row
     return values, order
-
-
-@lru_cache(maxsize=1)
-def _packed_is_faster() -> bool:
-    """Try both on random keys, once in a process (about 10 ms); the results are the same."""
-    keys = np.random.default_rng(0).integers(0, 1 << 32, (2, 10_000), dtype=np.uint32)
-
-    def seconds(sort: Callable[[np.ndarray], object]) -> float:
-        times = []
-        for _ in range(5):
-            start = time.perf_counter()
-            sort(keys)
-            times.append(time.perf_counter() - start)
-        return min(times)
-
-    return seconds(_packed_sort) < seconds(_radix_sort)
 
 
 @lru_cache(maxsize=1)
@@ -222,6 +212,37 @@ def _contiguous(rows: np.ndarray) -> np.ndarray:
     for start in range(0, rows.shape[1], _TILE):
         out[:, start : start + _TILE] = rows[:, start : start + _TILE]
     return out
+
+
+def _over_threads(
+    work: Callable[[np.ndarray, np.ndarray], None], rows: np.ndarray, dtype: str
+) -> np.ndarray:
+    """Have all allowed threads ``work(block, out)`` on blocks of rows, which lie side by side."""
+    count, length = rows.shape
+    out = _aligned((count, length), dtype)
+    # Columns of a C-ordered array are fetched by whole cache lines.
+    limit = height = _height(length)
+    if not rows.flags.c_contiguous:
+        limit = -(-height // _LINE_ELEMENTS) * _LINE_ELEMENTS
+    # Tasks are equal, and every thread gets as many.
+    threads = allowed_threads()
+    tasks = max(1, -(-count // (limit * threads))) * threads
+    panel = max(1, -(-count // tasks))
+
+    def panel_at(top: int) -> None:
+        block = rows[top : top + panel]
+        if not block.flags.c_contiguous:
+            block = _contiguous(block)
+        work(block, out[top : top + panel])
+
+    _keep_freed_memory()
+    _run_threads(panel_at, range(0, count if length else 0, panel))
+    return out
+
+
+def _height(length: int) -> int:
+    """Rows of a block."""
+    return max(1, BLOCK_ELEMENTS // max(1, length))
 
 
 def _run_threads(work: Callable[[int], None], tasks: range) -> None:

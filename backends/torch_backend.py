@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from gsnn_edges._typing import Array
-from gsnn_edges.backends.generic_backend import GenericBackend, device_path_forced, first_of_runs
+from gsnn_edges.backends.generic_backend import GenericBackend, first_of_runs, path_of_tests
 from gsnn_edges.backends.numpy_backend import NumpyBackend
 
 # What torch sorts, and does not search in.
@@ -51,7 +51,7 @@ class TorchBackend(GenericBackend):
         return cls(device=x.device)
 
     def ranker(self) -> GenericBackend:
-        on_host = self.device.type == "cpu" and not device_path_forced()
+        on_host = self.device.type == "cpu" and path_of_tests() != "device"
         return NumpyBackend() if on_host else self
 
     def sort_rows(self, x: Array) -> tuple[Array, Array]:
@@ -125,7 +125,8 @@ class TorchBackend(GenericBackend):
     def to_numpy(self, x: Array) -> np.ndarray:
         # NumPy has no bfloat16; float32 holds its values.
         x = x.float() if x.dtype == torch.bfloat16 else x
-        return np.asarray(x.detach().cpu())
+        array: np.ndarray = x.numpy(force=True)
+        return array
 
     def free_bytes(self) -> int | None:
         if self.device.type == "cuda":

@@ -79,8 +79,8 @@ class TinyGSNN(nn.Module):
 class SharedWeights(TinyGSNN):
     """All blocks use one lin_in and one lin_out module."""
 
-    def __init__(self):
-        super().__init__(layers=[LAYERS[0]] * 3)
+    def __init__(self, **options):
+        super().__init__(layers=[LAYERS[0]] * 3, **options)
         for block in self.ResBlocks:
             block.lin_in = self.ResBlocks[0].lin_in
             block.lin_out = self.ResBlocks[0].lin_out
@@ -151,7 +151,8 @@ class ExtraInput(TinyGSNN):
     """Takes a tensor or several beside x, as keyword, and an option that is no tensor."""
 
     def forward(self, x, *, gain=None, scale=1.0):
-        gain = gain[0] + gain[1] + gain[2]["more"] if isinstance(gain, list) else gain
+        gain = sum(gain) if isinstance(gain, list | tuple) else gain
+        gain = gain["left"] + gain["right"] if isinstance(gain, dict) else gain
         return super().forward(x if gain is None else scale * gain * x)
 
 

@@ -20,14 +20,14 @@ class Library:
     """An array library on one of its paths."""
 
     name: str
-    path: str = "auto"
+    path: str = "kernel"
     jit: bool = False
     read_only: bool = False
     gpu: bool = False
 
     def __str__(self) -> str:
         marks = (
-            "device" * (self.path == "device"),
+            self.path * (self.path in ("device", "plain")),
             "jit" * self.jit,
             "read-only" * self.read_only,
             "gpu" * self.gpu,
@@ -84,7 +84,7 @@ def jitted(fn: Callable[..., Any], **options: Any) -> Callable[..., Any]:
 
 LIBRARIES = [
     Library("numpy"),
-    Library("numpy", read_only=True),
+    Library("numpy", path="plain", read_only=True),
     Library("strict"),
     Library("torch"),
     Library("torch", path="device"),
@@ -114,7 +114,7 @@ MODULES = {"numpy": "numpy", "torch": "torch", "jax": "jax", "strict": "array_ap
 def require(name: str) -> None:
     """Skip where a library is missing; in CI that is a failure."""
     try:
-        importlib.import_module(MODULES[name])
+        importlib.import_module(MODULES.get(name, name))
     except ModuleNotFoundError:
         if os.environ.get("CI"):
             raise

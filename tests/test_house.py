@@ -22,7 +22,7 @@ LAYERS = (
     ("store",),
     ("activations", "evaluation", "scale"),
     ("scoring", "significance", "evidence", "splits"),
-    ("baselines", "training", "plots"),
+    ("baselines", "training", "masking", "plots"),
     ("inferer",),
     ("demo", "cli"),
     ("__init__",),

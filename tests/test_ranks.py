@@ -1,5 +1,7 @@
 """Ranks equal SciPy's, exactly, and standardized rows have mean 0 and length 1."""
 
+import sys
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -7,11 +9,19 @@ from columns import kinds, matrix
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from libraries import DTYPES_64, Library, each_library
+from libraries import DTYPES_64, Library, each_library, require
 
-from gsnn_edges import backends, cross_correlation, rankdata
-from gsnn_edges.ranks import key_rows, on_ranker, rank_dtype, standardize_drawn, standardize_rows
+from gsnn_edges import backends, channel_correlation, cross_correlation, rankdata
+from gsnn_edges.ranks import (
+    key_rows,
+    on_ranker,
+    rank_dtype,
+    rank_rows,
+    standardize_drawn,
+    standardize_rows,
+)
 
+INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
 METHODS = ("spearman", "pearson")
 
 
@@ -130,6 +140,119 @@ def test_bad_input_is_explained(x, options, error, phrase):
         rankdata(x, **options)
 
 
+# The compiled kernels of NumPy's backend.
+
+
+def awkward_rows(dtype):
+    """Rows with few and many ties, both zeros, subnormals, one value, neighbouring values."""
+    rng = np.random.default_rng(0)
+    x = 30 * rng.standard_normal((6, 777))
+    x[1] = x[1].round()
+    x[2, rng.random(777) < 0.5] = 0
+    x[2, ::2] *= -1
+    x[3] = 3
+    if dtype.startswith("float"):
+        x[4] = x[4].round() * float(np.finfo(dtype).smallest_subnormal)
+        x[5] = 1e4 + x[5].round() * 1e4 * float(np.finfo(dtype).eps)
+    return (abs(x) if dtype.startswith("u") else x).astype(dtype)
+
+
+@pytest.fixture
+def both_paths(monkeypatch):
+    """Call a function by NumPy alone, then by the kernels."""
+    require("numba")
+
+    def both(call):
+        results = []
+        for path in ("plain", "kernel"):
+            monkeypatch.setenv("GSNN_EDGES_PATH", path)
+            results.append(call())
+        return results
+
+    return both
+
+
+@pytest.mark.parametrize("ties", ["average", "ordinal"])
+@pytest.mark.parametrize("dtype", [*INTEGERS, "float16", "float32", "float64"])
+def test_kernels_give_the_ranks_of_numpy(both_paths, dtype, ties):
+    x, ops = awkward_rows(dtype), backends.load("numpy")
+    if dtype == "int64":
+        x += 1 << 61
+    options = {"ties": ties, "dtype": "float64" if dtype == "float64" else "float32"}
+    plain, kernel = both_paths(lambda: rank_rows(x, ops, **options))
+    np.testing.assert_array_equal(kernel, plain)
+    np.testing.assert_array_equal(kernel, scipy.stats.rankdata(x, axis=1, method=ties))
+    for shift in (False, True):
+        more = {**options, "standardize": True, "shift": shift}
+        plain, kernel = both_paths(lambda more=more: rank_rows(x, ops, **more))
+        np.testing.assert_array_max_ulp(kernel, plain, 2)
+
+
+@given(
+    hnp.arrays(
+        st.sampled_from([np.float32, np.float64]),
+        st.tuples(st.just(2), st.integers(1, 50)),
+        elements=st.floats(width=32, allow_nan=False, allow_infinity=False),
+    )
+)
+def test_kernels_rank_any_values(x):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GSNN_EDGES_PATH", "kernel")
+        found = rank_rows(x, backends.load("numpy"), "float32", ties="average")
+    np.testing.assert_array_equal(found, scipy.stats.rankdata(x, axis=1))
+
+
+def test_kernels_name_the_columns_that_are_not_finite(both_paths):
+    a, g = np.random.default_rng(0).standard_normal((2, 40, 8))
+    a[3, 5] = a[4, 5] = np.nan
+    g[1, 2] = -np.inf
+    nodes = np.arange(8)
+
+    def messages():
+        for call in (
+            lambda: rankdata(a),
+            lambda: cross_correlation(a, g, row_chunk=2),
+            lambda: cross_correlation(abs(g), g),
+            lambda: channel_correlation(a, g, nodes, nodes),
+        ):
+            with pytest.raises(ValueError, match="finite") as error:
+                call()
+            yield str(error.value)
+
+    plain, kernel = both_paths(lambda: list(messages()))
+    assert kernel == plain
+    assert "a must be finite; got 2 NaN or infinite values in column 5:" in kernel[1]
+
+
+def test_few_values_load_no_kernel_and_without_numba_none_is_needed(monkeypatch):
+    monkeypatch.delenv("GSNN_EDGES_PATH", raising=False)
+    monkeypatch.delitem(sys.modules, "gsnn_edges.backends.cpu_kernels", raising=False)
+    x = np.random.default_rng(0).standard_normal((2000, 2100), np.float32)
+    few = rankdata(x[:, :300])
+    assert "gsnn_edges.backends.cpu_kernels" not in sys.modules
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "numba", None)
+        np.testing.assert_array_equal(rankdata(x)[:, :300], few)
+    require("numba")
+    np.testing.assert_array_equal(rankdata(x)[:, :300], few)
+    assert "gsnn_edges.backends.cpu_kernels" in sys.modules
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(monkeypatch):
+    numba = pytest.importorskip("numba")
+    compiled = numba.njit
+
+    def njit(cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return compiled(**options)
+
+    monkeypatch.setattr(numba, "njit", njit)
+    monkeypatch.delitem(sys.modules, "gsnn_edges.backends.cpu_kernels", raising=False)
+    monkeypatch.setenv("GSNN_EDGES_PATH", "kernel")
+    np.testing.assert_array_equal(rankdata(np.float32([3, 1, 2])), [3, 1, 2])
+
+
 @pytest.fixture
 def ops(library):
     if library.jit:
@@ -138,8 +261,11 @@ def ops(library):
 
 
 def standardized(ops, x, method="spearman", *, shift=False):
-    options = {"method": method, "ties": "average", "shift": shift}
-    rows = on_ranker(standardize_rows, ops.adopt(x), ops, "float32", **options)
+    options = {"ties": "average", "shift": shift}
+    if method == "spearman":
+        rows = rank_rows(ops.adopt(x), ops, "float32", standardize=True, **options)
+    else:
+        rows = on_ranker(standardize_rows, ops.adopt(x), ops, "float32", method=method, **options)
     return ops.to_numpy(rows).astype(float)
 
 
@@ -192,7 +318,7 @@ def test_drawn_rows_are_the_rows_of_the_draw(ops, method, shift):
     engine = ops.ranker()
     rows = engine.adopt(x)
     if method == "spearman":
-        rows = engine.map_rows(key_rows, rows, "int32", rank_dtype="float32")
+        rows = key_rows(rows, engine)
     drawn, counts = engine.xp.take(rows, engine.adopt(here), axis=1), weights[here]
     options = {"method": method, "shift": shift, "length": 300}
     shared = engine.adopt(counts.astype(np.float32))

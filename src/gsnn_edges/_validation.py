@@ -18,7 +18,13 @@ from gsnn_edges._typing import Array
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 # Of two samples every correlation is 1, -1 or 0.
 LEAST_SAMPLES = 3
+# Decorates what computes: numbers that are too small become 0, whatever numpy.seterr says.
+underflow_is_zero = np.errstate(under="ignore")
 REAL_DTYPES = {*FLOATS, *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
+
+
+class NonFiniteError(ValueError):
+    """NaN or infinity where numbers are compared."""
 
 
 def choice(name: str, value: Any, allowed: Collection[Any]) -> None:
@@ -151,7 +157,7 @@ def finite(name: str, x: Array, *, axis_meaning: str = "column") -> None:
     count = int(xp.count_nonzero(bad))
     if count:
         where = np.flatnonzero(as_numpy(xp.any(bad, axis=0)))
-        raise ValueError(
+        raise NonFiniteError(
             f"{name} must be finite; got {count} NaN or infinite values in {axis_meaning} "
             f"{listing(where)}: drop or impute them first"
         )
@@ -283,7 +289,7 @@ def host_array(
 def as_numpy(value: Any) -> np.ndarray:
     """Host copy or view of a small array-like, whatever library it is of."""
     if compat.is_torch_array(value):
-        value = value.detach().cpu()
+        value = value.numpy(force=True)
     return value.get() if compat.is_cupy_array(value) else np.asarray(value)
 
 

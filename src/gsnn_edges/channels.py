@@ -16,6 +16,7 @@ from gsnn_edges.correlation import (
 from gsnn_edges.options import CorrelationOptions, check_pair
 
 
+@_validation.underflow_is_zero
 def channel_correlation(
     a: Array,
     g: Array,
@@ -135,7 +136,7 @@ def correlate_channels(
             project=leading_components,
             norms=block_norms,
         )
-    ops, dtype = backend_and_dtype(a, g, options)
+    ops, dtype = backend_and_dtype(a, g, options, by_multiply=True)
     sources = Operand(a, ops, dtype, options, False, left, n_components)
     targets = Operand(g, ops, dtype, options, shift, right, n_components)
     return multiply(sources, targets, norms_of_nodes, may_leave=True)

@@ -7,16 +7,23 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gsnn_edges import backends
+from gsnn_edges import _validation, backends
 from gsnn_edges._progress import track
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
 from gsnn_edges.backends.generic_backend import windows
 from gsnn_edges.chunks import Chunks, chunk_sizes, halved, out_of_memory, raise_explained
 from gsnn_edges.options import CorrelationOptions, check_pair, check_values
-from gsnn_edges.ranks import correlation_dtype, on_ranker, standardize_drawn, standardize_rows
+from gsnn_edges.ranks import (
+    correlation_dtype,
+    on_ranker,
+    rank_rows,
+    standardize_drawn,
+    standardize_rows,
+)
 
 
+@_validation.underflow_is_zero
 def cross_correlation(
     a: Array,
     g: Array,
@@ -122,14 +129,17 @@ def correlate(a: Array, g: Array, options: CorrelationOptions) -> Array:
         from gsnn_edges.sharded import correlate_sharded
 
         return correlate_sharded(a, g, options)
-    ops, dtype = backend_and_dtype(a, g, options)
+    ops, dtype = backend_and_dtype(a, g, options, by_multiply=True)
     return multiply(*operands(a, g, ops, dtype, options), may_leave=True)
 
 
-def backend_and_dtype(a: Array, g: Array, options: CorrelationOptions) -> tuple[Backend, str]:
+def backend_and_dtype(
+    a: Array, g: Array, options: CorrelationOptions, *, by_multiply: bool = False
+) -> tuple[Backend, str]:
     """Return the backend that correlates, and the dtype of ranks, product and result.
 
-    Rejects values that have no rank or would lose digits on the way to the backend.
+    Rejects values that have no rank or would lose digits on the way to the backend; NaN is left to
+    `multiply` where it gets these sides and ranks them by a kernel.
     """
     ops, other = backends.of(a), backends.of(g)
     if options.backend is not None:
@@ -145,8 +155,9 @@ def backend_and_dtype(a: Array, g: Array, options: CorrelationOptions) -> tuple[
             "them, or name the backend= and device= to move both to"
         )
     dtype = correlation_dtype(ops.xp, options.precision, a.shape[0])
-    check_values("a", a, ops)
-    check_values("g", g, ops)
+    fused = by_multiply and options.method == "spearman" and 0 not in (*a.shape, *g.shape)
+    check_values("a", a, ops, ranked_as=dtype if fused else "")
+    check_values("g", g, ops, ranked_as=dtype if fused else "")
     return ops, dtype
 
 
@@ -226,13 +237,16 @@ class Operand:
     def _standardized(self, columns: Array, low: int, high: int) -> Array:
         ops, xp = self.ops, self.ops.xp
         options: dict[str, Any] = {"shift": self.shift}
-        if self.draw is None:
-            options |= {"method": self.options.method, "ties": self.options.ties}
+        method, ties = self.options.method, self.options.ties
+        if self.draw is None and method == "spearman":
+            rows = rank_rows(columns, ops, self.dtype, ties=ties, standardize=True, **options)
+        elif self.draw is None:
+            options |= {"method": method, "ties": ties}
             rows = on_ranker(standardize_rows, columns, ops, self.dtype, **options)
         else:
             pick, weights = self.draw
             columns = ops.ranker().xp.take(columns, pick, axis=1)
-            options |= {"method": self.options.method, "length": self.x.shape[0]}
+            options |= {"method": method, "length": self.x.shape[0]}
             rows = on_ranker(standardize_drawn, columns, ops, self.dtype, weights, **options)
         if self.members is None:
             return rows
@@ -299,6 +313,10 @@ def multiply(
     smaller = halved(chunks)
     try:
         return _fill(sources, targets, reduce, chunks)
+    except _validation.NonFiniteError:
+        _validation.finite("a", sources.x)
+        _validation.finite("g", targets.x)
+        raise
     except Exception as error:
         if smaller is None or not out_of_memory(error):
             raise_explained(error, chunks, ops)

@@ -1,6 +1,7 @@
 """W with the names of its nodes and how it was made: tables, graphs, files, and combinations."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from html import escape
@@ -13,11 +14,13 @@ from numpy.typing import NDArray
 
 from gsnn_edges import __version__, _io, _validation, backends
 from gsnn_edges._typing import Array, Device
-from gsnn_edges.evaluation import LinkRanking, evaluate_edges
+from gsnn_edges.evaluation import evaluate_edges
 from gsnn_edges.evaluation.candidates import candidate_pool, top_k
+from gsnn_edges.evaluation.results import RankingsByKind
 from gsnn_edges.options import BACKENDS
 from gsnn_edges.ranks import rankdata
 from gsnn_edges.resampling import Moments
+from gsnn_edges.significance.analytic import adjust_pvalues
 
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -201,6 +204,76 @@ class EdgeEvidence:
         z, step = np.arctanh(W), quantile * error / (1 - W**2)
         return _like(self.W, np.tanh(z - step)), _like(self.W, np.tanh(z + step))
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array(_on_host(self.W), dtype, copy=copy)
+
+    def __getitem__(self, pair: tuple[Any, Any]) -> float:
+        """Score of a pair of nodes, by their names or by their indices."""
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise TypeError(f"a score has a source and a target; got {_validation.shown(pair)}")
+        index = self._edge_index("pair", [pair]) if _are_names(pair) else np.array([pair]).T
+        source, target = _validation.edge_index("pair", index, self.W.shape)
+        return float(_on_host(self.W)[source[0], target[0]])
+
+    def edges(
+        self,
+        *,
+        exclude_self: bool = True,
+        exclude_known: bool | None = None,
+        candidates: Any = None,
+    ) -> Iterator[ScoredEdge]:
+        """Iterate over all pairs, the strongest first; arguments are those of `top`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gsnn_edges import EdgeEvidence
+        >>> evidence = EdgeEvidence(np.array([[0.0, 0.9], [0.2, 0.0]]), ["a", "b"])
+        >>> [edge.ends for edge in evidence.edges()], evidence["a", "b"]
+        ([('a', 'b'), ('b', 'a')], 0.9)
+        """
+        pool = self._pool(exclude_self, exclude_known, candidates)
+        return self._edges(*self._strongest(max(pool.size, 1), pool))
+
+    def overlap(self, other: "EdgeEvidence", k: int, **options: Any) -> float:
+        """Share of the k strongest pairs that two matrices of the same nodes have in common.
+
+        Parameters
+        ----------
+        other : EdgeEvidence
+            Of the same nodes, in the same order.
+        k : int
+        **options
+            ``exclude_self``, ``exclude_known`` and ``candidates``, as for `top`.
+
+        Returns
+        -------
+        float in [0, 1]
+            For unrelated scores about k divided by the number of pairs to choose from.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `top`, and for another kind of object or other nodes.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gsnn_edges import EdgeEvidence
+        >>> one, other = (EdgeEvidence(np.random.default_rng(s).random((9, 9))) for s in (0, 1))
+        >>> one.overlap(one, 5), one.overlap(other, 72)
+        (1.0, 1.0)
+        """
+        if not isinstance(other, EdgeEvidence):
+            raise TypeError(f"other must be an EdgeEvidence; got {type(other).__name__}")
+        if (other.W.shape, other.node_names) != (self.W.shape, self.node_names):
+            raise ValueError(
+                "other must be of the same nodes in the same order; got "
+                f"{_validation.shown(other.node_names or other.W.shape)}"
+            )
+        first, second = ({*zip(*e.to_edge_index(k, **options), strict=True)} for e in (self, other))
+        return len(first & second) / max(len(first), 1)
+
     def top(
         self,
         k: int,
@@ -259,6 +332,9 @@ class EdgeEvidence:
         exclude_self: bool = True,
         exclude_known: bool = False,
         candidates: Any = None,
+        held_out: Any = None,
+        degrees: bool = False,
+        pvalues: Any = None,
     ) -> Any:
         """Make a pandas frame of the k strongest pairs, best first, or of all.
 
@@ -269,12 +345,19 @@ class EdgeEvidence:
             millions of pairs takes far longer than to list them.
         exclude_self, exclude_known, candidates
             As for `top`, but known edges are left out only where that is asked for.
+        held_out : edges, as for `evaluate`, optional
+            Adds a column ``held_out`` (bool).
+        degrees : bool
+            Add ``out_degree`` of the source and ``in_degree`` of the target among known edges.
+        pvalues : array of shape (N, N), optional
+            As of `permutation_test`; adds ``p``, and ``p_adjusted`` for the pairs to choose from,
+            by the method of Benjamini and Hochberg.
 
         Returns
         -------
         pandas.DataFrame
-            ``source`` and ``target`` (names as categories, or else indices), ``score``, and, where
-            this evidence has them, ``std`` and ``known`` (bool).
+            ``rank`` (with ``k``), ``source`` and ``target`` (names as categories, or else
+            indices), ``score``, and, where this evidence has them, ``std`` and ``known`` (bool).
 
         Raises
         ------
@@ -295,16 +378,29 @@ class EdgeEvidence:
         columns = {"score": _on_host(self.W)[here]}
         if self.std is not None:
             columns["std"] = _on_host(self.std)[here]
-        if self.known_edges is not None:
-            known = np.zeros(pool.shape, bool)
-            known[tuple(self.known_edges)] = True
-            columns["known"] = known[here]
+        known = self.known_edges
+        for name, edges in (("known", known), ("held_out", held_out)):
+            if edges is not None:
+                mask = np.zeros(pool.shape, bool)
+                mask[tuple(self._edge_index(name, edges))] = True
+                columns[name] = mask[here]
+        if _validation.flag("degrees", degrees):
+            if known is None:
+                raise ValueError("degrees=True needs known edges, and this evidence has none")
+            for name, side in (("out_degree", 0), ("in_degree", 1)):
+                columns[name] = np.bincount(known[side], minlength=len(pool))[ends[side]]
+        if pvalues is not None:
+            p = _on_host(pvalues)
+            adjusted = _on_host(adjust_pvalues(pvalues, candidates=pool))
+            columns |= {"p": p[here], "p_adjusted": adjusted[here]}
         if self.node_names is not None:
             # pandas keeps codes in the smallest integer that will do, and would convert int64 ones.
             codes = np.min_scalar_type(-max(len(pool), 1))
             names = pandas.CategoricalDtype(self.node_names)
             ends = [pandas.Categorical.from_codes(end.astype(codes), dtype=names) for end in ends]
-        return pandas.DataFrame({"source": ends[0], "target": ends[1], **columns}, copy=False)
+        rank = {} if k is None else {"rank": np.arange(1, len(ends[0]) + 1)}
+        columns = {**rank, "source": ends[0], "target": ends[1], **columns}
+        return pandas.DataFrame(columns, copy=False)
 
     def to_edge_index(
         self,
@@ -366,23 +462,78 @@ class EdgeEvidence:
             graph.add_edge(*edge.ends, weight=edge.score)
         return graph
 
-    def evaluate(self, edge_index: Any, all_true_edges: Any = None, **options: Any) -> LinkRanking:
+    def write_graph(self, path: str | PathLike[str], k: int | None = None, **options: Any) -> None:
+        """Write the strongest pairs as a graph for Cytoscape and the like.
+
+        Parameters
+        ----------
+        path : str or path
+            ``.graphml``, with the scores as ``weight``; or ``.sif``, a line
+            ``source proposed target`` for each pair, separated by tabs.
+        k, **options
+            Arguments of `to_networkx`.
+
+        Raises
+        ------
+        ImportError, TypeError, ValueError, OSError
+            As for `to_networkx`; for another ending; where nothing can be written.
+        """
+        path = _io.new_path("path", _io.check_ending("path", path, (".graphml", ".sif")))
+        graph = self.to_networkx(k, **options)
+        with _io.whole(path) as unfinished:
+            if path.suffix == ".graphml":
+                _validation.imported("networkx", "graphs need networkx", "frames").write_graphml(
+                    graph, unfinished
+                )
+            else:
+                lines = (f"{source}\tproposed\t{target}\n" for source, target in graph.edges)
+                unfinished.write_text("".join(lines), encoding="utf-8")
+
+    def to_anndata(self) -> Any:
+        """An AnnData of the nodes as variables, with W in ``varp["W"]`` and settings in ``uns``.
+
+        Raises
+        ------
+        ImportError
+            Without anndata.
+        """
+        try:
+            from anndata import AnnData
+        except ModuleNotFoundError as error:
+            need = "to_anndata needs anndata, which is not installed: pip install anndata"
+            raise ImportError(need) from error
+        pandas = _validation.imported("pandas", "to_anndata needs pandas", "frames")
+        # anndata does not write the strings of pandas 3.
+        names = self.node_names or [str(node) for node in range(self.W.shape[0])]
+        obs, var = (pandas.DataFrame(index=pandas.Index(n, dtype=object)) for n in ([], names))
+        made = {"method": self.method, "settings": json.dumps(self.settings)}
+        varp = {"W": _on_host(self.W)}
+        return AnnData(np.zeros((0, len(names)), np.float32), obs, var, made, varp=varp)
+
+    def evaluate(
+        self, edge_index: Any, all_true_edges: Any = None, *, by: Any = None, **options: Any
+    ) -> Any:
         """How well W ranks edges that were held out, by `gsnn_edges.evaluate_edges`.
 
         Parameters
         ----------
-        edge_index : array-like of whole numbers, shape (2, E)
+        edge_index : array-like of whole numbers, shape (2, E), or list of (source, target) names
             Edges to be found.
-        all_true_edges : array-like of whole numbers, shape (2, E_total), optional
+        all_true_edges : the same, optional
             Edges that never compete with them; left out, these and ``known_edges``.
+        by : str, or sequence of N str, optional
+            Evaluate each kind of edge by itself: a kind has the prefixes of the names of source
+            and target, up to this separator, as ``"PROTEIN -> RNA"`` for ``by="__"``; or these
+            labels of the nodes.
         **options
             Further arguments of `gsnn_edges.evaluate_edges`, such as ``direction``, ``ks``,
             ``candidates`` and ``exclude_self``; ``node_names`` are this evidence's.
 
         Returns
         -------
-        LinkRanking
-            As `gsnn_edges.evaluate_edges` gives it, with the same errors and warnings.
+        LinkRanking, or with ``by`` a RankingsByKind
+            As `gsnn_edges.evaluate_edges` gives it, with the same errors and warnings; a mapping
+            of kind to LinkRanking, the most frequent kind first, that prints as a table.
 
         Examples
         --------
@@ -390,14 +541,28 @@ class EdgeEvidence:
         >>> from gsnn_edges import EdgeEvidence
         >>> W = np.array([[0.0, 0.9, 0.1], [0.2, 0.0, 0.8], [0.3, 0.1, 0.0]])
         >>> evidence = EdgeEvidence(W, ["a", "b", "c"], known_edges=[[0], [1]])
-        >>> evidence.evaluate([[1], [2]], n_resamples=None).mrr
+        >>> evidence.evaluate([("b", "c")], n_resamples=None).mrr
         1.0
         """
-        if all_true_edges is None and self.known_edges is not None:
-            queries = _validation.edge_index("edge_index", edge_index, self.W.shape)
+        queries = self._edge_index("edge_index", edge_index)
+        if all_true_edges is not None:
+            all_true_edges = self._edge_index("all_true_edges", all_true_edges)
+        elif self.known_edges is not None:
             all_true_edges = np.concatenate([self.known_edges, queries], axis=1)
         options.setdefault("node_names", self.node_names)
-        return evaluate_edges(self.W, edge_index, all_true_edges, **options)
+        if by is None:
+            return evaluate_edges(self.W, queries, all_true_edges, **options)
+        truths = queries if all_true_edges is None else all_true_edges
+        labels = np.array(self._labels(by))
+        kinds = [" -> ".join(ends) for ends in labels[queries].T]
+        return RankingsByKind(
+            {
+                kind: evaluate_edges(
+                    self.W, queries[:, [one == kind for one in kinds]], truths, **options
+                )
+                for kind, _ in Counter(kinds).most_common()
+            }
+        )
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write all of this to one npz file, without pickle, whole or not at all.
@@ -496,6 +661,7 @@ class EdgeEvidence:
         return replace(self, W=backends.move(self.W, ops), std=std)
 
     @classmethod
+    @_validation.underflow_is_zero
     def mean(cls, members: Sequence["EdgeEvidence"]) -> "EdgeEvidence":
         """Average the scores of several, as of models trained from different seeds.
 
@@ -578,6 +744,38 @@ class EdgeEvidence:
             known_edges=np.unique(np.concatenate(known, axis=1), axis=1) if known else None,
         )
 
+    def _edge_index(self, name: str, edges: Any) -> Indices:
+        """Edges as (2, E) indices, also where they are pairs of names."""
+        shape = (int(self.W.shape[0]),) * 2
+        pairs = list(edges) if isinstance(edges, list | tuple) else []
+        if not pairs or not all(_are_names(pair) for pair in pairs):
+            return _validation.edge_index(name, edges, shape)
+        place = {node: index for index, node in enumerate(self.node_names or ())}
+        unknown = list(dict.fromkeys(repr(e) for pair in pairs for e in pair if e not in place))
+        if unknown:
+            raise ValueError(
+                f"{name} must hold names of nodes; got {_validation.listing(unknown)}, which "
+                f"{'are not among them' if place else 'no node has: give node_names'}"
+            )
+        return np.array([[place[end] for end in pair] for pair in pairs], np.int64).T
+
+    def _labels(self, by: Any) -> list[str]:
+        """Label of each node: the prefix of its name, or as they come."""
+        if not isinstance(by, str):
+            labels = [str(label) for label in by]
+            if len(labels) != self.W.shape[0]:
+                raise ValueError(
+                    f"by must have a label for each of the {self.W.shape[0]} nodes; got "
+                    f"{len(labels)}"
+                )
+            return labels
+        if self.node_names is None or not by:
+            raise ValueError(
+                f"by={by!r} separates the prefix of a name from the rest, and needs node_names: "
+                "give a label for each node instead"
+            )
+        return [name.split(by)[0] for name in self.node_names]
+
     def _pool(self, exclude_self: bool, exclude_known: bool | None, candidates: Any) -> Mask:
         """Pairs to choose from, (N, N), by the options of `top`."""
         if exclude_known is not None:
@@ -625,6 +823,15 @@ class EdgeEvidence:
             lines.append("".join(f"<td>{escape(str(cell))}</td>" for cell in cells))
         table = "".join(f"<tr>{line}</tr>" for line in lines)
         return f"<table><caption>{escape(self._headline())}</caption>{table}</table>"
+
+
+def _are_names(pair: Any) -> bool:
+    """Whether this is a pair of names."""
+    return (
+        isinstance(pair, list | tuple)
+        and len(pair) == 2
+        and all(isinstance(end, str) for end in pair)
+    )
 
 
 def _on_host(x: Array) -> NDArray[Any]:

@@ -21,12 +21,13 @@ from gsnn_edges.activations.batches import (
     select_rows,
 )
 from gsnn_edges.activations.hooks import AGGS, NORMS, Reducer
-from gsnn_edges.activations.model_layout import find_layout
+from gsnn_edges.activations.model_layout import ModelLayout, find_layout
 from gsnn_edges.activations.modes import Mode, rows_are_independent, warn
 from gsnn_edges.activations.passes import Passes, Reduction, check_criterion
 from gsnn_edges.baselines.networks import untrained_scores, untrained_twins
 from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.layer_pairs import LayerChoice, checked_layers, mean
+from gsnn_edges.masking import MaskedLoss, mask_rows
 from gsnn_edges.options import CorrelationOptions
 from gsnn_edges.resampling import Moments, drawn_counts
 from gsnn_edges.scoring import (
@@ -165,6 +166,8 @@ class FunctionEdgeInferer:
         score: ScoreChoice = "magnitude",
         layers: LayerChoice = None,
         n_components: int | None = None,
+        masks: int = 0,
+        measured: Any = None,
     ) -> np.ndarray:
         """Compute the edge-evidence matrix.
 
@@ -215,6 +218,16 @@ class FunctionEdgeInferer:
             that of this number. By default "pooled" for magnitudes and "mean" for channels.
         n_components : int, optional
             For channels: reduce each node to so many principal directions. Default: all.
+        masks : int
+            For a model that sees measurements, see `gsnn_edges.masking.masked_inputs`: ``x`` is
+            (B, I) and ``y`` (B, M), without masks, and W is the mean over so many draws, each of
+            which keeps 70 in 100 measurements; ``crit`` judges the others. 4 are enough. Not with
+            ``estimate``. ``seed`` seeds the draws.
+        measured : sequence of M nodes, indices or names, optional
+            The node that each column of ``y`` was measured at. The residual of a measured node,
+            ``y`` minus the prediction, is then one more channel of it as a source: where nodes
+            between are hidden, it holds what the inputs do not explain. Channel scores only, and
+            not with ``masks``, whose model sees the measurements themselves.
 
         Returns
         -------
@@ -273,6 +286,8 @@ class FunctionEdgeInferer:
             "score": score,
             "layers": layers,
             "n_components": n_components,
+            "masks": masks,
+            "measured": measured,
         }
         return _on_host(_Run(self, options).infer(x, y))
 
@@ -315,7 +330,7 @@ class FunctionEdgeInferer:
             Bring W to the host, as a NumPy array; else it stays where the backend made it, and
             `mrr` and `EdgeEvidence.evaluate` rank it there.
         **options
-            All other options of `fit`, by name.
+            All other options of `fit`, by name; ``masks`` and ``measured`` where nodes are hidden.
 
         Returns
         -------
@@ -435,6 +450,12 @@ class _Run:
         options["penalty_factor"] = _validation.fraction(
             "penalty_factor", options["penalty_factor"]
         )
+        options["masks"] = _validation.whole_number("masks", options["masks"], least=0)
+        if options["masks"] and options["estimate"]:
+            raise ValueError(
+                f"masks must be 0 with estimate=True, which draws rows; got {options['masks']}: "
+                "leave one of them out"
+            )
         _validation.flag("scale_by_act_mean", options["scale_by_act_mean"])
         _validation.flag("verbose", options["verbose"])
         options["forward_kwargs"] = checked_kwargs(options["forward_kwargs"])
@@ -452,6 +473,11 @@ class _Run:
         _validation.edge_index("edge_index", inferer.edge_index, (layout.nodes, layout.nodes))
         if score != "magnitude":
             layout.check_same_channels()
+        crit = MaskedLoss(inferer.crit) if options["masks"] else inferer.crit
+        self.residuals: _Residuals | None = None
+        if options["measured"] is not None:
+            options["measured"] = _measured_nodes(options, layout)
+            crit = self.residuals = _Residuals(crit, len(options["measured"]))
         self.scorers = [
             Scorer(
                 each,
@@ -461,13 +487,14 @@ class _Run:
                 layout.groups[0],
                 correlation,
                 options["n_components"],
+                () if each == "magnitude" else options["measured"] or (),
             )
             for each in (SCORES if score == "auto" else (score,))
         ]
         self.scorer = self.scorers[0]
         self.passes = Passes(
             inferer.model,
-            inferer.crit,
+            crit,
             layout,
             inferer.norm if score == "magnitude" else None,
             inferer.agg,
@@ -493,6 +520,7 @@ class _Run:
             settings["choice"] = self.comparison.as_json()
         return settings
 
+    @_validation.underflow_is_zero
     def infer(self, x: Any, y: Any) -> Array:
         """W of a batch, where the backend made it."""
         x, y, batch_size = read_loader(x, y, self.options["batch_size"])
@@ -501,7 +529,9 @@ class _Run:
         self._check_samples()
         draws = self._matrices(x, y, batch_size)
         if self.options["estimate"]:
-            averages = self._averages(draws)
+            averages = self._averages(draws, self.options["estimate_iters"])
+        elif self.options["masks"]:
+            averages = [(W, None) for W, _ in self._averages(draws, self.options["masks"])]
         else:
             averages = [(W, None) for W in next(draws)]
         best = 0
@@ -517,11 +547,13 @@ class _Run:
             W = self._penalised(W)
         return W
 
-    def _averages(self, draws: Iterator[list[Array]]) -> list[tuple[Array, Array | None]]:
+    def _averages(
+        self, draws: Iterator[list[Array]], count: int
+    ) -> list[tuple[Array, Array | None]]:
         """Mean and standard deviation (ddof 1) of the matrices of each score."""
-        count = self.options["estimate_iters"]
         shown = self.options["verbose"] and count > 1
-        tracked = iter(track(draws, count, "resampled batches", verbose=shown))
+        what = "masks" if self.options["masks"] else "resampled batches"
+        tracked = iter(track(draws, count, what, verbose=shown))
         moments = [Moments(W) for W in next(tracked)]
         for matrices in tracked:
             for each, W in zip(moments, matrices, strict=True):
@@ -563,7 +595,7 @@ class _Run:
     def _observations(
         self, x: Batch, y: Batch, batch_size: int | None
     ) -> Iterator[tuple[Any, Any, np.ndarray | None]]:
-        """Activations and gradients, of all samples or of each draw of ``estimate``.
+        """Activations and gradients, of all samples or of each draw of ``estimate`` or ``masks``.
 
         With them comes how often each sample stands in each draw, where draws need no rows of
         their own. One draw serves all layers. Where samples do not depend on each other the model
@@ -574,15 +606,21 @@ class _Run:
         options, kwargs = self.options, self.options["forward_kwargs"]
         draws, rows = options["estimate_iters"], options["estimate_n_samples"]
         generator = np.random.default_rng(options["seed"])
+        for _ in range(options["masks"]):
+            draw = torch.Generator().manual_seed(int(generator.integers(1 << 62)))
+            masked = mask_rows(x, y, generator=draw)
+            yield *self._observe(*masked, batch_size, options["seed"], kwargs), None
+        if options["masks"]:
+            return
         if options["estimate"] and not rows_are_independent(self.inferer.model, options["mode"]):
             for _ in range(draws):
                 pick = torch.from_numpy(generator.integers(0, self.samples, rows))
                 seed = int(generator.integers(1 << 62))
                 drawn = select_rows(x, pick), select_rows(y, pick)
                 arguments = select_arguments(kwargs, pick, self.samples)
-                yield *self.passes.observe(*drawn, batch_size, seed, arguments), None
+                yield *self._observe(*drawn, batch_size, seed, arguments), None
             return
-        a, g = self.passes.observe(x, y, batch_size, options["seed"], kwargs)
+        a, g = self._observe(x, y, batch_size, options["seed"], kwargs)
         if not options["estimate"]:
             yield a, g, None
         elif 2 * rows >= self.samples and all(scorer.can_count for scorer in self.scorers):
@@ -594,13 +632,23 @@ class _Run:
                 pick = (first + pick).flatten()
                 yield a[pick], g[pick], None
 
+    def _observe(self, *arguments: Any) -> tuple[Any, Any]:
+        """Activations, residuals of measured nodes as further columns, and gradients."""
+        if self.residuals is None:
+            return self.passes.observe(*arguments)
+        self.residuals.parts = []
+        a, g = self.passes.observe(*arguments)
+        residuals = torch.cat(self.residuals.parts).to(a)
+        return torch.cat([a, residuals.repeat(self.scorer.pairs, 1)], dim=1), g
+
     def _nodes(self, columns: Any) -> Any:
         """Columns of observations as nodes, whichever they are."""
         if self.passes.norm is not None:
             return columns
         scorer, inferer = self.scorer, self.inferer
         device = columns.device
-        return Reducer(scorer.columns, scorer.nodes, inferer.norm, inferer.agg, device)(columns)
+        reduce = Reducer(scorer.columns, scorer.nodes, inferer.norm, inferer.agg, device)
+        return reduce(columns[:, : len(scorer.columns)])
 
     def _mean_activations(self, a: Any, count: np.ndarray | None) -> np.ndarray:
         """Mean activation of each node; ``count`` says how often each sample was drawn."""
@@ -622,6 +670,43 @@ class _Run:
                 f"edges: (1 + p)^edges must stay a finite {W.dtype}"
             )
         return W
+
+
+class _Residuals:
+    """A loss that keeps what the predictions leave of y."""
+
+    def __init__(self, crit: Callable[[Any, Any], Any], columns: int) -> None:
+        self.crit, self.columns = crit, columns
+        self.reduction = getattr(crit, "reduction", None)
+        self.parts: list[Any] = []
+
+    def __call__(self, prediction: Any, y: Any) -> Any:
+        shapes = [tuple(getattr(part, "shape", ())) for part in (prediction, y)]
+        if shapes != [(*shapes[0][:1], self.columns)] * 2:
+            raise ValueError(
+                f"measured names {self.columns} nodes, so predictions and y must both have shape "
+                f"(B, {self.columns}); got {shapes[0]} and {shapes[1]}"
+            )
+        self.parts.append((y - prediction).detach())
+        return self.crit(prediction, y)
+
+
+def _measured_nodes(options: Mapping[str, Any], layout: ModelLayout) -> list[int]:
+    """The nodes of ``measured`` as indices."""
+    if options["score"] == "magnitude" or options["masks"]:
+        raise ValueError(
+            "measured must be None with score='magnitude', which has one column a node, and with "
+            f"masks; got score={options['score']!r} and masks={options['masks']}"
+        )
+    known = {name: node for node, name in enumerate(layout.node_names or ())}
+    nodes = [known.get(node, node) for node in options["measured"]]
+    missing = [n for n in nodes if isinstance(n, str) or not 0 <= n < layout.nodes]
+    if missing:
+        raise ValueError(
+            f"measured must hold nodes of the model, by name or index below {layout.nodes}; got "
+            f"{_validation.listing(missing)}"
+        )
+    return [_validation.whole_number("measured", node, least=0) for node in nodes]
 
 
 def _on_host(x: Array) -> np.ndarray:

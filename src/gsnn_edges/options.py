@@ -112,9 +112,14 @@ def check_pair(a: Array, g: Array) -> None:
         )
 
 
-def check_values(name: str, x: Array, ops: Backend) -> None:
-    """Reject values that have no rank, or would lose digits on the way to the backend."""
+def check_values(name: str, x: Array, ops: Backend, *, ranked_as: str = "") -> None:
+    """Reject values that have no rank, or would lose digits on the way to the backend.
+
+    A kernel that ranks all of them as a dtype, ``ranked_as``, will reject NaN by itself.
+    """
     if _validation.dtype_name(x) in ("float64", "int64", "uint64"):
         _validation.float64_there(ops.xp, f"{name} of dtype {x.dtype}")
+    if ranked_as and ops.ranker().has_kernel(x, ranked_as):
+        return
     if backends.of(x).concrete(x):
         _validation.finite(name, x)

@@ -24,6 +24,7 @@ _BATCH_ELEMENTS = 1 << 22
 _NO_SHARE = 1e-6
 
 
+@_validation.underflow_is_zero
 def partial_correlation(
     a: Array,
     g: Array,

@@ -60,13 +60,17 @@ def rankdata(x: Array, *, axis: int = 0, ties: Ties = "average") -> Array:
     ops = backends.of(x)
     _validation.choice("ties", ties, TIES)
     axis = _validation.axis("axis", axis, x.ndim)
-    if ops.concrete(x):
-        _validation.finite("x", x)
     dtype = rank_dtype(ops.xp, x.dtype, x.shape[axis])
+    if ops.concrete(x) and not ops.ranker().has_kernel(x, dtype):
+        _validation.finite("x", x)
     moved = ops.xp.moveaxis(x, axis, -1)
     count = math.prod(moved.shape[:-1])
     rows = ops.xp.reshape(moved, (count, x.shape[axis]))
-    ranks = on_ranker(_rank_rows, rows, ops, dtype, ties=ties)
+    try:
+        ranks = rank_rows(rows, ops, dtype, ties=ties)
+    except _validation.NonFiniteError:
+        _validation.finite("x", x)
+        raise
     return ops.xp.moveaxis(ops.xp.reshape(ranks, moved.shape), -1, axis)
 
 
@@ -98,20 +102,52 @@ def on_ranker(
     return mapped if engine is ops else ops.take_over(mapped)
 
 
-def _rank_rows(x: Array, *, ops: Backend, ties: Ties, dtype: str) -> Array:
+def rank_rows(
+    rows: Array,
+    ops: Backend,
+    dtype: str,
+    *,
+    ties: Ties,
+    standardize: bool = False,
+    shift: bool = False,
+) -> Array:
+    """Ranks of each row of any library, standardized if that is wanted, as an array of ``ops``.
+
+    A kernel makes them where there is one, else the formulas below. ``dtype`` may be int32, for
+    ranks rounded down; ``shift`` is that of `standardize_rows`.
+    """
+    engine = ops.ranker()
+    rows = backends.move(rows, engine)
+    options: dict[str, Any] = {"standardize": standardize, "shift": shift}
+    ranks = engine.rank_rows(rows, dtype, average=ties == "average", **options)
+    if ranks is None:
+        ranks = engine.map_rows(_rank_rows, rows, dtype, ties=ties, **options)
+    return ranks if engine is ops else ops.take_over(ranks)
+
+
+def _rank_rows(
+    x: Array, *, ops: Backend, ties: Ties, dtype: str, standardize: bool, shift: bool
+) -> Array:
     """Ranks of each row, each in the place of its value."""
-    ranks, order, _, _ = _sorted_ranks(x, ops=ops, ties=ties, dtype=dtype)
-    return ops.scatter_rows(order, ranks)
+    if standardize:
+        options = {"ties": ties, "dtype": dtype, "shift": shift}
+        return standardize_rows(x, ops=ops, method="spearman", **options)
+    wide = dtype
+    if dtype == "int32":
+        wide = rank_dtype(ops.xp, x.dtype, x.shape[1])
+    ranks, order, _, _ = _sorted_ranks(x, ops=ops, ties=ties, dtype=wide)
+    return ops.scatter_rows(order, ops.xp.astype(ranks, getattr(ops.xp, dtype), copy=False))
 
 
-def key_rows(x: Array, *, ops: Backend, dtype: str, rank_dtype: str) -> Array:
+def key_rows(rows: Array, ops: Backend) -> Array:
     """Whole numbers in [0, length) that compare as the values of their row do.
 
     Average ranks rounded down: those of two neighbouring runs of equal values lie at least 1
     apart, so that they stay apart.
     """
-    ranks = _rank_rows(x, ops=ops, ties="average", dtype=rank_dtype)
-    return ops.xp.astype(ranks, getattr(ops.xp, dtype)) - 1
+    keys = rank_rows(rows, ops, "int32", ties="average")
+    keys -= 1
+    return keys
 
 
 def _weighted_ranks(

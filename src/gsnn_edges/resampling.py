@@ -9,7 +9,7 @@ from gsnn_edges._typing import Array
 from gsnn_edges.backends import Backend
 from gsnn_edges.correlation import Operand, backend_and_dtype, multiply
 from gsnn_edges.options import CorrelationOptions
-from gsnn_edges.ranks import correlation_dtype, key_rows, rank_dtype
+from gsnn_edges.ranks import correlation_dtype, key_rows
 
 
 def drawn_counts(
@@ -85,8 +85,7 @@ def _sorted_once(x: Array, engine: Backend, method: str) -> Array:
     rows = backends.move(x.T, engine)
     if method == "pearson":
         return engine.map_rows(_as_they_are, rows, _validation.dtype_name(rows)).T
-    wide = rank_dtype(engine.xp, rows.dtype, rows.shape[1])
-    return engine.map_rows(key_rows, rows, "int32", rank_dtype=wide).T
+    return key_rows(rows, engine).T
 
 
 def _as_they_are(x: Array, *, ops: Backend, dtype: str) -> Array:

@@ -177,10 +177,7 @@ class BestCheckpoint:
                 _validation.array("what infer() gives", scores)
                 score = self.metric(scores, self.edge_index, self.all_true_edges)
                 return as_number(score), ""
-            except ValueError as error:
-                # The sentence of `_validation.finite`: the model has diverged. Others are mistakes.
-                if "must be finite" not in str(error):
-                    raise
+            except _validation.NonFiniteError as error:  # the model has diverged
                 return math.nan, f" ({error})"
 
 

@@ -138,7 +138,7 @@ def test_a_call_goes_on_with_the_pairs_that_an_ended_one_gathered(few, run, fold
     there = {one.name for one in folder.iterdir()}
     # One more than the best three: the source itself may be among them.
     gathered = {name: 4 if name == "top" else value for name, value in few.items()}
-    correlate_store("c.zarr", ".new.csv.pairs.npz", **gathered)
+    correlate_store("c.zarr", ".new.csv.gsnn-edges.npz", **gathered)
     shown = run("correlate", "c.zarr", "--out", "new.csv", *options, "-q")
     assert shown.exit_code == 0, shown.output
     assert (folder / "new.csv").read_text() == (folder / "whole.csv").read_text()

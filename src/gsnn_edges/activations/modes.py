@@ -57,7 +57,6 @@ class ModeWatch:
         if self._watched:
             yield
             return
-        self._watched = True
         mixing = {module for module in self._modules if _mixes_samples(module)}
         others = [module for module in self._modules if module.training and module not in mixing]
         before = {module: _statistics(module) for module in others}
@@ -81,6 +80,7 @@ class ModeWatch:
                 f"of each part, and not of the whole, are used in {self._names(mixing)}; with "
                 'mode="eval" running statistics take their place, where there are any'
             )
+        self._watched = True
 
     def _now(self) -> tuple[list[bytes], int]:
         """States of torch's generators, and how many modules have moved them."""

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge
+from torch.autograd.graph import GradientEdge, saved_tensors_hooks
 
 from gsnn_edges import _validation
 from gsnn_edges._progress import track
@@ -27,7 +27,7 @@ from gsnn_edges.activations.batches import (
 )
 from gsnn_edges.activations.hooks import AGGS, NORMS, Recorder, Reducer, float32_at_least
 from gsnn_edges.activations.model_layout import ModelLayout, find_layout, run_alone, unwrapped
-from gsnn_edges.activations.modes import Mode, ModeWatch
+from gsnn_edges.activations.modes import Mode, ModeWatch, rows_are_independent
 from gsnn_edges.activations.preserve_state import (
     gradients_on,
     modules_of,
@@ -40,6 +40,9 @@ Reduction: TypeAlias = Literal["mean", "sum"]
 
 _MODES = ("eval",)
 _REDUCTIONS = ("mean", "sum")
+# What autograd may keep of a part. More is slower: large tensors get their memory anew each time.
+_PART_BYTES = 1 << 28
+_LEAST_ROWS = 8
 # float16 has no number below 6e-8, where gradients of a mean over many samples lie. The loss is
 # scaled up, and less so where a gradient then passes 65504. Powers of two round nothing.
 _SCALES = (2.0**15, 2.0**10, 2.0**5, 1.0, 2.0**-8)
@@ -96,9 +99,13 @@ def capture(
         Where the model lies, and so where the passes run; ``x`` and ``y`` are moved there, the
         model never is.
     batch_size : int, optional
-        Rows at a time; that of a DataLoader by default, else all. In evaluation mode the result
-        is that of the whole batch: gradients of a mean over s of B rows are rescaled by s / B.
-        A weighted mean (class weights, ignored targets, a mask) cannot be: use a sum.
+        Rows at a time. In evaluation mode the result is that of the whole batch: gradients of a
+        mean over s of B rows are rescaled by s / B. A weighted mean (class weights, ignored
+        targets, a mask) cannot be: use a sum. By default that of a DataLoader; or all, unless
+        autograd would keep more than 256 MB on a CPU, the model is in evaluation mode, ``crit`` is
+        a loss of torch or ``loss_reduction`` is given, there are no ``forward_kwargs``, and
+        two passes over 2 and 4 rows agree that a row does not depend on its batch: then as many
+        rows as 256 MB hold, which is faster too.
     seed : int, optional
         Seeds dropout. By default the masks follow torch's global generator, whose state comes
         back, so that two calls draw the same masks.
@@ -110,7 +117,8 @@ def capture(
         The node of each channel of ``blocks``, from 0. The output of a block, of shape (B, C) or
         (B, C, 1), is then its activation, whatever module it is.
     loss_reduction : {"mean", "sum"}, optional
-        How ``crit`` reduces the rows of a batch; by default ``crit.reduction``. Matters for parts.
+        How ``crit`` reduces the rows of a batch, all with one weight; by default
+        ``crit.reduction``. Matters for parts.
     mode : {"eval"}, optional
         Run in evaluation mode; by default each module runs in the mode that it is in.
     node_names : sequence of N str, optional
@@ -301,7 +309,45 @@ class Passes:
         x, y, batch_size = read_loader(x, y, batch_size)
         with self.guarded(seed):
             x, y = as_pair(x, y)
-            return self.run(x, y, checked_kwargs(forward_kwargs, x), batch_size)
+            kwargs = checked_kwargs(forward_kwargs, x)
+            if batch_size is None and not kwargs:
+                batch_size = self._usual_batch_size(x, y)
+            return self.run(x, y, kwargs, batch_size)
+
+    def _usual_batch_size(self, x: Batch, y: Batch) -> int | None:
+        """Rows of a part where parts are exact and save memory; None, all rows, when in doubt."""
+        rows = rows_in(x)
+        sizes = [*(p.numel() for p in self.model.parameters()), *map(len, self.layout.groups)]
+        # A weight makes some two numbers of a row, which would all be kept.
+        large = rows > _LEAST_ROWS and 8 * sum(sizes) * rows > _PART_BYTES
+        # Another class may have a `reduction` and leave rows out.
+        own = type(self.crit).__module__ != nn.MSELoss.__module__
+        known = self.loss_reduction is not None or not own
+        alone = rows_are_independent(self.model, self.mode)
+        if not (large and known and alone and self.device.type == "cpu"):
+            return None
+        # The same two rows alone, and behind two others.
+        few = torch.tensor([0, 1])
+        seen, kept = [], []
+        try:
+            _is_mean(self.crit, self.loss_reduction if own else None, y)
+            with unchanged(self.model, None, self.layout.blocks):
+                for pick in (few, torch.cat([few + rows // 2, few])):
+                    parts = select_rows(x, pick), select_rows(y, pick)
+                    with _bytes_saved() as saved:
+                        sides = self.run(*parts, {}, None, rows)
+                    seen.append([side.unflatten(0, (-1, len(pick)))[:, -2:] for side in sides])
+                    kept.append(sum(saved.values()))
+        except Exception:  # whatever a user's code raises; all rows may do, or raise it anew
+            return None
+        for part, whole in zip(*seen, strict=True):
+            if not torch.allclose(part, whole, rtol=1e-3, atol=1e-5 * float(whole.abs().max())):
+                return None
+        size = max(_LEAST_ROWS, 2 * _PART_BYTES // max(1, kept[1] - kept[0]))
+        size = -(-rows // -(-rows // size))  # parts of like size
+        while rows % size == 1:  # a model may drop the axis of a single row
+            size += 1
+        return size
 
     @contextmanager
     def guarded(self, seed: int | None) -> Iterator[None]:
@@ -407,6 +453,21 @@ def _gradients(loss: Tensor, edges: Sequence[GradientEdge], half: bool) -> list[
         if not finite or bool(torch.stack(finite).all()):
             break
     return [None if g is None else float32_at_least(g) / scale for g in gradients]
+
+
+@contextmanager
+def _bytes_saved() -> Iterator[dict[int, int]]:
+    """Sizes of the memories that autograd keeps of what runs inside, by their addresses."""
+    sizes: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        if not _validation.is_sparse(tensor):
+            storage = tensor.untyped_storage()
+            sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with saved_tensors_hooks(note, lambda tensor: tensor):
+        yield sizes
 
 
 @contextmanager

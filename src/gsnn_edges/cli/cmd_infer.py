@@ -181,8 +181,11 @@ def _score(settings: dict[str, Any]) -> str:
 
 
 def _draw(evidence: Any, held_out: Any, figure: str, picture: str) -> None:
+    from matplotlib import pyplot
+
     from gsnn_edges import plots
-    from gsnn_edges.plots.style import WIDTH
 
     draw: Any = {"heatmap": plots.heatmap, "network": plots.edge_network}[picture]
-    plots.save(draw(evidence, held_out=held_out, ax=plots.blank_axes(WIDTH, WIDTH)), figure)
+    axes = draw(evidence, held_out=held_out)
+    plots.save(axes, figure)
+    pyplot.close(axes.figure)

@@ -29,6 +29,7 @@ _PANEL_BYTES = 1 << 24
 _BLOCK_SCORES = 1 << 18
 
 
+@_validation.underflow_is_zero
 def mrr(A: Array, edge_index: Any, all_true_edges: Any, query_chunk_size: int = 2048) -> float:
     """Mean reciprocal rank of true edges among the false edges of the same source.
 
@@ -95,6 +96,7 @@ def mrr(A: Array, edge_index: Any, all_true_edges: Any, query_chunk_size: int = 
     return float(np.mean(1 / rank_queries(A, queries, truths, chunk).ranks.realistic))
 
 
+@_validation.underflow_is_zero
 def evaluate_edges(
     A: Array,
     edge_index: Any,

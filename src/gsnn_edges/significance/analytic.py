@@ -29,6 +29,7 @@ _ADJUSTMENTS = ("bh", "by")
 _LOST = 3
 
 
+@_validation.underflow_is_zero
 def correlation_pvalue(
     W: Array, n: Any, *, null_mean: Any = 0.0, alternative: str = "two-sided"
 ) -> Array:
@@ -237,6 +238,7 @@ class NullMoments:
         )
 
 
+@_validation.underflow_is_zero
 def null_moments(
     a: Array,
     g: Array,
@@ -315,6 +317,7 @@ def null_moments(
     return NullMoments(mean, ops.xp.where(varies, variance, zero), samples)
 
 
+@_validation.underflow_is_zero
 def effective_sample_size(
     a: Array,
     g: Array,

@@ -58,6 +58,7 @@ class BootstrapInterval:
     method: str
 
 
+@_validation.underflow_is_zero
 def bootstrap_interval(
     a: Array,
     g: Array,

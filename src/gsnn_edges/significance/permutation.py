@@ -109,6 +109,7 @@ class PermutationTest:
         return (xp.astype(exceedances, self.statistic.dtype) + 1) / (self.n_resamples + 1)
 
 
+@_validation.underflow_is_zero
 def permutation_test(
     a: Array,
     g: Array,

@@ -1,0 +1,236 @@
+"""Compiled kernels for arrays in host memory; they hold no formula that the generic code lacks.
+
+`rank_rows` is the sort, ties and standardization of `gsnn_edges.ranks` fused into one loop over
+words that stay in cache. numba compiles a kernel at its first call and keeps it on disk; kernels
+hold no lock of Python's, so that threads share the rows.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from numba import njit
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+# A word is the upper 32 bits of a key above the place of its value. Words are sorted by digits of
+# the key, the lowest first: three passes, whose 2048 counters stay in the nearest cache.
+_DIGITS, _BITS = 3, 11
+_BINS = 1 << _BITS
+_DIGIT = np.uint64(_BINS - 1)
+_HALF = np.uint64(32)
+_LOW = np.uint64(0xFFFFFFFF)
+_ONE, _NONE = np.uint64(1), np.uint64(0)
+# Values of runs whose keys differ in their lower half only; more are sorted by digits.
+_FEW = 24
+
+# How bits become keys that compare as the values do.
+_UNSIGNED, _SIGNED, _FLOAT = range(3)
+_KINDS = {"u": _UNSIGNED, "i": _SIGNED, "f": _FLOAT}
+
+# Bytes of a key and dtype of the ranks of each kernel that is loaded.
+loaded: set[tuple[int, str]] = set()
+
+
+def load(key: int, dtype: str) -> None:
+    """Load the kernel for keys of 4 or 8 bytes and ranks of a dtype."""
+    x, out = np.zeros((0, 1), f"u{key}"), np.zeros((0, 1), dtype)
+    rank_rows(x, out, average=True, standardize=True, shift=True)
+    loaded.add((key, dtype))
+
+
+def rank_rows(
+    x: np.ndarray, out: np.ndarray, *, average: bool, standardize: bool, shift: bool
+) -> bool:
+    """Ranks of each row, or standardized ranks, written to ``out``.
+
+    Parameters
+    ----------
+    x : (rows, M) ndarray of real numbers
+    out : (rows, M) ndarray of float32, float64 or, for ranks rounded down, int32
+    average
+        Equal values share the mean of their ranks; else they are ranked as they stand.
+    standardize
+        Subtract the mean and divide by the length; 0 for a constant row.
+    shift
+        Subtract the rank of the commonest value instead of the mean.
+
+    Returns
+    -------
+    bool
+        Whether all values are finite; else the ranks mean nothing.
+    """
+    key = max(4, x.dtype.itemsize)
+    bits = np.ascontiguousarray(x, f"{x.dtype.kind}{key}").view(f"u{key}")
+    kernel = _rank_words if key == 4 else _rank_long_words
+    finite: bool = kernel(bits, _KINDS[x.dtype.kind], average, standardize, shift, out)
+    return finite
+
+
+def _compiled(function: _Function) -> _Function:
+    """Compile at the first call, and keep the code on disk where a folder can be written to."""
+    try:
+        kernel: _Function = njit(cache=True, nogil=True)(function)
+    except RuntimeError:
+        kernel = njit(nogil=True)(function)
+    return kernel
+
+
+@_compiled
+def _rank_words(
+    bits: Any, kind: int, average: bool, standardize: bool, shift: bool, out: Any
+) -> bool:
+    rows, length = bits.shape
+    words, spare = np.empty(length, np.uint64), np.empty(length, np.uint64)
+    counts = np.empty((_DIGITS, _BINS), np.uint32)
+    top, exponent = np.uint32(1 << 31), np.uint32(0xFF << 23)
+    finite = True
+    for row in range(rows):
+        counts[:] = 0
+        for place in range(length):
+            key = bits[row, place]
+            if kind == _FLOAT:
+                finite &= (key & exponent) != exponent
+                # -0.0 equals 0.0. Negative floats fall as their bits rise.
+                key = np.uint32(0) if key == top else key
+                key ^= np.uint32(np.int32(key) >> 31) | top
+            elif kind == _SIGNED:
+                key ^= top
+            words[place] = (np.uint64(key) << _HALF) | np.uint64(place)
+            _count(counts, np.uint64(key))
+        ordered = _by_digits(words, spare, counts)
+        _write_ranks(ordered, average, standardize, shift, out[row])
+    return finite
+
+
+@_compiled
+def _rank_long_words(
+    bits: Any, kind: int, average: bool, standardize: bool, shift: bool, out: Any
+) -> bool:
+    rows, length = bits.shape
+    words, spare = np.empty(length, np.uint64), np.empty(length, np.uint64)
+    keys, run = np.empty(length, np.uint64), np.empty(length, np.uint64)
+    counts = np.empty((_DIGITS, _BINS), np.uint32)
+    top, exponent = np.uint64(1 << 63), np.uint64(0x7FF << 52)
+    finite = True
+    for row in range(rows):
+        counts[:] = 0
+        for place in range(length):
+            key = bits[row, place]
+            if kind == _FLOAT:
+                finite &= (key & exponent) != exponent
+                key = np.uint64(0) if key == top else key
+                key ^= np.uint64(np.int64(key) >> 63) | top
+            elif kind == _SIGNED:
+                key ^= top
+            keys[place] = key
+            words[place] = (key & ~_LOW) | np.uint64(place)
+            _count(counts, key >> _HALF)
+        ordered = _by_digits(words, spare, counts)
+        _order_lower_halves(ordered, keys, run, counts)
+        _write_ranks(ordered, average, standardize, shift, out[row])
+    return finite
+
+
+@_compiled
+def _count(counts: Any, key: Any) -> None:
+    counts[0, key & _DIGIT] += np.uint32(1)
+    counts[1, (key >> np.uint64(_BITS)) & _DIGIT] += np.uint32(1)
+    counts[2, key >> np.uint64(2 * _BITS)] += np.uint32(1)
+
+
+@_compiled
+def _by_digits(words: Any, spare: Any, counts: Any) -> Any:
+    for digit in range(_DIGITS):
+        shift = np.uint64(32 + _BITS * digit)
+        starts = counts[digit]
+        if starts[(words[0] >> shift) & _DIGIT] == words.size:
+            continue  # one digit for all
+        start = np.uint32(0)
+        for value in range(_BINS):
+            starts[value], start = start, start + starts[value]
+        for place in range(words.size):
+            word = words[place]
+            value = (word >> shift) & _DIGIT
+            to = starts[value]
+            starts[value] = to + np.uint32(1)
+            spare[to] = word
+        words, spare = spare, words
+    return words
+
+
+@_compiled
+def _order_lower_halves(words: Any, keys: Any, run: Any, counts: Any) -> None:
+    """Order words of one upper half by the lower one, and put the number of its run above each."""
+    number, start = _NONE, 0
+    while start < words.size:
+        upper, stop = words[start] >> _HALF, start + 1
+        while stop < words.size and words[stop] >> _HALF == upper:
+            stop += 1
+        size = stop - start
+        if size == 1:
+            words[start] = (number << _HALF) | (words[start] & _LOW)
+        else:
+            for k in range(size):
+                place = words[start + k] & _LOW
+                run[k] = (keys[place] << _HALF) | place
+            ordered = _sorted_run(run[:size], counts)
+            for k in range(size):
+                if k and ordered[k] >> _HALF != ordered[k - 1] >> _HALF:
+                    number += _ONE
+                words[start + k] = (number << _HALF) | (ordered[k] & _LOW)
+        number += _ONE
+        start = stop
+
+
+@_compiled
+def _sorted_run(run: Any, counts: Any) -> Any:
+    if run.size <= _FEW:
+        for k in range(1, run.size):
+            word, place = run[k], k
+            while place and run[place - 1] > word:
+                run[place] = run[place - 1]
+                place -= 1
+            run[place] = word
+        return run
+    counts[:] = 0
+    for word in run:
+        _count(counts, word >> _HALF)
+    return _by_digits(run, np.empty_like(run), counts)
+
+
+@_compiled
+def _write_ranks(words: Any, average: bool, standardize: bool, shift: bool, out: Any) -> None:
+    """Write the rank of each value to its place; words of one run share what is above the place."""
+    length = words.size
+    longest, commonest, tied = 1, 1.0, 0.0
+    start = 0
+    while average and start < length:
+        stop = _end_of_run(words, start)
+        size = stop - start
+        if size > longest:
+            longest, commonest = size, (start + stop + 1) / 2
+        tied += (float(size) * size - 1) * size
+        start = stop
+    origin, scale = 0.0, 1.0
+    if standardize:
+        # Squares of centred ranks sum to (M^3 - M - sum(t^3 - t)) / 12 over runs of t ties.
+        squares = ((float(length) * length - 1) * length - tied) / 12
+        varies = words[0] >> _HALF != words[length - 1] >> _HALF
+        scale = 1 / np.sqrt(squares) if varies else 0.0
+        origin = commonest if shift and average else (length + 1) / 2
+    start = 0
+    while start < length:
+        stop = _end_of_run(words, start) if longest > 1 else start + 1
+        value = ((start + stop + 1) / 2 - origin) * scale
+        for k in range(start, stop):
+            out[words[k] & _LOW] = value
+        start = stop
+
+
+@_compiled
+def _end_of_run(words: Any, start: int) -> int:
+    upper, stop = words[start] >> _HALF, start + 1
+    while stop < words.size and words[stop] >> _HALF == upper:
+        stop += 1
+    return stop
