@@ -1,10 +1,7 @@
 """What makes a capture random or mixes its samples: dropout, and statistics of the batch."""
 
-import sys
-import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import count
 from typing import Literal, TypeAlias
 
 import torch
@@ -75,7 +72,7 @@ class ModeWatch:
         mixing |= {m for m, values in before.items() if not _alike(values, _statistics(m))}
         self._warn_of_mode(mixing)
         if mixing and rows < whole:
-            warn(
+            _validation.warn(
                 f"batch_size={rows} changes what is captured from {whole} rows: batch statistics "
                 f"of each part, and not of the whole, are used in {self._names(mixing)}; with "
                 'mode="eval" running statistics take their place, where there are any'
@@ -96,19 +93,19 @@ class ModeWatch:
         always = {module for module in self._drawing if not module.training}
         active = mixing.union(self._drawing) - always
         if active and self._mode is None and any(module.training for module in active):
-            warn(
+            _validation.warn(
                 f"dropout or batch statistics are at work in {self._names(active)}: what is "
                 "captured is not what the model does in evaluation mode; "
                 'mode="eval" switches to it for this call'
             )
         elif active and self._mode is None:
-            warn(
+            _validation.warn(
                 f"batch statistics are at work in {self._names(active)}, in evaluation mode too, "
                 'as there are no running ones, and mode="eval" cannot change that: a sample '
                 "depends on its batch"
             )
         if always:
-            warn(
+            _validation.warn(
                 f"random numbers are drawn in {self._names(always)}, in evaluation mode too, as by "
                 "dropout that does not ask for the mode: what is captured depends on seed="
             )
@@ -131,14 +128,3 @@ def _statistics(module: nn.Module) -> list[Tensor]:
 
 def _alike(values: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
     return len(values) == len(others) and all(map(torch.equal, values, others))
-
-
-def warn(text: str) -> None:
-    """Warn, and point at the line outside this package that the call came from."""
-    inside = (__name__.partition(".")[0], "contextlib")
-    for depth in count(1):
-        frame = sys._getframe(depth)
-        name = frame.f_globals.get("__name__", "").partition(".")[0]
-        if name not in inside or frame.f_back is None:
-            warnings.warn(text, UserWarning, stacklevel=depth + 1)
-            return
