@@ -361,8 +361,8 @@ def level(name: str, value: Any) -> float:
 
 def warn(text: str) -> None:
     """Warn, and point at the line outside this package that the call came from."""
-    # NumPy's frames are those of the decorator above.
-    within = (__name__.partition(".")[0], "numpy")
+    # NumPy's frames are those of a decorator, contextlib's those of a context that ends.
+    within = (__name__.partition(".")[0], "numpy", "contextlib")
     for depth in itertools.count(1):
         frame = sys._getframe(depth)
         name = frame.f_globals.get("__name__", "")
