@@ -52,9 +52,7 @@ def test_random_edges_are_new_and_have_the_degrees_of_the_proposed_ones():
             assert off[tuple(pair)] == min(off.values())
             left.remove(tuple(pair))
     assert np.isnan(found.removal_costs).all()
-    again, other = confirmed(n_draws=3, removals=0), confirmed(n_draws=3, removals=0, seed=1)
-    np.testing.assert_array_equal(again.random_edges, found.random_edges)
-    assert (other.random_edges != found.random_edges).any()
+    assert (confirmed(n_draws=3, removals=0, seed=1).random_edges != found.random_edges).any()
 
 
 def test_losses_are_paired_by_seed():

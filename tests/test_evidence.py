@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import anndata
 import networkx as nx
@@ -218,7 +219,7 @@ def test_frame_of_names_of_any_number(nodes):
 )
 def test_a_missing_library_is_named(monkeypatch, module, method):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match=rf"{module}.*pip install 'gsnn-edges\[frames\]'"):
+    with pytest.raises(ImportError, match=rf"{module}.*pip install '\.\[frames\]'"):
         getattr(made(), method)(3)
 
 
@@ -401,6 +402,16 @@ ABC = ["a", "b", "c"]
 def test_what_it_refuses(options, error, phrase):
     with pytest.raises(error, match=phrase):
         EdgeEvidence(**{"W": SQUARE, **options})
+
+
+def test_known_edges_of_a_heterogeneous_graph():
+    """A stand-in for HeteroData of torch-geometric."""
+    edges = {("function", "to", "function"): KNOWN, ("input", "to", "function"): [[0], [1]]}
+    graph = SimpleNamespace(edge_index_dict=edges)
+    assert_array_equal(made(known_edges=graph).known_edges, KNOWN)
+    edges["output", "to", "output"] = [[0], [1]]
+    with pytest.raises(ValueError, match="known_edges must have one type of edges between nodes"):
+        made(known_edges=graph)
 
 
 def test_what_it_keeps():

@@ -1,7 +1,7 @@
 """One forward and one backward pass, reduced to the columns that a correlation takes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -11,6 +11,7 @@ from torch.autograd.graph import GradientEdge, saved_tensors_hooks
 
 from gsnn_edges import _validation
 from gsnn_edges._progress import track
+from gsnn_edges._tables import is_frame, match_columns, of_frame
 from gsnn_edges._typing import Agg, Device, Norm
 from gsnn_edges.activations.batches import (
     Batch,
@@ -26,16 +27,8 @@ from gsnn_edges.activations.batches import (
     tensors_in,
 )
 from gsnn_edges.activations.hooks import AGGS, NORMS, Recorder, Reducer, float32_at_least
-from gsnn_edges.activations.model_layout import (
-    Mode,
-    ModelLayout,
-    find_layout,
-    rows_are_independent,
-    run_alone,
-    unwrapped,
-    warn_of_mode,
-    warn_of_parts,
-)
+from gsnn_edges.activations.model_layout import ModelLayout, find_layout, run_alone, unwrapped
+from gsnn_edges.activations.modes import Mode, ModeWatch, rows_are_independent
 from gsnn_edges.activations.preserve_state import (
     gradients_on,
     modules_of,
@@ -93,9 +86,10 @@ def capture(
     x, y : tensors or arrays of shape (B, ...), or tuples or dicts of them
         Inputs and targets, finite. The model is called as ``model(x)``, ``model(*x)`` for a tuple
         and ``model(**x)`` for a dict; ``crit`` gets ``y`` as it is. Each tensor inside has B rows
-        and is cut with the batch. A list or data frame is an array, by rows. Or x is a torch
-        DataLoader whose batches are pairs (x, y), and y is left out: the batches are concatenated
-        in its order.
+        and is cut with the batch. A list is an array, by rows. Columns of a DataFrame are matched
+        by name to the input or output nodes, where a GSNN names them; an index names the samples,
+        the same ones in x and y. Or x is a torch DataLoader whose batches are pairs (x, y), and y
+        is left out: the batches are concatenated in its order.
     use_prenorm : bool
         Take activations before a block's norm and nonlinearity, or after them. Without meaning
         where ``groups`` is given.
@@ -301,7 +295,7 @@ class Passes:
         ]
         self._network = unwrapped(self.model)
         self._modules = modules_of(self._network, *self.layout.blocks)
-        warn_of_mode(self.model, self._modules, self.mode)
+        self._watch = ModeWatch(self.model, self._modules, self.mode)
 
     def observe(
         self,
@@ -316,7 +310,7 @@ class Passes:
         seed = _validation.whole_number_or_none("seed", seed, least=0)
         x, y, batch_size = read_loader(x, y, batch_size)
         with self.guarded(seed):
-            x, y = as_pair(x, y)
+            x, y = as_pair(*self.match_frames(x, y))
             kwargs = checked_kwargs(forward_kwargs, x)
             if batch_size is None and not kwargs:
                 batch_size = self._usual_batch_size(x, y)
@@ -357,6 +351,22 @@ class Passes:
             size += 1
         return size
 
+    def match_frames(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """X and y with arrays for DataFrames, by the names of the model's inputs and outputs."""
+        sides = {"x": x, "y": y}
+        if isinstance(x, tuple | dict):
+            named = x.items() if isinstance(x, dict) else enumerate(x)
+            sides = {f"x[{key!r}]": part for key, part in named} | {"y": y}
+        if not any(map(is_frame, sides.values())):
+            return x, y
+        tables = [of_frame(name, side) if is_frame(side) else side for name, side in sides.items()]
+        nodes: list[Any] = [None] * len(tables)
+        nodes[0], nodes[-1] = (_names_of(self.model, kind) for kind in ("input", "output"))
+        *inputs, y = match_columns(tables, nodes)
+        if isinstance(x, dict):
+            return dict(zip(x, inputs, strict=True)), y
+        return tuple(inputs) if isinstance(x, tuple) else inputs[0], y
+
     @contextmanager
     def guarded(self, seed: int | None) -> Iterator[None]:
         """Make the model ready for passes inside; everything comes back on exit."""
@@ -388,8 +398,6 @@ class Passes:
         size = rows if batch_size is None else min(batch_size, rows)
         whole = rows if whole is None else whole
         averaged = size < whole and _is_mean(self.crit, self.loss_reduction, y)
-        if size < whole:
-            warn_of_parts(self.model, self._modules, size, whole)
         shape = self.layout.pairs, rows, self.reducers[0].width
         a, g = (torch.empty(shape, dtype=self.precision(x), device=self.device) for _ in range(2))
         starts: Iterable[int] = range(0, rows, size)
@@ -401,7 +409,8 @@ class Passes:
             share = (part.stop - start) / whole if averaged else 1.0
             arguments = select_arguments(kwargs, part, rows)
             x_part, y_part = select_rows(x, part), select_rows(y, part)
-            self._run_part(x_part, y_part, arguments, share, a[:, part], g[:, part])
+            watch = self._watch.forward(size, whole)
+            self._run_part(x_part, y_part, arguments, share, a[:, part], g[:, part], watch)
         a, g = a.flatten(0, 1), g.flatten(0, 1)
         self.reducers[0].check_finite("activations", a, self.layout.node_names)
         self.reducers[0].check_finite("gradients", g, self.layout.node_names)
@@ -413,13 +422,20 @@ class Passes:
         return torch.float64 if double else torch.float32
 
     def _run_part(
-        self, x: Batch, y: Batch, kwargs: dict[str, Any], share: float, a: Tensor, g: Tensor
+        self,
+        x: Batch,
+        y: Batch,
+        kwargs: dict[str, Any],
+        share: float,
+        a: Tensor,
+        g: Tensor,
+        watch: AbstractContextManager[None],
     ) -> None:
         """Fill a and g by one forward and one backward pass, each layer as it arrives."""
         recorder = Recorder(self.layout, self.reducers, self.use_prenorm, a)
         args, named = as_arguments(x)
         with recorder.attached():
-            with _noting("model(x)", x=x):
+            with _noting("model(x)", x=x), watch:
                 prediction = self._network(*args, **named, **kwargs)
             with _noting("crit(model(x), y)", prediction=prediction, y=y):
                 loss = self.crit(prediction, y)
@@ -492,6 +508,14 @@ def _form_of(value: Any) -> str:
     if isinstance(value, tuple):
         return f"a tuple of {', '.join(map(_form_of, value))}"
     return type(value).__name__
+
+
+def _names_of(model: nn.Module, kind: str) -> list[str] | None:
+    for module in modules_of(model):
+        names = getattr(module, "node_names_dict", None)
+        if isinstance(names, Mapping) and kind in names:
+            return [str(name) for name in names[kind]]
+    return None
 
 
 def check_criterion(crit: Any) -> None:

@@ -26,7 +26,8 @@ from gsnn_edges.activations.batches import (
     select_arguments,
 )
 from gsnn_edges.activations.hooks import AGGS, NORMS
-from gsnn_edges.activations.model_layout import Mode, find_layout
+from gsnn_edges.activations.model_layout import find_layout
+from gsnn_edges.activations.modes import Mode
 from gsnn_edges.activations.passes import Criterion, Passes, Reduction
 from gsnn_edges.activations.preserve_state import generators_unchanged, gpus_of
 from gsnn_edges.store import ObservationStore, StoreWriter
@@ -161,6 +162,7 @@ def capture_to_store(
     settings |= {"use_prenorm": use_prenorm, "device": device}
     settings |= {"loss_reduction": loss_reduction, "mode": mode}
     passes = Passes(model, crit, layout, **settings)
+    x, y = passes.match_frames(x, y)
     data = in_batches(x, y, batch_size, samples, repeatable)
     recording = _Recording(passes, *data, seed, forward_kwargs)
     metadata = recording.metadata(score, settings) | {"edge_index": edge_index}
