@@ -327,6 +327,13 @@ class Embedding(TinyGSNN):
         return (3 * x[:, 0].float()).round().long().remainder(7)
 
 
+def with_norm(norm):
+    """In evaluation mode, with a layer of its own in the middle block."""
+    model = TinyGSNN().eval()
+    model.ResBlocks[1].norm = norm
+    return model
+
+
 def frozen():
     return TinyGSNN().requires_grad_(False)
 
