@@ -48,7 +48,6 @@ EVEN = TinyGSNN([[0, 1, 2, 3, 4, 5]] * 3).eval()
 NETWORK = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
 X, Y = data(12)  # 4 inputs, 3 outputs
 EDGES = np.array([[0, 1, 3], [1, 3, 5]])  # of 6 function nodes
-PAIRS = [(0, 1), (1, 2), (2, 3)]
 NODES = [f"P{i}" for i in range(6)]
 W = np.random.default_rng(0).standard_normal((6, 6))
 HELD_OUT = EDGES[:, :2]
