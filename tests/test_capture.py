@@ -52,7 +52,9 @@ TOLERANCE = {torch.float32: 2e-6, torch.float64: 1e-12}
 EVEN = [[0, 0, 1, 2, 2, 3]] * 3
 NAN, INF = float("nan"), float("inf")
 # What is captured in training mode is warned of, which test_state.py looks at.
-pytestmark = pytest.mark.filterwarnings("ignore:dropout or batch statistics are at work")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:dropout or batch statistics are at work", "ignore:random numbers are drawn in Unlike"
+)
 
 
 # Every setting and model
@@ -253,9 +255,17 @@ def test_parts_and_loaders_give_what_all_rows_give(name, given, batch_size, expe
 def test_parts_equal_the_whole_where_the_reduction_is_told(reduction):
     model, (x, y) = ExtraInput().eval(), data(7)
     crit = partial(nn.functional.mse_loss, reduction=reduction)
-    for length in (7, 4):  # what has a row for each sample is cut, and nothing else
-        gain = {"gain": torch.linspace(1, 2, length)[:, None] if length == 7 else torch.ones(4)}
-        call = partial(capture, model, crit, x, y, loss_reduction=reduction, forward_kwargs=gain)
+    by_row, other = torch.linspace(1, 2, 7)[:, None], torch.ones(4)
+    # What has a row for each sample is cut, and nothing else.
+    for gain in (
+        by_row,
+        other,
+        [by_row, other],
+        (by_row, by_row),
+        {"left": by_row, "right": other},
+    ):
+        options = {"loss_reduction": reduction, "forward_kwargs": {"gain": gain}}
+        call = partial(capture, model, crit, x, y, **options)
         for batch_size in (2, 5):
             assert_close(call(batch_size=batch_size), call(), 5e-6)
     told = capture(model, MSE, x[:6], y[:6], batch_size=2, loss_reduction="sum")

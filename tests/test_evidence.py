@@ -222,7 +222,7 @@ def test_frame_of_names_of_any_number(nodes):
 )
 def test_a_missing_library_is_named(monkeypatch, module, method):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match=rf"{module}.*pip install 'gsnn-edges\[frames\]'"):
+    with pytest.raises(ImportError, match=rf"{module}.*pip install '\.\[frames\]'"):
         getattr(made(), method)(3)
 
 

@@ -125,7 +125,6 @@ ROWS = [
         "by number": (TypeError, r"blocks\[0\] must be .*got int", {"blocks": [0, 1]}),
     }),
     (ge.cross_correlation, OBSERVED, {
-        "a frame": (TypeError, "g must be an array.*DataFrame", {"g": pd.DataFrame(RNA)}),
         "masked": (TypeError, "a must have a value", {"a": np.ma.masked_array(RNA, RNA > 1)}),
         "sparse": (TypeError, "must be dense", {"a": X, "g": X.to_sparse()}),
         "device alone": (ValueError, "device='cuda' needs backend=", {"device": "cuda"}),
@@ -166,7 +165,6 @@ ROWS = [
         "by kind": (TypeError, "node_names must be a sequence", {"node_names": {"f": NODES}}),
     }),
     (ge.EdgeEvidence, {"W": W}, {
-        "a frame": (TypeError, "W must be an array.*DataFrame", {"W": pd.DataFrame(W)}),
         "numbers": (TypeError, "node_names must be strings; got 0", {"node_names": range(6)}),
         "a count alone": (TypeError, "counts must be a mapping .*got 500", {"counts": 500}),
         "a tensor": (TypeError, "settings .*tensor", {"settings": {"mask": torch.ones(2)}}),

@@ -74,7 +74,7 @@ ERRORS = [
     (FileNotFoundError("x must be a file"), 2, "Error: x must be a file"),
     (PermissionError("choose another folder"), 2, "Error: choose another folder"),
     (click.UsageError("No such option: --x"), 2, "Error: No such option: --x"),
-    (ImportError("jax: pip install 'gsnn-edges[jax]'"), 1, "Error: jax: pip install"),
+    (ImportError("jax: pip install '.[jax]'"), 1, "Error: jax: pip install"),
     (OSError(errno.ENOSPC, "No space left on device", "W.npy"), 1, "Error: [Errno 28] No space"),
     (MemoryError(), 1, "Error: out of memory: MemoryError: give a smaller --batch-size or"),
     (RuntimeError("CUDA out of memory."), 1, "Error: out of memory: CUDA out of memory.: give"),
@@ -188,7 +188,7 @@ def test_backends_lists_what_is_installed(run, monkeypatch):
     monkeypatch.setattr("gsnn_edges.backends.available", lambda: ("numpy",))
     shown = json.loads(run("backends", "--json").stdout)
     (jax,) = [row for row in shown["backends"] if row["backend"] == "jax"]
-    assert jax.pop("install") == "pip install 'gsnn-edges[jax]'"
+    assert jax.pop("install") == "pip install '.[jax]'"
     assert [*jax.values()] == ["jax", None, [], []]
     torch = shown["extras"][0]
     assert (torch["name"], torch["missing"]) == ("torch", [])
