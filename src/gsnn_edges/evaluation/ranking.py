@@ -529,7 +529,8 @@ def _separation(
 
     Positives are the scores of the queries, duplicates too; negatives the pairs of the pool that
     are neither true edges nor queries. Blocks of ``chunk`` rows are sorted, and each positive is
-    searched in them, or their scores are counted between the sorted positives: peak memory is a few copies of ``chunk * N`` scores.
+    searched in them, or their scores are counted between the sorted positives: peak memory is a
+    few copies of ``chunk * N`` scores.
     """
     table, positives = _Table.of(A), np.sort(positives)
     values, place = np.unique(positives, return_inverse=True)
