@@ -1,10 +1,10 @@
 """Tiny networks that keep the capture contract, one for each way in which a real one may differ."""
 
 import copy
-import statistics
 
 import numpy as np
 import torch
+from acceptance.slow import by_node
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
@@ -442,12 +442,12 @@ def slow_capture(model, crit, x, y, *, use_prenorm=True, norm="l1", agg="sum", *
     loss = crit(run(model, x, **forward_kwargs), y)
     layers = records[: len(groups)]
     loss.backward()
-    a, g = [], []
+    a, g, nodes = [], [], 1 + max(max(own) for own in groups)
     for layer in range(len(layers) - 1):
         following = layers[layer + 1]
         credit = torch.zeros_like(following) if following.grad is None else following.grad
-        a += by_node(layers[layer], groups[layer], groups, norm, agg)
-        g += by_node(credit, groups[layer + 1], groups, norm, agg)
+        a += by_node(layers[layer].flatten(1), groups[layer], nodes, norm, agg)
+        g += by_node(credit.flatten(1), groups[layer + 1], nodes, norm, agg)
     return a, g
 
 
@@ -466,20 +466,6 @@ def watch(block, use_prenorm, records):
         block.lin_in.register_forward_hook(lambda m, i, output: passed.update(last=output))
     else:
         block.lin_out.register_forward_pre_hook(lambda m, inputs: passed.update(last=inputs[0]))
-
-
-def by_node(values, own_groups, all_groups, norm, agg):
-    """Rows of channels to rows of nodes; a node without channels is 0."""
-    nodes = 1 + max(max(groups) for groups in all_groups)
-    change = {"l1": abs, "l2": lambda v: v * v, "none": lambda v: v}[norm]
-    reduce = {"sum": sum, "mean": statistics.fmean, "max": max}[agg]
-    table = []
-    for row in values.detach().double().flatten(1).tolist():
-        channels = {node: [] for node in range(nodes)}
-        for node, value in zip(own_groups, row, strict=True):
-            channels[node].append(change(value))
-        table.append([reduce(own) if own else 0.0 for own in channels.values()])
-    return table
 
 
 def assert_close(results, expected, tolerance):

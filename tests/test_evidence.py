@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tracemalloc
+from types import SimpleNamespace
 
 import anndata
 import networkx as nx
@@ -431,6 +432,16 @@ ABC = ["a", "b", "c"]
 def test_what_it_refuses(options, error, phrase):
     with pytest.raises(error, match=phrase):
         EdgeEvidence(**{"W": SQUARE, **options})
+
+
+def test_known_edges_of_a_heterogeneous_graph():
+    """A stand-in for HeteroData of torch-geometric."""
+    edges = {("function", "to", "function"): KNOWN, ("input", "to", "function"): [[0], [1]]}
+    graph = SimpleNamespace(edge_index_dict=edges)
+    assert_array_equal(made(known_edges=graph).known_edges, KNOWN)
+    edges["output", "to", "output"] = [[0], [1]]
+    with pytest.raises(ValueError, match="known_edges must have one type of edges between nodes"):
+        made(known_edges=graph)
 
 
 def test_what_it_keeps():

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsnn_edges import __version__, _io, _validation, backends
+from gsnn_edges._tables import as_edges, as_square
 from gsnn_edges._typing import Array, Device
 from gsnn_edges.evaluation import evaluate_edges
 from gsnn_edges.evaluation.candidates import candidate_pool, top_k
@@ -70,7 +71,8 @@ class EdgeEvidence:
     Parameters
     ----------
     W : array of shape (N, N)
-        Finite real numbers; NumPy, torch, JAX or another Array API array.
+        Finite real numbers; NumPy, torch, JAX or another Array API array; or a DataFrame, whose
+        columns are the names of the nodes.
     node_names : sequence of str, optional
         A name for each node, all different.
     method : str
@@ -114,6 +116,8 @@ class EdgeEvidence:
     known_edges: Indices | None = None
 
     def __post_init__(self) -> None:
+        W, names = as_square("W", self.W, self.node_names)
+        object.__setattr__(self, "W", W)
         nodes = _validation.square("W", self.W)
         _validation.finite("W", self.W)
         if self.std is not None:
@@ -127,9 +131,10 @@ class EdgeEvidence:
             raise TypeError(f"method must be a string, as 'spearman'; got {self.method!r}")
         known = self.known_edges
         if known is not None:
+            known = as_edges("known_edges", known, names)
             known = _validation.edge_index("known_edges", known, (nodes, nodes))
         checked = {
-            "node_names": _validation.node_names(self.node_names, nodes),
+            "node_names": _validation.node_names(names, nodes),
             "counts": _checked_counts(self.counts),
             "settings": _as_json("settings", self.settings),
             "versions": _as_json("versions", self.versions or _installed_versions(self.W)),
@@ -661,7 +666,6 @@ class EdgeEvidence:
         return replace(self, W=backends.move(self.W, ops), std=std)
 
     @classmethod
-    @_validation.underflow_is_zero
     def mean(cls, members: Sequence["EdgeEvidence"]) -> "EdgeEvidence":
         """Average the scores of several, as of models trained from different seeds.
 
@@ -747,6 +751,7 @@ class EdgeEvidence:
     def _edge_index(self, name: str, edges: Any) -> Indices:
         """Edges as (2, E) indices, also where they are pairs of names."""
         shape = (int(self.W.shape[0]),) * 2
+        edges = as_edges(name, edges, self.node_names)
         pairs = list(edges) if isinstance(edges, list | tuple) else []
         if not pairs or not all(_are_names(pair) for pair in pairs):
             return _validation.edge_index(name, edges, shape)
@@ -840,6 +845,7 @@ def _on_host(x: Array) -> NDArray[Any]:
     return host
 
 
+@_validation.underflow_is_zero
 def _like(x: Array, values: NDArray[np.float64]) -> Array:
     """Float64 values in the library, on the device and of the floating dtype of an array."""
     dtype = _on_host(x[:0, :]).dtype

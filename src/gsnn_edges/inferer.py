@@ -10,6 +10,7 @@ import torch
 
 from gsnn_edges import _validation, backends
 from gsnn_edges._progress import track
+from gsnn_edges._tables import as_edges
 from gsnn_edges._typing import Agg, Array, Device, Method, Norm, Precision, Ties
 from gsnn_edges.activations.batches import (
     Batch,
@@ -26,7 +27,6 @@ from gsnn_edges.activations.model_layout import (
     ModelLayout,
     find_layout,
     rows_are_independent,
-    warn,
 )
 from gsnn_edges.activations.passes import Passes, Reduction, check_criterion
 from gsnn_edges.baselines import untrained_scores
@@ -128,10 +128,12 @@ class FunctionEdgeInferer:
         groups: Any = None,
         node_names: Sequence[str] | None = None,
     ) -> None:
+        find_layout(model, blocks, groups, node_names)
         check_criterion(crit)
         _validation.flag("use_prenorm", use_prenorm)
         _validation.choice("norm", norm, NORMS)
         _validation.choice("agg", agg, AGGS)
+        edge_index = as_edges("edge_index", edge_index, node_names)
         _validation.edge_index("edge_index", edge_index)
         CorrelationOptions(ties=ties, precision=precision, backend=backend, device=backend_device)
         backends.load(backend, backend_device)
@@ -149,6 +151,13 @@ class FunctionEdgeInferer:
         self.blocks = blocks
         self.groups = groups
         self.node_names = node_names
+
+    def __repr__(self) -> str:
+        layout = find_layout(self.model, self.blocks, self.groups, self.node_names)
+        return (
+            f"FunctionEdgeInferer of {type(self.model).__name__}: {len(layout.blocks)} blocks, "
+            f"{layout.nodes} function nodes; correlation by {self.backend}"
+        )
 
     def fit(
         self,
@@ -179,8 +188,8 @@ class FunctionEdgeInferer:
         Parameters
         ----------
         x, y : tensors or arrays of shape (B, ...), or tuples or dicts of them
-            Inputs and targets, finite; held-out data as a rule. Or x is a DataLoader of pairs
-            (x, y), and y is left out; see `capture`.
+            Inputs and targets, finite; held-out data as a rule. DataFrames are matched by the names
+            of columns. Or x is a DataLoader of pairs (x, y), and y is left out; see `capture`.
         method : {"spearman", "pearson"}
             Correlate ranks or values.
         penalty_factor : float
@@ -507,11 +516,10 @@ class _Run:
             settings["choice"] = self.comparison.as_json()
         return settings
 
-    @_validation.underflow_is_zero
     def infer(self, x: Any, y: Any) -> Array:
         """W of a batch, where the backend made it."""
         x, y, batch_size = read_loader(x, y, self.options["batch_size"])
-        x, y = as_pair(x, y)
+        x, y = as_pair(*self.passes.match_frames(x, y))
         self.samples = rows_in(x)
         self._check_samples()
         draws = self._matrices(x, y, batch_size)
@@ -558,7 +566,7 @@ class _Run:
             if self.options["estimate"]:
                 _validation.samples("estimate_n_samples", self.options["estimate_n_samples"])
         if self.samples < _FEW_SAMPLES:
-            warn(
+            _validation.warn(
                 f"x should hold at least {_FEW_SAMPLES} samples, better some hundred; got "
                 f"{self.samples}: correlations of so few are noise, and layers of a sample are no "
                 "samples of their own"
@@ -645,6 +653,7 @@ class _Run:
         weights = np.ones(len(a)) if count is None else np.tile(count, self.scorer.pairs)
         return _on_host(nodes.new_tensor(weights / weights.sum()) @ nodes)
 
+    @_validation.underflow_is_zero
     def _penalised(self, W: Array) -> Array:
         """Soften scores around known edges: fewer into their targets, more out of their sources."""
         factor, xp = self.options["penalty_factor"], backends.of(W).xp
@@ -718,10 +727,12 @@ def _warn_of_constants(W: Array) -> None:
     ):
         constant = W.shape[0] - int(xp.count_nonzero(xp.any(W != 0, axis=axis)))
         if constant == W.shape[0]:
-            warn(f"W is zero everywhere: the {what} of all {constant} nodes are constant; {why}")
+            _validation.warn(
+                f"W is zero everywhere: the {what} of all {constant} nodes are constant; {why}"
+            )
             return
         if 2 * constant > W.shape[0]:
-            warn(
+            _validation.warn(
                 f"{constant} of {W.shape[0]} nodes have constant {what}, and no evidence: {why}; "
                 "rank among the others by candidates="
             )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from gsnn_edges import _validation
+from gsnn_edges._tables import as_arrays
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
 from gsnn_edges.correlation import (
@@ -24,7 +25,6 @@ _BATCH_ELEMENTS = 1 << 22
 _NO_SHARE = 1e-6
 
 
-@_validation.underflow_is_zero
 def partial_correlation(
     a: Array,
     g: Array,
@@ -103,6 +103,7 @@ def partial_correlation(
     array([[0.9],
            [0. ]], dtype=float32)
     """
+    a, g, conditions = as_arrays(a=a, g=g, conditions=conditions)
     if (conditions is None) == (parents is None):
         raise ValueError(
             f"give either conditions or parents; got {'neither' if parents is None else 'both'}: "

@@ -1,10 +1,7 @@
 """What a model is made of: blocks, the nodes of their channels, modules that mix samples."""
 
-import sys
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -293,12 +290,12 @@ def warn_of_mode(model: nn.Module, modules: Iterable[nn.Module], mode: Mode) -> 
         return
     names = _named(active, model)
     if any(module.training for module in active):
-        warn(
+        _validation.warn(
             f"dropout or batch statistics are at work in {names}: what is captured is not what the "
             'model does in evaluation mode; mode="eval" switches to it for this call'
         )
     else:
-        warn(
+        _validation.warn(
             f"batch statistics are at work in {names}, in evaluation mode too, as there are no "
             'running ones, and mode="eval" cannot change that: a sample depends on its batch'
         )
@@ -310,7 +307,7 @@ def warn_of_parts(
     """Warn where parts of a batch give something else than the whole."""
     active = [module for module in modules if _mixes_samples(module)]
     if active:
-        warn(
+        _validation.warn(
             f"batch_size={batch_size} changes what is captured from {rows} rows: batch statistics "
             f"of each part, and not of the whole, are used in {_named(active, model)}; with "
             'mode="eval" running statistics take their place, where there are any'
@@ -325,13 +322,3 @@ def _mixes_samples(module: nn.Module) -> bool:
 def _named(modules: Sequence[nn.Module], model: nn.Module) -> str:
     names = {id(module): name for name, module in model.named_modules()}
     return _validation.listing([names.get(id(m)) or type(m).__name__ for m in modules], 3)
-
-
-def warn(text: str) -> None:
-    """Warn, and point at the line outside this package that the call came from."""
-    package = __name__.partition(".")[0]
-    for depth in count(1):
-        frame = sys._getframe(depth)
-        if frame.f_globals.get("__name__", "").partition(".")[0] != package or frame.f_back is None:
-            warnings.warn(text, UserWarning, stacklevel=depth + 1)
-            return

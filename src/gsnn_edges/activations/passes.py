@@ -11,6 +11,7 @@ from torch.autograd.graph import GradientEdge, saved_tensors_hooks
 
 from gsnn_edges import _validation
 from gsnn_edges._progress import track
+from gsnn_edges._tables import is_frame, match_columns, of_frame
 from gsnn_edges._typing import Agg, Device, Norm
 from gsnn_edges.activations.batches import (
     Batch,
@@ -93,9 +94,10 @@ def capture(
     x, y : tensors or arrays of shape (B, ...), or tuples or dicts of them
         Inputs and targets, finite. The model is called as ``model(x)``, ``model(*x)`` for a tuple
         and ``model(**x)`` for a dict; ``crit`` gets ``y`` as it is. Each tensor inside has B rows
-        and is cut with the batch. A list or data frame is an array, by rows. Or x is a torch
-        DataLoader whose batches are pairs (x, y), and y is left out: the batches are concatenated
-        in its order.
+        and is cut with the batch. A list is an array, by rows. Columns of a DataFrame are matched
+        by name to the input or output nodes, where a GSNN names them; an index names the samples,
+        the same ones in x and y. Or x is a torch DataLoader whose batches are pairs (x, y), and y
+        is left out: the batches are concatenated in its order.
     use_prenorm : bool
         Take activations before a block's norm and nonlinearity, or after them. Without meaning
         where ``groups`` is given.
@@ -316,7 +318,7 @@ class Passes:
         seed = _validation.whole_number_or_none("seed", seed, least=0)
         x, y, batch_size = read_loader(x, y, batch_size)
         with self.guarded(seed):
-            x, y = as_pair(x, y)
+            x, y = as_pair(*self.match_frames(x, y))
             kwargs = checked_kwargs(forward_kwargs, x)
             if batch_size is None and not kwargs:
                 batch_size = self._usual_batch_size(x, y)
@@ -356,6 +358,22 @@ class Passes:
         while rows % size == 1:  # a model may drop the axis of a single row
             size += 1
         return size
+
+    def match_frames(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """X and y with arrays for DataFrames, by the names of the model's inputs and outputs."""
+        sides = {"x": x, "y": y}
+        if isinstance(x, tuple | dict):
+            named = x.items() if isinstance(x, dict) else enumerate(x)
+            sides = {f"x[{key!r}]": part for key, part in named} | {"y": y}
+        if not any(map(is_frame, sides.values())):
+            return x, y
+        tables = [of_frame(name, side) if is_frame(side) else side for name, side in sides.items()]
+        nodes: list[Any] = [None] * len(tables)
+        nodes[0], nodes[-1] = (_names_of(self.model, kind) for kind in ("input", "output"))
+        *inputs, y = match_columns(tables, nodes)
+        if isinstance(x, dict):
+            return dict(zip(x, inputs, strict=True)), y
+        return tuple(inputs) if isinstance(x, tuple) else inputs[0], y
 
     @contextmanager
     def guarded(self, seed: int | None) -> Iterator[None]:
@@ -492,6 +510,14 @@ def _form_of(value: Any) -> str:
     if isinstance(value, tuple):
         return f"a tuple of {', '.join(map(_form_of, value))}"
     return type(value).__name__
+
+
+def _names_of(model: nn.Module, kind: str) -> list[str] | None:
+    for module in modules_of(model):
+        names = getattr(module, "node_names_dict", None)
+        if isinstance(names, Mapping) and kind in names:
+            return [str(name) for name in names[kind]]
+    return None
 
 
 def check_criterion(crit: Any) -> None:

@@ -161,6 +161,7 @@ def capture_to_store(
     settings |= {"use_prenorm": use_prenorm, "device": device}
     settings |= {"loss_reduction": loss_reduction, "mode": mode}
     passes = Passes(model, crit, layout, **settings)
+    x, y = passes.match_frames(x, y)
     data = in_batches(x, y, batch_size, samples, repeatable)
     recording = _Recording(passes, *data, seed, forward_kwargs)
     metadata = recording.metadata(score, settings) | {"edge_index": edge_index}

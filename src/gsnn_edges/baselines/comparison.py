@@ -315,7 +315,6 @@ def _untrained_row(name: str, rankings: Sequence[LinkRanking]) -> tuple[str, ...
     )
 
 
-@_validation.underflow_is_zero
 def compare(
     scores: Mapping[str, Array | EdgeEvidence] | EdgeEvidence,
     edge_index: Any,

@@ -150,7 +150,6 @@ def residual_correlation(
     return measured.matrix(scores, measured.nodes, count)
 
 
-@_validation.underflow_is_zero
 def measured_scores(
     measured: NodeValues, perturbations: NodeValues | None, known_edges: Any, count: int
 ) -> Iterator[tuple[str, Scores]]:

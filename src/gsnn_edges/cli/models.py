@@ -4,10 +4,9 @@ import json
 import pickle
 import sys
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from operator import attrgetter
@@ -17,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from gsnn_edges import _validation
 from gsnn_edges._io import ending
+from gsnn_edges._tables import Table, match_columns
 from gsnn_edges.cli.tables import (
     TABLES,
-    Table,
     read_array,
     read_edges,
     read_nodes,
@@ -307,16 +306,10 @@ def _fill(model: "nn.Module", state: "Mapping[str, Tensor]", path: str) -> None:
     }
     if any(wrong.values()):
         raise ValueError(
-            f"weights must fit the model; {path!r} does not ({_listed(wrong)}): give the factory "
-            "the arguments that the model was trained with"
+            f"weights must fit the model; {path!r} does not ({_validation.listings(wrong)}): give "
+            "the factory the arguments that the model was trained with"
         )
     model.load_state_dict(dict(state))
-
-
-def _listed(wrong: Mapping[str, Sequence[str]]) -> str:
-    return "; ".join(
-        f"{what}: {_validation.listing(names, 5)}" for what, names in wrong.items() if names
-    )
 
 
 @dataclass(frozen=True)
@@ -419,15 +412,7 @@ def read_network(settings: Mapping[str, Any]) -> Network:
         module = load_model(settings["model"], settings["weights"], model_args=arguments)
     middle = [None] * (len(data) - 2)
     nodes = [_node_names(module, "input"), *middle, _node_names(module, "output")]
-    index = settings["index"]
-    matched = [_match(one, names, index) for one, names in zip(data, nodes, strict=True)]
-    samples = [rows for _, rows in matched if rows is not None]
-    if any(rows != samples[0] for rows in samples):
-        raise ValueError(
-            "--x and --y must have the same samples, in the same order; they have not: sort both "
-            "by the names of the samples"
-        )
-    *inputs, targets = [values for values, _ in matched]
+    *inputs, targets = match_columns(data, nodes, settings["index"])
     x = inputs[0] if len(inputs) == 1 else tuple(inputs)
     module = _on_device(module, settings["device"])
     return Network(module, load_criterion(settings["crit"]), x, targets, layout)
@@ -493,59 +478,3 @@ def _node_names(model: Any, kind: str) -> list[str] | None:
         if isinstance(names, Mapping) and kind in names:
             return [str(name) for name in names[kind]]
     return None
-
-
-def _match(
-    data: Any, nodes: list[str] | None, index: str | None
-) -> tuple[Any, list[tuple[Any, ...]] | None]:
-    """Values in the order of the model's nodes, and the names of samples where there are any.
-
-    Names of samples are those that ``index`` names, an index as pandas writes it, or else the one
-    column that is none of the model's.
-
-    Raises
-    ------
-    ValueError
-        For a name that the table or the model lacks, or has twice.
-    """
-    if not isinstance(data, Table):
-        return data, None
-    where, names = f"{data.name} {data.path!r}", data.columns or []
-    unknown = tuple(place for place, name in enumerate(names) if name not in (nodes or ()))
-    if index is not None:
-        data = replace(data, index=(data.column(index),))
-    elif nodes and not data.index and len(unknown) == 1 and len(names) == len(nodes) + 1:
-        data = replace(data, index=unknown)
-    if data.index and index is None:
-        columns = ", ".join(repr(names[place]) for place in data.index)
-        warnings.warn(
-            f"{where}: column {columns} is taken as the names of samples: name another by --index",
-            stacklevel=3,
-        )
-    rows, data = data.rows(), data.without_index()
-    if data.columns is None or nodes is None:
-        if data.columns is not None or nodes is not None:
-            warnings.warn(
-                f"{where} is matched to the model by position: only one of them has names",
-                stacklevel=3,
-            )
-        return data.numbers(), rows
-    there, wanted = Counter(data.columns), Counter(nodes)
-    wrong = {
-        "missing": [repr(name) for name in wanted if name not in there],
-        "unknown": [repr(name) for name in there if name not in wanted],
-        "repeated": [repr(name) for name in there if max(there[name], wanted[name]) > 1],
-    }
-    if any(wrong.values()):
-        raise ValueError(
-            f"{data.name} must have a column for each of the model's {len(nodes)} nodes, by their "
-            f"names; {data.path!r} does not ({_listed(wrong)}): name them so, or, where the "
-            "columns stand in the model's order, leave the names out and add --no-header"
-        )
-    if data.columns != nodes:
-        warnings.warn(
-            f"{where} has its columns in another order than the model: they are put in the "
-            "model's order, by their names",
-            stacklevel=3,
-        )
-    return data.take([data.columns.index(name) for name in nodes]).numbers(), rows

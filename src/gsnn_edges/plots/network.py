@@ -158,6 +158,7 @@ def _edges_by_kind(evidence: EdgeEvidence, new: list[Pair], held_out: Any) -> di
     return {kind: pairs for kind, pairs in kinds.items() if pairs}
 
 
+@np.errstate(all="ignore")  # networkx divides by distances of 0
 def _layout(nx: Any, graph: Any) -> Any:
     """Places of the nodes: distances as the steps between them, then spread over the area.
 

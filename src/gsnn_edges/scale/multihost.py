@@ -41,7 +41,6 @@ _CARDS = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 _ON_NODES, _ON_THIS = "SLURM_STEP_TASKS_PER_NODE", "OMPI_COMM_WORLD_LOCAL_SIZE"
 
 
-@_validation.underflow_is_zero
 def correlate_distributed(
     store: Any,
     out: Any,

@@ -67,7 +67,6 @@ _READY, _RANKED, _TILED = "ready", "ranked", "tile"
 Span: TypeAlias = tuple[int, int]
 
 
-@_validation.underflow_is_zero
 def correlate_store(
     store: Any,
     out: str | os.PathLike[str] | None = None,

@@ -29,7 +29,6 @@ _ADJUSTMENTS = ("bh", "by")
 _LOST = 3
 
 
-@_validation.underflow_is_zero
 def correlation_pvalue(
     W: Array, n: Any, *, null_mean: Any = 0.0, alternative: str = "two-sided"
 ) -> Array:
@@ -238,7 +237,6 @@ class NullMoments:
         )
 
 
-@_validation.underflow_is_zero
 def null_moments(
     a: Array,
     g: Array,
@@ -317,7 +315,6 @@ def null_moments(
     return NullMoments(mean, ops.xp.where(varies, variance, zero), samples)
 
 
-@_validation.underflow_is_zero
 def effective_sample_size(
     a: Array,
     g: Array,
