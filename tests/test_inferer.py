@@ -19,6 +19,7 @@ from gsnn_models import (
     in_float64,
     lived_in,
     slow_capture,
+    with_norm,
 )
 from model_state import assert_unchanged, global_state
 from oracles import correlation, reciprocal_ranks
@@ -284,12 +285,6 @@ def test_an_estimate_is_the_mean_of_the_draws(training, rows, layers, score, met
         np.testing.assert_array_equal(made.fit(x, y, method, **call, **how), evidence.W)
 
 
-def with_norm(norm):
-    model = TinyGSNN().eval()
-    model.ResBlocks[1].norm = norm
-    return model
-
-
 UNTRACKED = nn.BatchNorm1d(6, track_running_stats=False)
 
 
@@ -456,8 +451,17 @@ WRONG_FIT = {
         {"model": TinyGSNN(EVEN), "edges": [[0], [1]]}, {"untrained": 2, "estimate": True},
         ValueError, "must be 0 with estimate=True",
     ),
-    "untrained magnitude": (
-        {}, {"untrained": 1, "score": "magnitude"}, ValueError, "must be 0 with score='magnitude'",
+    "fresh alone": (
+        {"model": TinyGSNN(EVEN), "edges": [[0], [1]]}, {"untrained": 0, "fresh": TinyGSNN},
+        ValueError, "fresh must come with untrained=1",
+    ),
+    "another fresh": (
+        {"model": TinyGSNN(EVEN), "edges": [[0], [1]]}, {"untrained": 1, "fresh": TinyGSNN},
+        ValueError, "fresh must make a model with the parameters of the trained one",
+    ),
+    "no module": (
+        {"model": TinyGSNN(EVEN), "edges": [[0], [1]]}, {"untrained": 1, "fresh": dict},
+        ValueError, "it gave a dict that has others",
     ),
     **{
         f"2 samples, {options}": (
@@ -557,10 +561,11 @@ def test_auto_is_the_score_that_finds_the_known_edges(score, training, backend, 
     )
     assert {**auto.settings, "choice": None} == {**alone.settings, "choice": None}
     assert auto.settings["score"] == score
-    # Untrained models join channels alone.
+    # Untrained models join whichever it is.
     if not training:
-        count = made.infer(x, y, untrained=1, scale_by_act_mean=True).settings["untrained"]
-        assert count == int(score == "channels")
+        how = {"untrained": 1, "scale_by_act_mean": True}
+        joined = [made.infer(x, y, score=name, **how).W for name in ("auto", score)]
+        np.testing.assert_allclose(*joined, rtol=1e-5, atol=4e-6)
 
 
 def test_few_known_edges_leave_the_channel_score():
@@ -578,7 +583,8 @@ def test_untrained_models_weigh_as_much_as_the_trained_one(on_host, backend):
     with assert_unchanged(made.model):
         evidence = made.infer(x, y, untrained=3, on_host=on_host, **options)
     before = untrained_scores(made, x, y, seeds=3, **options)
-    expected = (made.fit(x, y, **options) + np.mean(before, axis=0)) / 2
+    own = made.fit(x, y, **options)
+    expected = np.where(np.eye(12), own, (own + np.mean(before, axis=0)) / 2)
     np.testing.assert_allclose(np.asarray(evidence.W), expected, rtol=1e-5, atol=1e-6)
     assert evidence.settings["untrained"] == 3
 

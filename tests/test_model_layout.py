@@ -5,13 +5,26 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 import torch
-from gsnn_models import Block, Delegating, Nested, Older, TinyGSNN, assert_equal, data
+from gsnn_models import (
+    KNOWN,
+    NAMES,
+    ORIGINALS,
+    Block,
+    CallsOneBlock,
+    Delegating,
+    Nested,
+    Older,
+    Original,
+    TinyGSNN,
+    assert_equal,
+    data,
+)
 from model_state import assert_unchanged
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gsnn_edges import capture
-from gsnn_edges.activations.model_layout import find_layout
+from gsnn_edges.activations.model_layout import find_layout, known_graph
 
 MSE = nn.MSELoss()
 # torch's compiler, not ours: it imports what is deprecated, and looks at gradients of activations.
@@ -55,6 +68,41 @@ def assert_same_modules(modules, expected):
 
 
 # Blocks
+
+
+@pytest.mark.parametrize("wrap", [lambda m: m, Nested, nn.DataParallel])
+@pytest.mark.parametrize("name", ORIGINALS)
+def test_names_and_known_edges_of_the_originals_models_are_read(name, wrap):
+    model = wrap(ORIGINALS[name]())
+    layers = find_layout(model)
+    graph = known_graph(model, layers.blocks[0], layers.nodes)
+    assert layers.node_names == graph.node_names["function"] == NAMES[:6]
+    assert (graph.node_names["input"], graph.node_names["output"]) == (NAMES[6:10], NAMES[10:])
+    assert graph.edges.tolist() == KNOWN
+
+
+def test_a_graph_that_cannot_be_read_for_sure_is_left_out():
+    model = Original()
+    model.function_edge_mask[4] = False  # 0 -> 1
+    model.edge_index[:, (model.edge_index == 10).any(0)] = 11
+    graph = known_graph(model, model.ResBlocks[0], 6)
+    assert graph.node_names == {"function": NAMES[:6]}  # node 10 may be an input
+    assert graph.edges.tolist() == [[1, 3], [3, 5]]
+    model.edge_index = model.edge_index[0]
+    assert known_graph(model, model.ResBlocks[0], 6).edges is None
+    assert known_graph(model, nn.Linear(1, 1), 6).node_names == {}
+
+
+def test_one_block_is_called_as_often_as_the_model_or_the_error_says():
+    model, (x, y) = CallsOneBlock(), data()
+    wanted = capture(model, MSE, x, y)
+    for attribute in (None, 5):
+        model.layers = attribute
+        with pytest.raises(ValueError, match=r"pass blocks=|, as blocks=") as raised:
+            capture(model, MSE, x, y)
+        way = str(raised.value).rpartition("blocks=")[2]
+        found = capture(model, MSE, x, y, blocks=eval(way, {"model": model, "L": 3}))
+        assert_equal(found, wanted)
 
 
 def test_the_outermost_gsnn_counts_and_one_behind_getattr():

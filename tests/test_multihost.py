@@ -240,7 +240,7 @@ def test_a_cluster_that_is_none_and_a_library_that_is_not_there(store, tmp_path,
     with pytest.raises(ValueError, match=r"JAX finds no cluster .* coordinator_address should be"):
         correlate_distributed(store, tmp_path / "W.zarr")
     monkeypatch.setitem(sys.modules, "jax", None)
-    with pytest.raises(ImportError, match=r"pip install 'gsnn-edges\[jax\]'"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[jax\]'"):
         correlate_distributed(store, tmp_path / "W.zarr", processes=1)
 
 

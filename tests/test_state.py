@@ -11,10 +11,12 @@ import pytest
 import torch
 from gsnn_models import (
     MODELS,
+    ORIGINALS,
     Averaging,
     Block,
     Caching,
     Delegating,
+    FunctionalDropout,
     Nested,
     PlainList,
     TinyGSNN,
@@ -25,6 +27,7 @@ from gsnn_models import (
     data_for,
     hook,
     lived_in,
+    with_norm,
 )
 from model_state import assert_unchanged, global_state
 from torch import nn
@@ -287,12 +290,6 @@ def test_the_mode_eval_gives_what_an_evaluated_model_gives(name):
     assert_equal(result, capture(evaluated, MSE, x, y))
 
 
-def with_norm(norm):
-    model = TinyGSNN().eval()
-    model.ResBlocks[1].norm = norm
-    return model
-
-
 def untracked():
     return with_norm(nn.BatchNorm1d(6, track_running_stats=False).eval())
 
@@ -320,10 +317,13 @@ AT_WORK = "dropout or batch statistics are at work in "
         (PlainList(), AT_WORK + "BatchNorm1d, BatchNorm1d, BatchNorm1d: what"),
         (Delegating(), AT_WORK + "BatchNorm1d, BatchNorm1d, BatchNorm1d: what"),
         (untracked(), "batch statistics are at work in ResBlocks.1.norm, in evaluation"),
+        (ORIGINALS["functional dropout"](), AT_WORK + "ResBlocks.0, ResBlocks.1, ResBlocks.2: wh"),
+        (ORIGINALS["moving norm"](), AT_WORK + "ResBlocks.0.norm, ResBlocks.1.norm, ResBlocks.2"),
         (TinyGSNN(), None),
         (TinyGSNN(norm="batch", dropout=0.5).eval(), None),
         (with_norm(nn.LayerNorm(6)), None),
         (with_norm(nn.Dropout(0.0)), None),
+        *((ORIGINALS[name]().eval(), None) for name in ORIGINALS),
     ],
 )
 def test_the_mode_that_nobody_chose_is_warned_of(model, start):
@@ -336,6 +336,13 @@ def test_the_mode_that_nobody_chose_is_warned_of(model, start):
     assert warned(model, mode="eval") == []
 
 
+@pytest.mark.parametrize("options", [{}, {"mode": "eval"}])
+def test_dropout_in_evaluation_mode_is_warned_of(options):
+    block = partial(FunctionalDropout, always=True)
+    [text] = warned(TinyGSNN(block=block).eval(), **options)
+    assert text.startswith("random numbers are drawn in ResBlocks.0, ResBlocks.1, ResBlocks.2, in")
+
+
 @pytest.mark.parametrize(
     ("model", "batch_size", "warns"),
     [
@@ -344,6 +351,7 @@ def test_the_mode_that_nobody_chose_is_warned_of(model, start):
         (TinyGSNN(norm="batch").eval(), 4, False),
         (TinyGSNN(dropout=0.5), 4, False),
         (untracked(), 3, True),
+        (ORIGINALS["moving norm"](), 3, True),
     ],
 )
 def test_parts_with_batch_statistics_are_warned_of(model, batch_size, warns):

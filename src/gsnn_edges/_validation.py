@@ -11,7 +11,6 @@ import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from importlib import import_module
-from itertools import count
 from typing import Any
 
 import array_api_compat as compat
@@ -83,7 +82,7 @@ def imported(module: str, need: str, extra: str) -> Any:
         return import_module(module)
     except ModuleNotFoundError as error:
         raise ImportError(
-            f"{need}, which is not installed: pip install 'gsnn-edges[{extra}]'"
+            f"{need}, which is not installed: in a clone, pip install '.[{extra}]'"
         ) from error
 
 
@@ -232,17 +231,6 @@ def edge_index(name: str, value: Any, shape: tuple[int, ...] | None = None) -> n
     return edges.astype(np.int64, copy=False)
 
 
-def warn(text: str) -> None:
-    """Warn, and point at the line outside this package that the call came from."""
-    # NumPy's frames are those of `underflow_is_zero`.
-    inner = (__name__.partition(".")[0], "numpy")
-    for depth in count(1):
-        frame = sys._getframe(depth)
-        if frame.f_globals.get("__name__", "").partition(".")[0] not in inner or not frame.f_back:
-            warnings.warn(text, UserWarning, stacklevel=depth + 1)
-            return
-
-
 def _edges_within_a_type(name: str, edge_index_dict: Mapping[Any, Any]) -> Any:
     """The edges of the one type that joins nodes of a type with each other."""
     within = [kind for kind in edge_index_dict if kind[0] == kind[-1]]
@@ -373,8 +361,8 @@ def level(name: str, value: Any) -> float:
 
 def warn(text: str) -> None:
     """Warn, and point at the line outside this package that the call came from."""
-    # NumPy's frames are those of the decorator above.
-    within = (__name__.partition(".")[0], "numpy")
+    # NumPy's frames are those of a decorator, contextlib's those of a context that ends.
+    within = (__name__.partition(".")[0], "numpy", "contextlib")
     for depth in itertools.count(1):
         frame = sys._getframe(depth)
         name = frame.f_globals.get("__name__", "")

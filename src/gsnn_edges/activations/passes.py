@@ -1,7 +1,7 @@
 """One forward and one backward pass, reduced to the columns that a correlation takes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -27,16 +27,8 @@ from gsnn_edges.activations.batches import (
     tensors_in,
 )
 from gsnn_edges.activations.hooks import AGGS, NORMS, Recorder, Reducer, float32_at_least
-from gsnn_edges.activations.model_layout import (
-    Mode,
-    ModelLayout,
-    find_layout,
-    rows_are_independent,
-    run_alone,
-    unwrapped,
-    warn_of_mode,
-    warn_of_parts,
-)
+from gsnn_edges.activations.model_layout import ModelLayout, find_layout, run_alone, unwrapped
+from gsnn_edges.activations.modes import Mode, ModeWatch, rows_are_independent
 from gsnn_edges.activations.preserve_state import (
     gradients_on,
     modules_of,
@@ -303,7 +295,7 @@ class Passes:
         ]
         self._network = unwrapped(self.model)
         self._modules = modules_of(self._network, *self.layout.blocks)
-        warn_of_mode(self.model, self._modules, self.mode)
+        self._watch = ModeWatch(self.model, self._modules, self.mode)
 
     def observe(
         self,
@@ -406,8 +398,6 @@ class Passes:
         size = rows if batch_size is None else min(batch_size, rows)
         whole = rows if whole is None else whole
         averaged = size < whole and _is_mean(self.crit, self.loss_reduction, y)
-        if size < whole:
-            warn_of_parts(self.model, self._modules, size, whole)
         shape = self.layout.pairs, rows, self.reducers[0].width
         a, g = (torch.empty(shape, dtype=self.precision(x), device=self.device) for _ in range(2))
         starts: Iterable[int] = range(0, rows, size)
@@ -419,7 +409,8 @@ class Passes:
             share = (part.stop - start) / whole if averaged else 1.0
             arguments = select_arguments(kwargs, part, rows)
             x_part, y_part = select_rows(x, part), select_rows(y, part)
-            self._run_part(x_part, y_part, arguments, share, a[:, part], g[:, part])
+            watch = self._watch.forward(size, whole)
+            self._run_part(x_part, y_part, arguments, share, a[:, part], g[:, part], watch)
         a, g = a.flatten(0, 1), g.flatten(0, 1)
         self.reducers[0].check_finite("activations", a, self.layout.node_names)
         self.reducers[0].check_finite("gradients", g, self.layout.node_names)
@@ -431,13 +422,20 @@ class Passes:
         return torch.float64 if double else torch.float32
 
     def _run_part(
-        self, x: Batch, y: Batch, kwargs: dict[str, Any], share: float, a: Tensor, g: Tensor
+        self,
+        x: Batch,
+        y: Batch,
+        kwargs: dict[str, Any],
+        share: float,
+        a: Tensor,
+        g: Tensor,
+        watch: AbstractContextManager[None],
     ) -> None:
         """Fill a and g by one forward and one backward pass, each layer as it arrives."""
         recorder = Recorder(self.layout, self.reducers, self.use_prenorm, a)
         args, named = as_arguments(x)
         with recorder.attached():
-            with _noting("model(x)", x=x):
+            with _noting("model(x)", x=x), watch:
                 prediction = self._network(*args, **named, **kwargs)
             with _noting("crit(model(x), y)", prediction=prediction, y=y):
                 loss = self.crit(prediction, y)

@@ -32,7 +32,7 @@ _SHOWN = 10
     "--untrained",
     type=options.SEED,
     default=0,
-    help="Average the channel score with that of so many untrained models.",
+    help="Average W with that of so many untrained models.",
 )
 @options.by
 @click.option("--top", type=options.POSITIVE, default=1000, help="Edges in --out.")
@@ -97,6 +97,7 @@ def infer(
             network.y,
             settings["method"],
             verbose=screen.progress,
+            fresh=network.fresh if settings["untrained"] else None,
             **{name: settings[name] for name in names},
         )
     best = inferred.top(top)
