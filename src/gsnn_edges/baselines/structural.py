@@ -219,11 +219,12 @@ class StructuralModel:
             return u, information
         source, target = self.edges
         own = found.covariances(source, target), found.of_parameters()
-        gram = data.rows * found.among_parameters(own[0]) + _PENALTY * np.eye(len(own[1]))
-        root = np.linalg.inv(np.linalg.cholesky(gram))
+        # Eigenvalues below 0 are rounding, of parameters that say the same.
+        eigenvalues, vectors = np.linalg.eigh(data.rows * found.among_parameters(own[0]))
+        root = vectors.T / np.sqrt(np.maximum(eigenvalues, 0) + _PENALTY)[:, None]
         explained = root @ (data.rows * own[1])
         nodes = np.arange(self.nodes)
-        size = max(1, _BLOCK // max(gram.shape[0] * self.nodes, 1))
+        size = max(1, _BLOCK // max(len(root) * self.nodes, 1))
         for first in range(0, self.nodes, size):
             rows = nodes[first : first + size, None]
             shared = data.rows * found.covariances(rows, nodes[None])
