@@ -15,7 +15,7 @@ import oracles
 import pytest
 from libraries import require
 from numpy.testing import assert_allclose, assert_array_equal
-from stores import digest, draw, write_store
+from stores import Disk, digest, draw, write_store
 
 from gsnn_edges import channel_correlation
 from gsnn_edges.scale import PairsAbove, TopTargets, correlate_store
@@ -268,20 +268,6 @@ def dying(handle):
 os.fsync = dying
 correlate_store(**json.loads(sys.argv[1]))
 """
-
-
-class Disk:
-    """Counts what is put on the disk itself; one that is full takes no more than ``room``."""
-
-    def __init__(self, monkeypatch, room=None):
-        self.count, self.room, self.fsync = 0, room, os.fsync
-        monkeypatch.setattr(os, "fsync", self.take)
-
-    def take(self, handle):
-        self.count += 1
-        if self.room is not None and self.count > self.room:
-            raise OSError(28, "No space left on device")
-        self.fsync(handle)
 
 
 @pytest.mark.parametrize(
