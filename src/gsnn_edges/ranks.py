@@ -63,15 +63,17 @@ def rankdata(x: Array, *, axis: int = 0, ties: Ties = "average") -> Array:
     dtype = rank_dtype(ops.xp, x.dtype, x.shape[axis])
     if ops.concrete(x) and not ops.ranker().has_kernel(x, dtype):
         _validation.finite("x", x)
-    moved = ops.xp.moveaxis(x, axis, -1)
-    count = math.prod(moved.shape[:-1])
-    rows = ops.xp.reshape(moved, (count, x.shape[axis]))
+    # By NumPy on a CPU: to JAX, a view of other axes is a copy.
+    engine = ops.ranker()
+    moved = engine.xp.moveaxis(backends.move(x, engine), axis, -1)
+    rows = engine.xp.reshape(moved, (math.prod(moved.shape[:-1]), x.shape[axis]))
     try:
-        ranks = rank_rows(rows, ops, dtype, ties=ties)
+        ranks = rank_rows(rows, engine, dtype, ties=ties)
     except _validation.NonFiniteError:
         _validation.finite("x", x)
         raise
-    return ops.xp.moveaxis(ops.xp.reshape(ranks, moved.shape), -1, axis)
+    ranks = engine.xp.moveaxis(engine.xp.reshape(ranks, moved.shape), -1, axis)
+    return ranks if engine is ops else ops.take_over(ranks)
 
 
 def rank_dtype(xp: Any, dtype: Any, observations: int) -> str:
