@@ -125,7 +125,8 @@ class TorchBackend(GenericBackend):
     def to_numpy(self, x: Array) -> np.ndarray:
         # NumPy has no bfloat16; float32 holds its values.
         x = x.float() if x.dtype == torch.bfloat16 else x
-        return np.asarray(x.detach().cpu())
+        array: np.ndarray = x.numpy(force=True)
+        return array
 
     def free_bytes(self) -> int | None:
         if self.device.type == "cuda":

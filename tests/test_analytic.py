@@ -160,7 +160,7 @@ def test_wrong_calls_of_correlation_pvalue(arguments, error, message):
 
 def test_without_scipy_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.special", None)
-    with pytest.raises(ImportError, match=r"pip install 'gsnn-edges\[stats\]'"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[stats\]'"):
         correlation_pvalue(W, 30)
 
 

@@ -6,10 +6,13 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from acceptance.slow import by_node
 from gsnn_models import (
+    INPUTS,
     LAYERS,
     MODELS,
     NODES,
+    Averaging,
     Block,
     CallsOneBlockTwice,
     DetachedRecords,
@@ -18,14 +21,14 @@ from gsnn_models import (
     NarrowRecords,
     Nested,
     Older,
+    SharedWeights,
     Silent,
     Smooth,
+    TakesNames,
     TinyGSNN,
     Unreadable,
-    UnusedLastBlock,
     assert_close,
     assert_equal,
-    by_node,
     core,
     data,
     data_for,
@@ -49,21 +52,20 @@ TOLERANCE = {torch.float32: 2e-6, torch.float64: 1e-12}
 EVEN = [[0, 0, 1, 2, 2, 3]] * 3
 NAN, INF = float("nan"), float("inf")
 # What is captured in training mode is warned of, which test_state.py looks at.
-pytestmark = pytest.mark.filterwarnings("ignore:dropout or batch statistics are at work")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:dropout or batch statistics are at work", "ignore:random numbers are drawn in Unlike"
+)
 
 
 # Every setting and model
 
 
-@pytest.mark.parametrize("use_prenorm", [True, False], ids=["pre", "post"])
-@pytest.mark.parametrize("agg", AGGS)
-@pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-def test_every_setting_equals_the_slow_loop(dtype, norm, agg, use_prenorm):
-    model, (x, y) = TinyGSNN(norm="batch").to(dtype).eval(), data(dtype=dtype)
-    options = {"norm": norm, "agg": agg, "use_prenorm": use_prenorm}
-    expected = slow_capture(model, MSE, x, y, **options)
-    assert_close(capture(model, MSE, x, y, **options), expected, TOLERANCE[dtype])
+def test_a_row_for_each_layer_and_sample():
+    a, g = (side.reshape(2, 5, NODES) for side in capture(TinyGSNN().eval(), SUM, *data()))
+    # Node 4 has a channel in the middle block only: activations of layer 1, gradients of layer 1.
+    assert [bool(part[:, 4].any()) for part in (*a, *g)] == [False, True, True, False]
+    # Node 2 has no channel anywhere.
+    assert not torch.cat([a, g])[..., 2].any()
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -78,10 +80,8 @@ def test_every_model_equals_the_slow_loop(name, training):
     assert_close(result, expected, TOLERANCE.get(dtype_of(model), 2e-6))
 
 
-@given(st.data())
-@pytest.mark.parametrize("agg", AGGS)
-@pytest.mark.parametrize("norm", NORMS)
-def test_random_groups_equal_a_loop_over_channels(norm, agg, data):
+@given(st.data(), st.sampled_from(NORMS), st.sampled_from(AGGS))
+def test_random_groups_equal_a_loop_over_channels(data, norm, agg):
     groups = data.draw(st.lists(st.integers(0, 5), min_size=1, max_size=9))
     width = len(groups)
     numbers = st.floats(-1e3, 1e3, width=32, allow_subnormal=False)
@@ -90,32 +90,9 @@ def test_random_groups_equal_a_loop_over_channels(norm, agg, data):
     net[0].weight.data, net[0].bias.data = torch.eye(width).double(), torch.zeros(width).double()
     a, g = capture(net, SUM, x, x / 2, blocks=["0", "1"], groups=groups, norm=norm, agg=agg)
     credit = 2 * (net[1](x) - x / 2)
-    expected = [by_node(values, groups, [groups], norm, agg) for values in (x, credit)]
+    expected = [[*by_node(values, groups, 1 + max(groups), norm, agg)] for values in (x, credit)]
     np.testing.assert_allclose(a, expected[0], rtol=1e-12, atol=1e-9)
     np.testing.assert_allclose(g, expected[1], rtol=1e-12, atol=1e-6)
-
-
-def test_row_l_times_b_plus_sample_pairs_a_layer_with_the_next():
-    model, (x, y) = TinyGSNN().eval(), data()
-    a, g = capture(model, SUM, x, y)
-    for sample in range(5):
-        one_a, one_g = capture(model, SUM, x[sample : sample + 1], y[sample : sample + 1])
-        rows = [sample, 5 + sample]
-        assert_close((a[rows], g[rows]), (one_a, one_g), 2e-6)
-    # Node 4 has a channel in the middle block only: activations of layer 1, gradients of layer 1.
-    assert [bool(part[:, 4].any()) for part in (a[:5], a[5:], g[:5], g[5:])] == [
-        False, True, True, False
-    ]  # fmt: skip
-    # Node 2 has no channel anywhere.
-    assert a.shape == g.shape == (10, NODES)
-    assert_equal((a[:, 2], g[:, 2]), [np.zeros(10)] * 2)
-
-
-def test_gradients_of_an_unused_last_block_are_zero():
-    a, g = capture(UnusedLastBlock(), MSE, *data())
-    np.testing.assert_array_equal(g[5:], np.zeros((5, NODES)))
-    assert g[:5].any()
-    assert a.any()
 
 
 # What blocks record
@@ -125,10 +102,8 @@ def test_gradients_of_an_unused_last_block_are_zero():
 @pytest.mark.parametrize("shared", [False, True], ids=["own maps", "shared maps"])
 @pytest.mark.parametrize("kind", [Silent, Older])
 def test_blocks_that_record_nothing_are_tapped_at_their_linear_maps(kind, use_prenorm, shared):
-    models = [TinyGSNN([LAYERS[0]] * 3, block=block) for block in (Block, kind)]
-    for model in models if shared else ():
-        for block in model.ResBlocks:
-            block.lin_in, block.lin_out = model.ResBlocks[0].lin_in, model.ResBlocks[0].lin_out
+    make = SharedWeights if shared else partial(TinyGSNN, [LAYERS[0]] * 3)
+    models = [make(block=block) for block in (Block, kind)]
     expected, result = (capture(m, MSE, *data(), use_prenorm=use_prenorm) for m in models)
     assert_equal(result, expected)
 
@@ -176,7 +151,7 @@ def by_hand(net, x, y):
 def rows_of(layers, groups):
     """Rows of nodes, layer by layer."""
     parts = zip(layers, groups, strict=True)
-    return [row for values, group in parts for row in by_node(values, group, GROUPS, "l1", "sum")]
+    return [row for values, group in parts for row in by_node(values, group, 3, "l1", "sum")]
 
 
 GROUPS = [[0, 0, 1, 1, 2, 2], [2, 1, 0, 0, 1, 2], [0, 1, 2]]
@@ -250,34 +225,7 @@ def test_further_arguments_reach_the_model():
         assert_close(result, expected, 2e-6)
 
 
-@pytest.mark.parametrize("form", [tuple, dict])
-@pytest.mark.parametrize("batch_size", [None, 2])
-def test_targets_in_parts_reach_the_loss_as_they_are(form, batch_size):
-    model, (x, y) = TinyGSNN().eval(), data()
-    target = (y, 2 * y[:, 0]) if form is tuple else {0: y, 1: 2 * y[:, 0]}
-
-    def crit(prediction, target):
-        assert type(target) is form
-        return MSE(prediction, target[0]) + MSE(prediction[:, 0], target[1])
-
-    result = capture(model, crit, x, target, batch_size=batch_size, loss_reduction="mean")
-    assert_close(result, slow_capture(model, crit, x, target), 5e-6)
-
-
 # Parts of a batch
-
-
-@pytest.mark.parametrize("crit", [MSE, SUM], ids=["mean", "sum"])
-@pytest.mark.parametrize("batch_size", [1, 2, 5, 6, 7, 100])
-@pytest.mark.parametrize(
-    "name", ["batch norm", "extra input", "frozen", "float64", "tuple input", "dict input"]
-)
-def test_parts_equal_the_whole(name, crit, batch_size):
-    model = MODELS[name]().eval()
-    x, y = data_for(model, rows=7)
-    gain = {"gain": torch.linspace(1, 2, 7)[:, None]} if name == "extra input" else None
-    call = partial(capture, model, crit, x, y, forward_kwargs=gain)
-    assert_close(call(batch_size=batch_size), call(), 5e-6)
 
 
 def sizes_of(model):
@@ -289,47 +237,48 @@ def sizes_of(model):
     return sizes
 
 
+@pytest.mark.parametrize("crit", [MSE, SUM], ids=["mean", "sum"])
 @pytest.mark.parametrize("name", ["plain", "tuple input", "node activity", "whole numbers"])
 @pytest.mark.parametrize(
     ("given", "batch_size", "expected"),
     [
         (3, None, [3, 3, 1]),
-        (4, None, [4, 3]),
         (100, None, [7]),
         (3, 5, [5, 2]),
         (None, 3, [3, 3, 1]),
+        (None, 6, [6, 1]),
     ],
 )
-def test_a_loader_gives_what_its_rows_give(name, given, batch_size, expected):
+def test_parts_and_loaders_give_what_all_rows_give(name, given, batch_size, expected, crit):
     model = MODELS[name]().eval()
     x, y = data_for(model, rows=7)
-    whole, sizes = capture(model, MSE, x, y), sizes_of(model)
-    parts = x if isinstance(x, tuple) else (x,)
-    samples = [
-        ((*(p[i] for p in parts),) if isinstance(x, tuple) else x[i], y[i]) for i in range(7)
-    ]
+    whole, sizes = capture(model, crit, x, y), sizes_of(model)
+    samples = [(tuple(p[i] for p in x) if isinstance(x, tuple) else x[i], y[i]) for i in range(7)]
     source = (x, y) if given is None else (DataLoader(samples, batch_size=given),)
-    result = capture(model, MSE, *source, batch_size=batch_size)
+    result = capture(model, crit, *source, batch_size=batch_size)
     assert sizes == expected
     assert_close(result, whole, 5e-6)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-@pytest.mark.parametrize("rows", [7, 101])
-def test_ragged_parts_equal_the_whole_where_the_reduction_is_told(rows, reduction):
-    model, (x, y) = TinyGSNN(norm="batch").eval(), data(rows=rows)
+def test_parts_equal_the_whole_where_the_reduction_is_told(reduction):
+    model, (x, y) = ExtraInput().eval(), data(7)
     crit = partial(nn.functional.mse_loss, reduction=reduction)
-    call = partial(capture, model, crit, x, y, loss_reduction=reduction)
-    for batch_size in (2, 5, rows - 1):
-        assert_close(call(batch_size=batch_size), call(), 5e-6)
+    by_row, other = torch.linspace(1, 2, 7)[:, None], torch.ones(4)
+    # What has a row for each sample is cut, and nothing else.
+    for gain in (
+        by_row,
+        other,
+        [by_row, other],
+        (by_row, by_row),
+        {"left": by_row, "right": other},
+    ):
+        options = {"loss_reduction": reduction, "forward_kwargs": {"gain": gain}}
+        call = partial(capture, model, crit, x, y, **options)
+        for batch_size in (2, 5):
+            assert_close(call(batch_size=batch_size), call(), 5e-6)
     told = capture(model, MSE, x[:6], y[:6], batch_size=2, loss_reduction="sum")
     assert_close((told[1] / 3,), (capture(model, MSE, x[:6], y[:6])[1],), 5e-6)
-
-
-def test_tensors_of_another_length_are_not_cut():
-    model, (x, y) = ExtraInput().eval(), data()
-    call = partial(capture, model, MSE, x, y, forward_kwargs={"gain": torch.linspace(1, 2, 4)})
-    assert_close(call(batch_size=2), call(), 5e-6)
 
 
 CLASSES = torch.tensor([0, 2, 1, 1, 0])
@@ -358,6 +307,82 @@ def test_a_mean_of_uneven_rows_may_not_be_cut(crit, phrase):
     crit.reduction = "sum"
     parts = capture(model, crit, x, CLASSES, batch_size=2)
     assert_close(parts, capture(model, crit, x, CLASSES), 5e-6)
+
+
+CHANGES = {
+    "mean of the batch": lambda model, x: x - x.mean(0),
+    "earlier rows": lambda model, x: x.cumsum(0),
+    "later rows": lambda model, x: x + x.roll(-1, 0),
+    "chance": lambda model, x: nn.functional.dropout(x),
+    "calls": lambda model, x: model.calls * x,
+    "a number of rows": lambda model, x: x + x.view(5, -1, INPUTS)[0, 0],
+}
+
+
+class Unlike(TinyGSNN):
+    """Rows that depend on their batch, on chance, or on how often the model was called."""
+
+    def __init__(self, change):
+        super().__init__(block=Smooth)
+        self.change, self.calls = change, 0
+
+    def forward(self, x):
+        self.calls += 1
+        return super().forward(CHANGES[self.change](self, x))
+
+
+def function(prediction, target):
+    return MSE(prediction, target)
+
+
+class Masked(nn.MSELoss):
+    def forward(self, prediction, target):
+        return super().forward(prediction[target > 0], target[target > 0])
+
+
+def untracked():
+    model = TinyGSNN().eval()
+    model.ResBlocks[1].norm = nn.BatchNorm1d(6, track_running_stats=False).eval()
+    return model
+
+
+IGNORED = nn.CrossEntropyLoss(ignore_index=2)
+# id -> (model, crit, change of the targets, options, whether parts are exact)
+BY_PARTS = {
+    "mean": (lambda: TinyGSNN(block=Smooth), MSE, None, {}, True),
+    "sum": (lambda: TinyGSNN(block=Smooth), SUM, None, {}, True),
+    "told": (lambda: TinyGSNN(block=Smooth), function, None, {"loss_reduction": "mean"}, True),
+    "batch norm": (lambda: TinyGSNN(norm="batch", block=Smooth), MSE, None, {"mode": "eval"}, True),
+    "dict input": (TakesNames, MSE, None, {}, True),
+    "averaging": (Averaging, MSE, None, {}, True),
+    "classes": (TinyGSNN, nn.CrossEntropyLoss(), lambda y: y.argmax(1), {}, True),
+    "training": (lambda: TinyGSNN(norm="batch", dropout=0.5).train(), MSE, None, {}, False),
+    "no statistics": (untracked, MSE, None, {}, False),
+    "unknown loss": (TinyGSNN, function, None, {}, False),
+    "reduction of its own": (TinyGSNN, Masked(), None, {}, False),
+    "ignored": (TinyGSNN, IGNORED, lambda y: y.argmax(1), {}, False),
+    "pairs of rows": (TinyGSNN, MSE, lambda y: y[:, None], {}, False),
+    "arguments": (ExtraInput, MSE, None, {"forward_kwargs": {"scale": 0.5}}, False),
+    **{name: (partial(Unlike, name), MSE, None, {}, False) for name in CHANGES},
+}
+
+
+@pytest.mark.filterwarnings("ignore:batch statistics|Using a target size")
+@pytest.mark.parametrize("name", BY_PARTS)
+def test_large_models_run_in_parts_where_parts_are_exact(name, monkeypatch):
+    make, crit, change, options, exact = BY_PARTS[name]
+    model = make() if "training" in name else make().eval()
+    x, y = data_for(model, rows=65)
+    y = y if change is None else change(y)
+    call = partial(capture, model, crit, x, y, seed=3, **options)
+    whole = call()
+    monkeypatch.setattr("gsnn_edges.activations.passes._PART_BYTES", 10_000)
+    with assert_unchanged(model):
+        result = call()
+    sizes = sizes_of(model)
+    call()
+    assert sizes[-1] < 60 if exact else sizes[-1] == 65
+    assert_close(result, whole, 5e-6 if exact else 0)
 
 
 class Saved:
@@ -486,50 +511,16 @@ def test_dropout_follows_a_seed_or_the_global_generator_which_does_not_move():
 @pytest.mark.parametrize("norm", NORMS)
 def test_capture_is_the_reduction_of_the_channels(norm, agg, use_prenorm):
     model, (x, y) = TinyGSNN(EVEN).double().eval(), data(20, dtype=torch.float64)
-    seen = capture_channels(model, MSE, x, y, use_prenorm=use_prenorm, batch_size=7)
-    reduced = [by_node(side, EVEN[0], EVEN, norm, agg) for side in (seen.a, seen.g)]
-    result = capture(model, MSE, x, y, use_prenorm=use_prenorm, norm=norm, agg=agg)
-    assert_close(result, reduced, 1e-12)
-    assert (seen.samples, seen.pairs, seen.a.shape) == (20, 2, (40, 6))
-
-
-def test_channels_are_what_blocks_record():
-    model, (x, y) = TinyGSNN(EVEN).eval(), data(20)
     with assert_unchanged(model):
-        seen = capture_channels(model, MSE, x, y)
-    for block in model.ResBlocks:
-        block._store_activations = True
-    loss = MSE(model(x), y)
-    records = [block._last_pre_norm_activation for block in model.ResBlocks]
-    credit = torch.autograd.grad(loss, records)
-    assert_close((seen.a, seen.g), (torch.cat(records[:-1]).detach(), torch.cat(credit[1:])), 2e-6)
-    assert seen.nodes.tolist() == EVEN[0]
-
-
-@pytest.mark.parametrize(
-    "groups", [[[0, 0, 1], [0, 1]], [[0, 0, 1, 2], [0, 0, 1, 2], [0, 1, 1, 0]]]
-)
-def test_channels_that_differ_are_refused(groups):
-    model = TinyGSNN(groups)
-    phrase = rf"ResBlocks\[{len(groups) - 1}\], of .* differs from model.ResBlocks\[0\].*: capture"
-    with assert_unchanged(model), pytest.raises(ValueError, match=phrase):
-        capture_channels(model, MSE, *data())
-
-
-@pytest.mark.parametrize("option", ["norm", "agg"])
-def test_reductions_are_no_options_of_channels(option):
-    with pytest.raises(TypeError, match=option):
-        capture_channels(TinyGSNN(EVEN), MSE, *data(), **{option: "sum"})
+        seen = capture_channels(model, MSE, x, y, use_prenorm=use_prenorm, batch_size=7)
+    reduced = [[*by_node(side, EVEN[0], 4, norm, agg)] for side in (seen.a, seen.g)]
+    options = {"use_prenorm": use_prenorm, "norm": norm, "agg": agg}
+    assert_close(capture(model, MSE, x, y, **options), reduced, 1e-12)
+    assert_close(slow_capture(model, MSE, x, y, **options), reduced, 1e-12)
+    assert (seen.samples, seen.pairs, seen.nodes.tolist()) == (20, 2, EVEN[0])
 
 
 # Wrong calls
-
-
-def spoilt(value, which=0):
-    """Inputs and targets, one number of one of them spoilt."""
-    pair = data()
-    pair[which][3, 1] = value
-    return dict(zip("xy", pair, strict=True))
 
 
 def with_weight(value, path):
@@ -581,6 +572,7 @@ class Idle(TinyGSNN):
 
 # id -> (what is wrong, error, phrase)
 WRONG = {
+    "unknown norm": (lambda: {"norm": "l3"}, ValueError, "norm must be one of 'l1', 'l2'"),
     "pre-norm not recorded": (of_block(Unreadable), TypeError, "try use_prenorm=False"),
     "nothing recorded": (
         of_block(Unreadable, use_prenorm=False), TypeError, "blocks that record _last_activation",
@@ -616,19 +608,12 @@ WRONG = {
         lambda: {"blocks": ["ResBlocks.0.lin_in", "ResBlocks.1.lin_in"], "groups": range(7)},
         ValueError, r"groups and the output .* agree: block 1 .*\(5, 7\).*got \(5, 6\)",
     ),
-    "unknown norm": (lambda: {"norm": "l3"}, ValueError, "norm must be one of 'l1', 'l2'"),
-    "unknown agg": (lambda: {"agg": "median"}, ValueError, "agg must be one of 'sum', 'mean'"),
-    "NaN in a weight": (
-        lambda: with_weight(NAN, "ResBlocks.1.lin_in"),
-        ValueError, "activations must be finite; got 5 NaN or infinite values in node 5:",
-    ),
     "NaN in all layers": (
         lambda: with_weight(NAN, "encode"), ValueError, "activations must.*0, 1, 3, 4, 5:",
     ),
     "infinite gradient": (
         lambda: with_weight(INF, "decode"), ValueError, "gradients must be finite.*in node 0, 1",
     ),
-    "batch_size True": (lambda: {"batch_size": True}, TypeError, "batch_size must be a whole"),
     "device elsewhere": (
         lambda: {"device": "meta"}, ValueError, r"it lies on cpu: call model.to\('meta'\)",
     ),

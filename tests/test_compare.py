@@ -266,7 +266,7 @@ def test_frame_has_a_row_for_each_score(comparison):
 
 def test_frame_without_pandas_says_what_to_install(comparison, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match=r"pip install 'gsnn-edges\[frames\]'"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[frames\]'"):
         comparison.to_frame()
 
 

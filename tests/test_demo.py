@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+import tarfile
 from dataclasses import fields, replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import nn
 
 from gsnn_edges import FunctionEdgeInferer
-from gsnn_edges.demo import GSNN, graph, run, simulate, simulation, train, tutorial
+from gsnn_edges.demo import GSNN, graph, liver, run, simulate, simulation, train, tutorial
 from gsnn_edges.demo.gsnn import FUNCTION_EDGES, INPUT_EDGES, OUTPUT_EDGES
 from gsnn_edges.demo.run import recipe_for, run_demo, save
 from gsnn_edges.demo.topologies import source_nodes
@@ -596,3 +597,62 @@ def test_wrong_graphs_are_refused(text, message, tmp_path, monkeypatch):
         (tmp_path / "edges.csv").write_text(text)
     with pytest.raises(FileNotFoundError if text is None else ValueError, match=message):
         run_demo("edges.csv", verbose=False)
+
+
+# Real data
+
+TABLE = """TR:Cells:CellLine,TR:TNFa,TR:NOINHIB,TR:P38i,DA:p38 ,DA:Jun,DV:p38 ,DV:Jun
+1,,1,,0,0,5,6
+1,1,,,30,30,0,96
+1,,,1,30,30,32,32
+1,1,,1,180,180,96,0
+1,,1,,180,180,224,480
+"""
+GRAPH = "tnfa\t1\tTraf\nTraf\t1\tp38\np38\t-1\tjun\n\n"
+
+
+@pytest.fixture(params=["folder", "unpacked", "sdist"])
+def package(request, tmp_path):
+    """Files of the package as they are installed, unpacked or in a source distribution."""
+    top = tmp_path / "cellnopt.data-1.0.3"
+    (top / "share/data/LiverMSB2009").mkdir(parents=True)
+    (top / "share/data/LiverMSB2009/MD-LiverMSB2009.csv").write_text(TABLE)
+    (top / "share/data/LiverMSB2009/PKN-LiverMSB2009.sif").write_text(GRAPH)
+    with tarfile.open(tmp_path / "it.tar.gz", "w:gz") as archive:
+        archive.add(top, top.name)
+    return {"folder": top, "unpacked": tmp_path, "sdist": tmp_path / "it.tar.gz"}[request.param]
+
+
+def test_liver_data_are_read_as_they_are_described(package):
+    data = liver("LiverMSB", package)
+    topology = data.topology
+    assert topology.functions == ("tnfa", "Traf", "p38", "jun")
+    assert topology.edges.tolist() == [[0, 1, 2], [1, 2, 3]]
+    assert (topology.inputs, topology.perturbed.tolist()) == (("TNFa", "P38i"), [0, 2])
+    assert topology.outputs == ("measurement of p38", "measurement of jun")
+    assert topology.measured.tolist() == [2, 3]
+    assert data.x.tolist() == [[1, 0], [0, -1], [1, -1], [0, 0]]
+    # log2(value + 32) is 5, 6; 7, 6 at the first time, and 7, 8; 5, 9 at the second.
+    assert data.y.tolist() == [[-1, 1], [1, -1], [-1, -1], [1, 1]]
+
+
+def test_each_edge_of_real_data_is_in_one_fold(package):
+    data = liver("LiverMSB", package)
+    problems = [data.problem(fold, folds=3) for fold in range(3)]
+    tested = np.concatenate([problem.test_edges for problem in problems], axis=1)
+    assert sorted(tested.T.tolist()) == sorted(data.topology.edges.T.tolist())
+    for problem in problems:
+        both = np.concatenate([problem.known_edges, problem.test_edges], axis=1)
+        assert sorted(both.T.tolist()) == sorted(problem.true_edges.T.tolist())
+        GSNN(problem.edge_index_dict, problem.node_names_dict)
+    with pytest.raises(ValueError, match=r"fold must be below folds, .* 3 edges; got fold=3"):
+        data.problem(3, folds=3)
+
+
+def test_missing_liver_data_are_told_how_to_get(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"not installed: pip download .*==1\.0\.3"):
+        liver("HepG2")
+    with pytest.raises(FileNotFoundError, match=r"is not at .*pip download"):
+        liver("HepG2", tmp_path)
+    with pytest.raises(ValueError, match="name must be one of"):
+        liver("liver")

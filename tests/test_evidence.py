@@ -7,7 +7,9 @@ import re
 import subprocess
 import sys
 import tracemalloc
+from types import SimpleNamespace
 
+import anndata
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -18,7 +20,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from pandas.testing import assert_frame_equal
 
-from gsnn_edges import EdgeEvidence, backends
+from gsnn_edges import EdgeEvidence, backends, plots
 from gsnn_edges.evaluation.candidates import top_k
 
 NAMES = ["P0", "P1", "R2", "R3", "R<4>"]
@@ -100,13 +102,107 @@ def test_frame_equals_a_slow_loop():
     kind = pd.CategoricalDtype(NAMES)
     columns = ["source", "target", "score", "std", "known"]
     expected = pd.DataFrame(rows, columns=columns).astype({"source": kind, "target": kind})
-    assert_frame_equal(evidence.to_frame(k=1000), expected)
-    assert_frame_equal(evidence.to_frame(k=3), expected[:3])
+    ranked = expected.copy()
+    ranked.insert(0, "rank", range(1, 21))
+    assert_frame_equal(evidence.to_frame(k=1000), ranked)
+    assert_frame_equal(evidence.to_frame(k=3), ranked[:3])
     as_it_lies = expected.sort_values(["source", "target"], ignore_index=True)
     assert_frame_equal(evidence.to_frame(), as_it_lies)
     unknown = as_it_lies[~as_it_lies["known"]].reset_index(drop=True)
     assert_frame_equal(evidence.to_frame(exclude_known=True), unknown)
     assert len(evidence.to_frame(candidates=np.zeros((5, 5), bool))) == 0
+
+
+def test_columns_of_a_supplementary_table():
+    evidence, p = made(), np.random.default_rng(2).random((5, 5)) ** 3
+    options = {"held_out": [("R3", "P0")], "degrees": True, "pvalues": p}
+    frame = evidence.to_frame(7, exclude_known=True, **options)
+    assert list(frame["rank"]) == [*range(1, 8)]
+    assert list(zip(frame["source"], frame["target"], strict=True)) == [
+        edge.ends for edge in evidence.top(7)
+    ]
+    cells = frame["source"].cat.codes, frame["target"].cat.codes
+    pool = ~np.eye(5, dtype=bool)
+    pool[tuple(KNOWN)] = False
+    adjusted = np.full((5, 5), np.nan)
+    adjusted[pool] = scipy.stats.false_discovery_control(p[pool])
+    assert_allclose(frame["p"], p[cells])
+    assert_allclose(frame["p_adjusted"], adjusted[cells])
+    assert [*frame["held_out"]] == [(s, t) == (3, 0) for s, t in zip(*cells, strict=True)]
+    known = nx.DiGraph([*KNOWN.T.tolist()])
+    known.add_nodes_from(range(5))
+    assert [*frame["out_degree"]] == [known.out_degree(node) for node in cells[0]]
+    assert [*frame["in_degree"]] == [known.in_degree(node) for node in cells[1]]
+
+
+def test_scores_pairs_and_overlap_by_names():
+    evidence, other = made(), made(np.random.default_rng(1).random((5, 5)))
+    assert evidence["P1", "R3"] == evidence[1, 3] == evidence.W[1, 3]
+    assert list(evidence.edges()) == evidence.top(25)
+    assert_array_equal(np.asarray(evidence), evidence.W)
+    assert np.asarray(evidence, np.float64).dtype == np.float64
+    for k in (1, 5, 18):
+        first, second = ({edge.ends for edge in one.top(k)} for one in (evidence, other))
+        assert evidence.overlap(other, k) == len(first & second) / k
+
+
+@pytest.mark.parametrize("by", ["_", ["a_b", "a_c", "d_e", "a_f", "d_g"]])
+def test_each_kind_of_edge_is_evaluated_among_the_same_true_edges(by):
+    names = ["a_0", "a_1", "d_2", "a_3", "d_4"]
+    evidence = EdgeEvidence(np.random.default_rng(0).random((5, 5)), names, known_edges=KNOWN)
+    queries = [("a_0", "d_4"), ("a_1", "d_2"), ("a_3", "a_0"), ("d_2", "a_1")]
+    index = np.array([[names.index(end) for end in pair] for pair in queries]).T
+    whole = evidence.evaluate(queries, seed=0)
+    assert str(whole) == str(evidence.evaluate(index, seed=0))
+    labels = [name[0] for name in names] if by == "_" else by
+    found = evidence.evaluate(queries, by=by, ks=[1], n_resamples=None)
+    expected = {}
+    for place, pair in enumerate(index.T):
+        rank = whole.queries.ranks.realistic[place]
+        expected.setdefault(" -> ".join(labels[end] for end in pair), []).append(1 / rank)
+    assert {kind: ranking.mrr for kind, ranking in found.items()} == {
+        kind: pytest.approx(np.mean(ranks)) for kind, ranks in expected.items()
+    }
+    frame = found.to_frame().set_index("kind")
+    assert {**frame["queries"]} == {kind: len(ranks) for kind, ranks in expected.items()}
+    assert all(kind in str(found) for kind in expected)
+    assert len(plots.comparison(found, ax=plots.blank_axes()).get_yticklabels()) == len(expected)
+
+
+def test_graphs_for_other_programs(tmp_path):
+    evidence = made()
+    evidence.write_graph(tmp_path / "new.graphml", 4)
+    read = nx.read_graphml(tmp_path / "new.graphml")
+    assert [*read.edges.data("weight")] == [*evidence.to_networkx(4).edges.data("weight")]
+    assert [*read] == NAMES
+    evidence.write_graph(tmp_path / "new.sif", threshold=5)
+    lines = (tmp_path / "new.sif").read_text().splitlines()
+    expected = [(*e.ends, e.score) for e in evidence.top(20) if e.score >= 5]
+    assert sorted(lines) == sorted(f"{s}\tproposed\t{t}" for s, t, _ in expected)
+    evidence.to_anndata().write_h5ad(tmp_path / "nodes.h5ad")
+    again = anndata.read_h5ad(tmp_path / "nodes.h5ad")
+    assert_array_equal(again.varp["W"], evidence.W)
+    assert [*again.var_names] == NAMES
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "phrase"),
+    [
+        (lambda e: e["P0", "P9"], ValueError, "pair must hold names of nodes; got 'P9'"),
+        (lambda e: e["P0"], TypeError, "a score has a source and a target; got 'P0'"),
+        (lambda e: e[0, 7], ValueError, r"pair must hold targets in 0 \.\. 4"),
+        (lambda e: e.evaluate([("P0", "x")]), ValueError, "edge_index must hold names of nodes"),
+        (lambda e: EdgeEvidence(e.W).evaluate([[0], [3]], by="_"), ValueError, "needs node_names"),
+        (lambda e: e.evaluate([[0], [3]], by=["a"]), ValueError, "a label for each of the 5"),
+        (lambda e: e.overlap(e.W, 3), TypeError, "other must be an EdgeEvidence; got ndarray"),
+        (lambda e: e.overlap(EdgeEvidence(e.W), 3), ValueError, "other must be of the same nodes"),
+        (lambda e: e.write_graph("e.gml", 3), ValueError, r"path must end in \.graphml, \.sif"),
+        (lambda e: EdgeEvidence(e.W).to_frame(3, degrees=True), ValueError, "degrees=True needs"),
+    ],
+)
+def test_wrong_names_and_endings(call, error, phrase):
+    with pytest.raises(error, match=phrase):
+        call(made())
 
 
 def test_frame_without_names_and_known_edges():
@@ -126,7 +222,7 @@ def test_frame_of_names_of_any_number(nodes):
 )
 def test_a_missing_library_is_named(monkeypatch, module, method):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match=rf"{module}.*pip install 'gsnn-edges\[frames\]'"):
+    with pytest.raises(ImportError, match=rf"{module}.*pip install '\.\[frames\]'"):
         getattr(made(), method)(3)
 
 
@@ -336,6 +432,16 @@ ABC = ["a", "b", "c"]
 def test_what_it_refuses(options, error, phrase):
     with pytest.raises(error, match=phrase):
         EdgeEvidence(**{"W": SQUARE, **options})
+
+
+def test_known_edges_of_a_heterogeneous_graph():
+    """A stand-in for HeteroData of torch-geometric."""
+    edges = {("function", "to", "function"): KNOWN, ("input", "to", "function"): [[0], [1]]}
+    graph = SimpleNamespace(edge_index_dict=edges)
+    assert_array_equal(made(known_edges=graph).known_edges, KNOWN)
+    edges["output", "to", "output"] = [[0], [1]]
+    with pytest.raises(ValueError, match="known_edges must have one type of edges between nodes"):
+        made(known_edges=graph)
 
 
 def test_what_it_keeps():

@@ -14,7 +14,7 @@ FOLDERS = {"": ROOT / "src/gsnn_edges", "backends.": ROOT / "backends"}
 
 # A file or folder directly below `gsnn_edges`, by layer, the lowest first.
 LAYERS = (
-    ("_typing", "_validation", "_io", "_progress"),
+    ("_typing", "_validation", "_io", "_progress", "_tables"),
     ("backends", "options"),
     ("ranks", "chunks"),
     ("sharded", "correlation"),
@@ -22,7 +22,7 @@ LAYERS = (
     ("store",),
     ("activations", "evaluation", "scale"),
     ("scoring", "significance", "evidence", "splits"),
-    ("baselines", "training", "plots"),
+    ("baselines", "training", "masking", "plots"),
     ("inferer",),
     ("demo", "cli"),
     ("__init__",),

@@ -3,18 +3,17 @@
 import json
 import warnings
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from acceptance import slow
 from gsnn_models import (
     MODELS,
     NODES,
     ExtraInput,
     PlainList,
     TinyGSNN,
-    blocks_of,
     data,
     data_for,
     in_float64,
@@ -26,7 +25,7 @@ from oracles import correlation, reciprocal_ranks
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from gsnn_edges import FunctionEdgeInferer, capture, capture_channels, mrr
+from gsnn_edges import FunctionEdgeInferer, capture, capture_channels
 from gsnn_edges.baselines import untrained_scores
 from gsnn_edges.scoring import compare_scores
 
@@ -36,7 +35,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:batch statistics are at work",
     "ignore:x should hold at least 10 samples",
 )
-NORMS, AGGS = ("l1", "l2", "none"), ("sum", "mean", "max")
+NORMS = ("l1", "l2", "none")
 EDGES = [[0, 0, 1, 5, 5, 3, 3], [1, 3, 0, 1, 5, 0, 0]]  # one of them twice
 EVEN = [[0, 0, 1, 2, 2, 3]] * 3
 BACKENDS = ["torch", "numpy", "jax"]
@@ -61,41 +60,26 @@ def close(W, expected, atol=1e-6):
 
 
 def test_every_argument_of_the_constructor_is_an_attribute():
-    model, edges = TinyGSNN(), torch.tensor(EDGES)
-    made = FunctionEdgeInferer(model, MSE, edges, False, "cpu", "l2", "max", ties="ordinal")
-    assert (made.model, made.crit, made.edge_index) == (model, MSE, edges)
-    assert (made.use_prenorm, made.device, made.norm, made.agg) == (False, "cpu", "l2", "max")
-    assert (made.backend, made.backend_device) == ("torch", None)
-    assert (made.ties, made.precision) == ("ordinal", "float32")
-    assert (made.blocks, made.groups, made.node_names) == (None, None, None)
-    blocks, groups, names = ["encode", "decode"], [0, 1], ["a", "b"]
-    made = inferer(blocks=blocks, groups=groups, node_names=names)
-    assert (made.blocks, made.groups, made.node_names) == (blocks, groups, names)
-
-
-def test_positional_arguments_of_fit_mean_what_they_did():
-    x, y = many()
-    by_place = inferer().fit(x, y, "pearson", 0.2, True, True, 3, 50, 4, False, seed=1)
-    by_name = inferer().fit(
-        x, y, method="pearson", penalty_factor=0.2, scale_by_act_mean=True, estimate=True,
-        estimate_iters=3, estimate_n_samples=50, row_chunk=4, verbose=False, seed=1,
-    )  # fmt: skip
-    np.testing.assert_array_equal(by_place, by_name)
+    names = ("model", "crit", "edge_index", "use_prenorm", "device", "norm", "agg")
+    given = (TinyGSNN(), MSE, torch.tensor(EDGES), False, "cpu", "l2", "max")
+    others = {
+        "ties": "ordinal",
+        "precision": "float64",
+        "backend": "jax",
+        "node_names": [*"abcdef"],
+    }
+    made = FunctionEdgeInferer(*given, **others)
+    for name, value in {**dict(zip(names, given, strict=True)), **others}.items():
+        assert getattr(made, name) is value
+    assert (inferer().backend, made.backend_device, made.blocks) == ("torch", None, None)
+    assert repr(made) == (
+        "FunctionEdgeInferer of TinyGSNN: 3 blocks, 6 function nodes; correlation by jax"
+    )
+    with pytest.raises((TypeError, ValueError), match="model"):
+        FunctionEdgeInferer(torch.nn.Linear(2, 2), MSE, torch.tensor(EDGES))
 
 
 # W
-
-
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("use_prenorm", [True, False], ids=["pre", "post"])
-@pytest.mark.parametrize("agg", AGGS)
-@pytest.mark.parametrize("norm", NORMS)
-def test_every_setting_equals_the_slow_loop_and_scipy(norm, agg, use_prenorm, method):
-    # In float64, so that the two agree on which values tie.
-    model, (x, y) = TinyGSNN(norm="batch").double().eval(), many(torch.float64)
-    settings = {"use_prenorm": use_prenorm, "norm": norm, "agg": agg}
-    W = inferer(model, **settings).fit(x, y, method)
-    close(W, correlation(*slow_capture(model, MSE, x, y, **settings), method))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -152,12 +136,21 @@ STRETCHES = {
 }
 
 
-def norms_of_blocks(a, g, groups=EVEN[0]):
-    """Frobenius norm of the correlations of all channels of two nodes, pair by pair."""
-    R, nodes = correlation(a, g), 1 + max(groups)
-    pairs = np.ndindex(nodes, nodes)
-    blocks = (R[np.ix_(np.equal(groups, i), np.equal(groups, j))] for i, j in pairs)
-    return np.reshape([np.linalg.norm(block) for block in blocks], (nodes, nodes))
+def channel_score(a, g, **options):
+    """The norms of the blocks of correlations of any two nodes."""
+    return slow.channel_score(a, g, EVEN[0], EVEN[0], 4, **options)
+
+
+def activity(a, groups=EVEN[0]):
+    """Mean over observations of the sum of a node's channels, without their signs."""
+    return np.array([abs(a.numpy()[:, np.equal(groups, n)]).sum(1).mean() for n in range(4)])
+
+
+# How a score is captured, and correlated by a loop.
+RECORDS = {
+    "magnitude": (capture, correlation),
+    "channels": (capture_channels, channel_score),
+}
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -165,40 +158,16 @@ def norms_of_blocks(a, g, groups=EVEN[0]):
 @pytest.mark.parametrize("score", ["magnitude", "channels"])
 def test_every_score_over_every_choice_of_layers_equals_a_loop(score, layers, backend):
     made, (x, y) = even(backend=backend), many()
-    if score == "magnitude":
-        (a, g), slow = capture(made.model, MSE, x, y), correlation
-    else:
-        (a, g), slow = capture_channels(made.model, MSE, x, y)[:2], norms_of_blocks
+    record, correlate = RECORDS[score]
+    a, g = record(made.model, MSE, x, y)[:2]
     usual = {"magnitude": "pooled", "channels": "mean"}[score]
     parts = STRETCHES[usual if layers is None else layers]
     W = made.fit(x, y, score=score, layers=layers)
-    close(W, np.mean([slow(a[rows], g[rows]) for rows in parts], axis=0), 2e-6)
+    close(W, np.mean([correlate(a[rows], g[rows]) for rows in parts], axis=0), 2e-6)
     np.testing.assert_array_equal(made.infer(x, y, score=score, layers=layers).W, W)
 
 
 # Inputs and models
-
-
-@pytest.mark.parametrize("estimate", [False, True])
-@pytest.mark.parametrize("name", ["plain", "tuple input", "dict input", "node activity"])
-def test_a_loader_or_parts_give_what_all_rows_give(name, estimate):
-    made, sizes = inferer(in_float64(MODELS[name]())), []
-    x, y = data_for(made.model, rows=40)
-    options = {"estimate": estimate, "seed": 0}
-    whole = made.fit(x, y, **options)
-    hook = blocks_of(made.model)[0].register_forward_pre_hook
-    hook(lambda module, inputs: sizes.append(len(inputs[0])))
-    if name == "plain":
-        samples = TensorDataset(x, y)
-    elif isinstance(x, dict):
-        samples = [({k: v[i] for k, v in x.items()}, y[i]) for i in range(40)]
-    else:
-        samples = [(tuple(part[i] for part in x), y[i]) for i in range(40)]
-    close(made.fit(DataLoader(samples, batch_size=15), **options), whole)
-    close(made.fit(x, y, batch_size=15, **options), whole)
-    assert sizes == [15, 15, 10] * 2
-    told = FunctionEdgeInferer(made.model, nn.functional.mse_loss, EDGES)
-    close(told.fit(x, y, batch_size=15, loss_reduction="mean", **options), whole)
 
 
 @BOTH
@@ -212,44 +181,14 @@ def test_further_arguments_are_drawn_along(training, rows):
     close(W, plain.fit(gain * x, y, **options))
 
 
-@pytest.mark.parametrize(
-    "convert", [torch.Tensor.numpy, torch.Tensor.tolist, jnp.asarray], ids=["numpy", "list", "jax"]
-)
-def test_x_and_y_may_be_of_any_library(convert):
-    made, (x, y) = inferer(), many()
-    close(made.fit(convert(x), convert(y)), made.fit(x, y))
-
-
-@BOTH
 @pytest.mark.parametrize("estimate", [False, True])
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_inference_mode_does_not_matter(training, backend, estimate):
-    made, (x, y) = inferer(TinyGSNN().train(training), backend=backend), many()
+def test_inference_mode_does_not_matter(backend, estimate):
+    made, (x, y) = inferer(backend=backend), many()
     options = {"estimate": estimate, "estimate_iters": 2, "seed": 0}
     expected = made.fit(x, y, **options)
     with torch.inference_mode():
         np.testing.assert_array_equal(made.fit(x, y, **options), expected)
-
-
-@pytest.mark.parametrize("estimate", [False, True])
-@pytest.mark.parametrize("rows", [10, 50])
-def test_the_mode_eval_gives_what_an_evaluated_model_gives(estimate, rows):
-    options = {"estimate": estimate, "estimate_n_samples": rows, "seed": 0}
-    trained, evaluated = (
-        inferer(TinyGSNN(norm="batch", dropout=0.5).train(training)) for training in (True, False)
-    )
-    W = trained.fit(*many(), mode="eval", **options)
-    np.testing.assert_array_equal(W, evaluated.fit(*many(), **options))
-
-
-def test_blocks_groups_and_names_reach_the_capture():
-    net = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 6), nn.Tanh(), nn.Linear(6, 3))
-    options = {"blocks": ["0", "2", "4"], "groups": [range(6), range(6), [0, 1, 2]]}
-    made = inferer(net.double(), node_names=list("abcdef"), **options)
-    close(made.fit(*many()), correlation(*capture(net, MSE, *many(torch.float64), **options)))
-    net[0].bias.data[5] = np.nan
-    with pytest.raises(ValueError, match="in node 'a', 'b', 'c', 'd', 'e', 'f', of index 0"):
-        made.fit(*many())
 
 
 @pytest.mark.gpu
@@ -263,41 +202,19 @@ def test_a_gpu_gives_what_the_cpu_gives(backend):
 # Penalty and scale
 
 
-def penalised(W, edges, factor):
-    """The formula, an edge at a time."""
-    W = W.astype(np.float64)
-    for source, target in zip(*edges, strict=True):
-        W[source] *= 1 + factor
-        W[:, target] *= 1 - factor
-    return W
-
-
-@pytest.mark.parametrize("factor", [0.0, 0.1, 0.5, 0.99])
-@pytest.mark.parametrize(
-    "form", [list, np.asarray, torch.tensor, jnp.asarray], ids=lambda f: f.__name__
-)
+@pytest.mark.parametrize("factor", [0.0, 0.1, 0.99])
+@pytest.mark.parametrize("form", [list, torch.tensor, jnp.asarray], ids=lambda f: f.__name__)
 def test_each_known_edge_penalises_its_column_and_raises_its_row(form, factor):
     edges = form(EDGES)
     for backend in BACKENDS:
         made = inferer(edges=edges, backend=backend)
-        expected = penalised(made.fit(*many()), EDGES, factor)
+        expected = slow.penalised(made.fit(*many()).astype(float), EDGES, factor)
         W = made.fit(*many(), penalty_factor=factor)
         np.testing.assert_allclose(W, expected, rtol=1e-6, atol=1e-12)
     np.testing.assert_array_equal(np.asarray(edges), EDGES)
     for none in ([[], []], np.zeros((2, 0), int), torch.zeros(2, 0).long()):
         W = inferer(edges=none).fit(*many(), penalty_factor=factor)
         np.testing.assert_array_equal(W, inferer().fit(*many()))
-
-
-def test_deviations_of_draws_are_penalised_as_their_mean_is():
-    drawn = {"estimate": True, "estimate_iters": 3, "estimate_n_samples": 60, "seed": 1}
-    plain, less = (
-        inferer().infer(*many(), score="magnitude", penalty_factor=factor, **drawn)
-        for factor in (0.0, 0.3)
-    )
-    for name in ("W", "std"):
-        expected = penalised(getattr(plain, name), EDGES, 0.3)
-        np.testing.assert_allclose(getattr(less, name), expected, rtol=1e-5, atol=1e-12)
 
 
 @pytest.mark.parametrize("score", ["magnitude", "channels"])
@@ -309,7 +226,9 @@ def test_scaling_multiplies_rows_by_the_mean_activation_of_their_node(norm, back
     W = made.fit(x, y, score=score, scale_by_act_mean=True)
     np.testing.assert_allclose(W, expected, rtol=1e-5, atol=1e-6)
     W = made.fit(x, y, score=score, scale_by_act_mean=True, penalty_factor=0.3)
-    np.testing.assert_allclose(W, penalised(expected, made.edge_index, 0.3), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        W, slow.penalised(expected, made.edge_index, 0.3), rtol=1e-5, atol=1e-6
+    )
 
 
 # estimate
@@ -331,44 +250,38 @@ def draws_of(made, x, y, draws, rows, seed, record):
 
 @BOTH
 @pytest.mark.parametrize("rows", [10, 30])
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("ties", ["average", "ordinal"])
 @pytest.mark.parametrize("layers", ["pooled", "mean"])
-def test_estimate_is_the_mean_of_the_draws(training, rows, method, ties, layers):
-    made, (x, y) = inferer(TinyGSNN(dropout=0.5).train(training), ties=ties), many()
-    how = {"estimate_iters": 3, "estimate_n_samples": rows, "seed": 7, "layers": layers}
-    for scale in (False, True):
-        draws, matrices = draws_of(made, x, y, 3, rows, 7, capture), []
-        for a, g in draws:
-            parts = [slice(None)] if layers == "pooled" else [slice(0, rows), slice(rows, None)]
-            W = np.mean([correlation(a[p], g[p], method, ties) for p in parts], axis=0)
-            matrices.append(W * (a.numpy().mean(0)[:, None] if scale else 1))
-        evidence = made.infer(
-            x, y, method, score="magnitude", estimate=True, scale_by_act_mean=scale, **how
-        )
-        close(evidence.W, np.mean(matrices, axis=0), 2e-6)
-        close(evidence.std, np.std(matrices, axis=0, ddof=1), 4e-6)
-        np.testing.assert_array_equal(
-            made.fit(x, y, method, estimate=True, scale_by_act_mean=scale, **how), evidence.W
-        )
-
-
-@BOTH
-def test_estimates_of_channels_are_the_mean_of_the_draws(training):
-    made, (x, y) = even(), many()
-    made.model.train(training)
-    options = {"estimate": True, "estimate_n_samples": 30, "estimate_iters": 4, "seed": 5}
-    evidence = made.infer(x, y, score="channels", **options)
-    draws = [
-        np.mean([norms_of_blocks(a[p], g[p]) for p in (slice(0, 30), slice(30, 60))], axis=0)
-        for a, g in draws_of(made, x, y, 4, 30, 5, capture_channels)
-    ]
-    close(evidence.W, np.mean(draws, axis=0), 2e-6)
-    close(evidence.std, np.std(draws, axis=0, ddof=1), 4e-6)
-    # A penalty is one of the deviation too.
-    soft = made.infer(x, y, score="channels", penalty_factor=0.2, **options)
-    expected = penalised(evidence.std, made.edge_index, 0.2)
-    np.testing.assert_allclose(soft.std, expected, rtol=1e-5, atol=1e-7)
+@pytest.mark.parametrize(
+    ("score", "method", "ties"),
+    [
+        ("magnitude", "spearman", "average"),
+        ("magnitude", "spearman", "ordinal"),
+        ("magnitude", "pearson", "average"),
+        ("channels", "spearman", "average"),
+    ],
+)
+def test_an_estimate_is_the_mean_of_the_draws(training, rows, layers, score, method, ties):
+    model = TinyGSNN(EVEN, dropout=0.5).train(training)
+    made, (x, y) = inferer(model, [[0, 1], [1, 2]], ties=ties), many()
+    record, correlate = RECORDS[score]
+    call = {"score": score, "layers": layers, "estimate": True, "estimate_iters": 3, "seed": 7}
+    parts = [slice(None)] if layers == "pooled" else [slice(0, rows), slice(rows, None)]
+    options = {"method": method} | ({"ties": ties} if score == "magnitude" else {})
+    for scale, factor in ((False, 0), (True, 0.2)):
+        matrices = []
+        for a, g in draws_of(made, x, y, 3, rows, 7, record):
+            W = np.mean([correlate(a[p], g[p], **options) for p in parts], axis=0)
+            means = a.numpy().mean(0) if score == "magnitude" else activity(a)
+            matrices.append(W * (means[:, None] if scale else 1))
+        how = {"estimate_n_samples": rows, "scale_by_act_mean": scale, "penalty_factor": factor}
+        evidence = made.infer(x, y, method, **call, **how)
+        # A penalty is one of the deviation too.
+        for found, wanted in (
+            (evidence.W, np.mean(matrices, axis=0)),
+            (evidence.std, np.std(matrices, axis=0, ddof=1)),
+        ):
+            close(found, slow.penalised(wanted, made.edge_index, factor), 1e-5 if scale else 4e-6)
+        np.testing.assert_array_equal(made.fit(x, y, method, **call, **how), evidence.W)
 
 
 def with_norm(norm):
@@ -524,21 +437,14 @@ def never(prediction, target):
 NAN = float("nan")
 # What is wrong before a pass: id -> (arguments of the constructor, of fit, error, phrase).
 WRONG_FIT = {
-    "device": ({"device": "meta"}, {}, ValueError, "device='meta'.*it lies on cpu"),
     "source of no node": (
         {"edges": [[6], [0]]}, {}, ValueError, r"edge_index must hold sources in 0 .. 5.*got 6",
     ),
-    "target of no node": (
-        {"edges": [[0], [99]]}, {}, ValueError, r"edge_index must hold targets in 0 .. 5.*got 99",
-    ),
     "penalty NaN": ({}, {"penalty_factor": NAN}, ValueError, r"must lie in \[0, 1\).*nan"),
-    "row_chunk 0": ({}, {"row_chunk": 0}, ValueError, "row_chunk must be at least 1; got 0"),
     "estimate_n_samples 0": (
         {}, {"estimate": True, "estimate_n_samples": 0}, ValueError, "n_samples must be at least 1",
     ),
-    "batch_size 0": ({}, {"batch_size": 0}, ValueError, "batch_size must be at least 1; got 0"),
     "scale": ({}, {"scale_by_act_mean": "no"}, TypeError, "scale_by_act_mean must be True or"),
-    "y longer": ({}, {"y": data(6)[1], "estimate": True}, ValueError, "as many rows; got 40 and 6"),
     "channels differ": ({}, {"score": "auto"}, ValueError, "same channels of the same nodes"),
     "no component": (
         {}, {"score": "channels", "n_components": 0}, ValueError, "n_components must be at least 1",
@@ -550,16 +456,24 @@ WRONG_FIT = {
         {"model": TinyGSNN(EVEN), "edges": [[0], [1]]}, {"untrained": 2, "estimate": True},
         ValueError, "must be 0 with estimate=True",
     ),
-    "untrained magnitude": (
-        {}, {"untrained": 1, "score": "magnitude"}, ValueError, "must be 0 with score='magnitude'",
+    "fresh alone": (
+        {"model": TinyGSNN(EVEN), "edges": [[0], [1]]}, {"untrained": 0, "fresh": TinyGSNN},
+        ValueError, "fresh must come with untrained=1",
+    ),
+    "another fresh": (
+        {"model": TinyGSNN(EVEN), "edges": [[0], [1]]}, {"untrained": 1, "fresh": TinyGSNN},
+        ValueError, "fresh must make a model with the parameters of the trained one",
+    ),
+    "no module": (
+        {"model": TinyGSNN(EVEN), "edges": [[0], [1]]}, {"untrained": 1, "fresh": dict},
+        ValueError, "it gave a dict that has others",
     ),
     **{
-        f"{samples} samples, {options}": (
+        f"2 samples, {options}": (
             {"model": TinyGSNN(EVEN).eval(), "edges": [[0], [1]]},
-            {**dict(zip("xy", data(samples), strict=True)), **options},
-            ValueError, f"rows. of x must be at least 3; got {samples}: any two columns",
+            {**dict(zip("xy", data(2), strict=True)), **options},
+            ValueError, "rows. of x must be at least 3; got 2: any two columns",
         )
-        for samples in (1, 2)
         for options in ({"layers": "mean"}, {"layers": 0}, {"score": "channels"}, {"score": "auto"})
     },
 }  # fmt: skip
@@ -604,7 +518,7 @@ def test_evidence_says_how_it_was_made():
         "precision": "float32", "score": "magnitude", "layers": "pooled", "n_components": None,
         "penalty_factor": 0.1, "scale_by_act_mean": False, "estimate": False, "estimate_iters": 1,
         "estimate_n_samples": 2500, "batch_size": None, "seed": 3, "loss_reduction": None,
-        "mode": None, "untrained": 0,
+        "mode": None, "masks": 0, "measured": None, "untrained": 0,
     }  # fmt: skip
     np.testing.assert_array_equal(evidence.known_edges, [[0, 1], [1, 2]])
     assert evidence.std is None
@@ -630,8 +544,10 @@ def ranked_first(W):
 
 @BOTH
 @pytest.mark.parametrize("score", ["magnitude", "channels"])
-@pytest.mark.parametrize("backend", ["torch", "jax"])
-@pytest.mark.parametrize(("norm", "agg"), [("none", "sum"), ("l2", "mean"), ("l1", "max")])
+@pytest.mark.parametrize(
+    ("backend", "norm", "agg"),
+    [("torch", "none", "sum"), ("jax", "l2", "mean"), ("torch", "l1", "max")],
+)
 def test_auto_is_the_score_that_finds_the_known_edges(score, training, backend, norm, agg):
     how, (x, y) = {"training": training, "backend": backend, "norm": norm, "agg": agg}, many()
     options = ADJUSTED | {"estimate": training}
@@ -650,33 +566,18 @@ def test_auto_is_the_score_that_finds_the_known_edges(score, training, backend, 
     )
     assert {**auto.settings, "choice": None} == {**alone.settings, "choice": None}
     assert auto.settings["score"] == score
-    # Untrained models join channels alone.
+    # Untrained models join whichever it is.
     if not training:
-        count = made.infer(x, y, untrained=1, scale_by_act_mean=True).settings["untrained"]
-        assert count == int(score == "channels")
+        how = {"untrained": 1, "scale_by_act_mean": True}
+        joined = [made.infer(x, y, score=name, **how).W for name in ("auto", score)]
+        np.testing.assert_allclose(*joined, rtol=1e-5, atol=4e-6)
 
 
 def test_few_known_edges_leave_the_channel_score():
     made, (x, y) = even(), many()
-    evidence = made.infer(x, y)
-    np.testing.assert_array_equal(evidence.W, made.fit(x, y, score="channels"))
-    assert set(evidence.settings["choice"].values()) == {None}
+    assert set(made.infer(x, y).settings["choice"].values()) == {None}
     reduced = made.fit(x, y, score="channels", n_components=1)
     np.testing.assert_array_equal(made.fit(x, y, score="auto", n_components=1), reduced)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_w_may_stay_where_it_was_made(backend):
-    made, (x, y) = wide(backend=backend), many()
-    here = made.infer(x, y, score="magnitude", **ADJUSTED)
-    there = made.infer(x, y, score="magnitude", on_host=False, **ADJUSTED)
-    kind = {"jax": jax.Array, "torch": torch.Tensor}.get(backend, np.ndarray)
-    for name in ("W", "std"):
-        assert isinstance(getattr(here, name), np.ndarray)
-        assert getattr(here, name).flags.writeable
-        assert isinstance(getattr(there, name), kind)
-        np.testing.assert_array_equal(getattr(here, name), np.asarray(getattr(there, name)))
-    assert mrr(there.W, CIRCLE, CIRCLE) == mrr(here.W, CIRCLE, CIRCLE)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -687,7 +588,8 @@ def test_untrained_models_weigh_as_much_as_the_trained_one(on_host, backend):
     with assert_unchanged(made.model):
         evidence = made.infer(x, y, untrained=3, on_host=on_host, **options)
     before = untrained_scores(made, x, y, seeds=3, **options)
-    expected = (made.fit(x, y, **options) + np.mean(before, axis=0)) / 2
+    own = made.fit(x, y, **options)
+    expected = np.where(np.eye(12), own, (own + np.mean(before, axis=0)) / 2)
     np.testing.assert_allclose(np.asarray(evidence.W), expected, rtol=1e-5, atol=1e-6)
     assert evidence.settings["untrained"] == 3
 

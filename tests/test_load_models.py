@@ -29,6 +29,12 @@ def nothing():
 
 size = 3
 """
+OUTER = """
+from torch import nn
+
+def factory():
+    return nn.ModuleDict({"model": nn.Linear(3, 2)})
+"""
 
 
 @pytest.fixture
@@ -38,7 +44,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "toy_helper.py").write_text("width = 3\n")
     monkeypatch.chdir(tmp_path)
     yield tmp_path
-    for name in ("toy", "toy_helper"):
+    for name in ("toy", "toy_helper", "outer"):
         sys.modules.pop(name, None)
 
 
@@ -52,13 +58,6 @@ def wrapped(key):
     return lambda weights, path: torch.save({key: weights, "epoch": 3}, path)
 
 
-def prefixed(prefix):
-    def write(weights, path):
-        torch.save({prefix + name: value for name, value in weights.items()}, path)
-
-    return write
-
-
 @pytest.mark.parametrize("name", ["toy:factory", "toy:Toy"])
 @pytest.mark.parametrize(
     ("file", "write"),
@@ -66,7 +65,6 @@ def prefixed(prefix):
         ("w.safetensors", save_file),
         *((f"w.{end}", torch.save) for end in ("pt", "pth", "bin", "ckpt")),
         *(("w.pt", wrapped(key)) for key in ("state_dict", "model_state_dict", "model")),
-        *(("w.pt", prefixed(prefix)) for prefix in ("module.", "_orig_mod.")),
     ],
 )
 def test_weights_are_those_of_the_file(name, file, write, folder):
@@ -76,6 +74,24 @@ def test_weights_are_those_of_the_file(name, file, write, folder):
     model = load_model(name, folder / file)
     assert sys.path == before
     assert_array_equal(model.weight.detach().numpy(), wanted["weight"].numpy())
+    assert_array_equal(model.bias.detach().numpy(), wanted["bias"].numpy())
+
+
+PREFIXES = ["module.", "_orig_mod.", "model.", "model._orig_mod.", "module.model."]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_what_wrappers_put_before_all_names_is_left_out_and_said(prefix, folder):
+    wanted = state()
+    names = {prefix + name: value for name, value in wanted.items()}
+    torch.save({"state_dict": names, "hyper_parameters": {"lr": 0.1}}, folder / "w.ckpt")
+    with pytest.warns(UserWarning, match=f"all names in weights .*w.ckpt' begin with '{prefix}'"):
+        model = load_model("toy:factory", folder / "w.ckpt")
+    assert_array_equal(model.weight.detach().numpy(), wanted["weight"].numpy())
+    # The model's own names may begin so.
+    (folder / "outer.py").write_text(OUTER)
+    torch.save({f"model.{name}": value for name, value in wanted.items()}, folder / "w.pt")
+    model = load_model("outer:factory", folder / "w.pt").model
     assert_array_equal(model.bias.detach().numpy(), wanted["bias"].numpy())
 
 

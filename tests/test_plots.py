@@ -1,9 +1,8 @@
 """Pictures hold what the evidence, the rankings and slow counts say; texts can be read."""
 
-import re
 import subprocess
 import sys
-from itertools import combinations, pairwise
+from itertools import combinations
 from types import SimpleNamespace
 
 import matplotlib
@@ -96,31 +95,51 @@ def test_order_is_that_of_scipy_and_keeps_groups_together():
 @pytest.mark.parametrize("order", [None, "cluster", range(N)[::-1]], ids=str)
 def test_cells_and_marks_stand_where_w_and_the_edges_say(evidence, edges, order):
     nodes = plots.cluster_order(evidence) if order == "cluster" else np.array(order or range(N))
-    ax = plots.heatmap(evidence, order=order, held_out=edges[1])
+    kinds = dict(
+        zip(("validation", "test"), split_edges(edges[1], (0.5, 0.5), seed=0), strict=True)
+    )
+    ax = plots.heatmap(evidence, order=order, held_out=kinds)
     cells = ax.images[0].get_array()
     different = ~np.eye(N, dtype=bool)
     assert_array_equal(np.ma.getmaskarray(cells), ~different)
     for y, x in zip(*different.nonzero(), strict=True):
         assert cells[y, x] == evidence.W[nodes[y], nodes[x]]
-    most = abs(evidence.W[different]).max()
-    assert_allclose(ax.images[0].get_clim(), [-most, most])
-    assert ax.images[0].get_cmap().name == "PuOr"
+    assert_allclose(ax.images[0].get_clim(), [0, evidence.W[different].max()])
     lines = labelled(ax)
-    for label, wanted in zip(("known edge", "held-out edge"), edges, strict=True):
+    assert lines["validation"].get_marker() != lines["test"].get_marker()
+    for label, wanted in {"known edge": edges[0], **kinds}.items():
         points = lines[label].get_xydata().astype(int)
         assert_array_equal(np.transpose([(nodes[y], nodes[x]) for x, y in points]), wanted)
 
 
-def test_colours_of_one_sign_and_between_ends(evidence):
+def test_colours_run_one_way_between_the_ends(evidence):
     W = abs(evidence.W) + 1
     shown = W[~np.eye(N, dtype=bool)]
-    for options, clim, name in (
-        ({}, (shown.min(), shown.max()), "cividis"),
-        ({"vmin": 0, "vmax": 2}, (0, 2), "cividis"),
-        ({"vmin": -1, "vmax": 0.5}, (-1, 1), "PuOr"),
+    for options, clim, extend in (
+        ({}, (shown.min(), shown.max()), "neither"),
+        ({"vmin": 0, "vmax": 2}, (0, 2), "max"),
+        ({"vmin": 2, "vmax": 9}, (2, 9), "min"),
+        ({"vmin": 1.5, "vmax": 1.7}, (1.5, 1.7), "both"),
     ):
-        image = plots.heatmap(W, order=None, **options).images[0]
-        assert (image.get_clim(), image.get_cmap().name) == (clim, name)
+        ax = plots.heatmap(W, order=None, **options)
+        assert ax.images[0].get_clim() == clim
+        assert ax.images[0].colorbar.extend == extend
+    assert plots.heatmap(-W, order=None).images[0].get_clim() == (-shown.max(), -shown.min())
+
+
+def test_densities_are_those_of_numpy(evidence, edges):
+    ax = plots.score_distributions(evidence, {"test": edges[1]}, bins=7)
+    known, test = (evidence.W[tuple(part)] for part in edges)
+    mask = ~np.eye(N, dtype=bool)
+    mask[tuple(np.hstack(edges))] = False
+    ends = np.linspace(*np.quantile(evidence.W[~np.eye(N, dtype=bool)], [0, 1]), 8)
+    for patch, values in zip(ax.patches[::2], (known, test, evidence.W[mask]), strict=True):
+        density, places, _ = patch.get_data()
+        assert_allclose(places, ends)
+        assert_allclose(density, np.histogram(values, ends, density=True)[0])
+    assert legend(ax) == ["known edge (15)", "test (10)", "other pair (157)"]
+    plain = plots.score_distributions(evidence.W)
+    assert legend(plain) == ["other pair (182)"]
 
 
 @pytest.mark.parametrize(
@@ -188,8 +207,15 @@ def test_arrows_run_from_source_to_target(evidence):
     nodes = ax.collections[0].get_offsets()
     assert_array_equal(nodes, again.collections[0].get_offsets())
     names = {n for e in evidence.top(6) for n in e.ends}
-    assert {text.get_text() for text in ax.texts} == names
-    order = [text.get_text() for text in ax.texts]
+    texts = [text.get_text() for text in ax.texts]
+    key = "\n".join(text for text in texts if " " in text)
+    numbers = dict(line.split() for line in key.split("\n"))
+    assert set(numbers.values()) == names
+    assert texts[: len(names)] == [*numbers]
+    assert sorted(texts[len(names) : len(names) + 6]) == [*"123456"]  # the ranks
+    widths = [arrow.get_linewidth() for arrow in ax.patches if arrow.get_gid().startswith("new")]
+    assert max(widths) > 3 * min(widths)
+    order = [*numbers.values()]
     for arrow in ax.patches:
         _, source, _, target = arrow.get_gid().rsplit(" ", 3)
         inverse = ax.transData.inverted()
@@ -203,21 +229,19 @@ def test_arrows_run_from_source_to_target(evidence):
 def test_bars_count_the_ranks(ranking, bins):
     ax = plots.rank_histogram(ranking, bins=bins)
     bars = ax.containers[0]
-    step = int((re.findall(r"then (\d+) a bar", ax.get_xlabel()) or [1])[0])
-    low = [0.5] if bins == 1 else [0.5, *(1.5 + step * np.arange(len(bars) - 1))]
-    edges = [*low, N + 1.0]
+    step = bars[0].get_width()
+    low = np.array([bar.get_x() for bar in bars])
+    assert {bar.get_width() for bar in bars} == {step}
     assert len(bars) <= bins
-    assert edges[-2] < ranking.queries.candidates.max()
+    assert low[-1] < ranking.queries.candidates.max()
     ranks = ranking.queries.ranks.realistic
-    counts = [((a <= ranks) & (ranks < b)).sum() for a, b in pairwise(edges)]
+    counts = [((a <= ranks) & (ranks < a + step)).sum() for a in low]
     assert_array_equal([bar.get_height() for bar in bars], counts)
-    chance, places, _ = ax.patches[-1].get_data()
+    chance = labelled(ax)["random scores"]
     expected = [
-        sum(sum(a < r < b for r in range(1, n + 1)) / n for n in ranking.queries.candidates)
-        for a, b in pairwise(edges)
+        step * sum((r <= n) / n for n in ranking.queries.candidates) for r in chance.get_xdata()
     ]
-    assert_allclose(chance, expected, rtol=1e-12)
-    assert_array_equal(places[:-1], [bar.get_x() for bar in bars])
+    assert_allclose(chance.get_ydata(), expected, rtol=1e-12)
     assert sorted(legend(ax)) == ["10 queries", "random scores"]
 
 
@@ -297,15 +321,17 @@ def test_rows_of_a_comparison_are_those_of_its_frame(compared):
     ax = plots.comparison(compared)
     rows, frame = drawn_rows(ax), compared.to_frame().set_index("name")
     names = [name for name in frame.index if frame.loc[name, "kind"] != "untrained"]
-    assert list(rows) == [*names[:2], "untrained", *names[2:]]
-    for name in names:
-        assert_allclose(rows[name], frame.loc[name, ["mrr", "mrr_low", "mrr_high"]].astype(float))
+    names.remove("random")
+    shown = [name.replace("_", " ") for name in names]
+    assert list(rows) == [*shown[:2], "untrained", *shown[2:]]
+    for name, row in zip(names, shown, strict=True):
+        assert_allclose(rows[row], frame.loc[name, ["mrr", "mrr_low", "mrr_high"]].astype(float))
     mrrs = frame[frame["kind"] == "untrained"]["mrr"]
-    assert_allclose(rows["untrained"], [mrrs.mean(), mrrs.min(), mrrs.max()])
+    assert_allclose(labelled(ax)["untrained seeds"].get_xdata(), mrrs)
     chance = labelled(ax)["random scores"].get_xdata()
     assert_allclose(chance, 2 * [compared["W"].ranking.expected_mrr])
     assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first row stands at the top"
-    kinds = ["compared scores", "untrained models: mean, range", "baselines", "random scores"]
+    kinds = ["compared scores", "untrained seeds", "baselines", "random scores"]
     assert legend(ax) == kinds
 
 
@@ -319,6 +345,7 @@ def test_comparison_without_intervals_has_no_lines(evidence, edges):
 
 PICTURES = {
     "heatmap": lambda e, r, c: plots.heatmap(e, held_out=[[0], [3]]),
+    "score_distributions": lambda e, r, c: plots.score_distributions(e, [[0], [3]]),
     "rank_histogram": lambda e, r, c: plots.rank_histogram(r),
     "hits_curve": lambda e, r, c: plots.hits_curve({"in steps": r, "random": c["random"].ranking}),
     "mrr_over_epochs": lambda e, r, c: plots.mrr_over_epochs(HISTORY, chance=0.1),
@@ -391,7 +418,7 @@ def test_import_loads_no_matplotlib():
 
 def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"pip install 'gsnn-edges\[plots\]'"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[plots\]'"):
         plots.blank_axes()
 
 
@@ -406,6 +433,8 @@ ONE = EdgeEvidence(np.eye(1))
         (lambda: plots.heatmap(EYE, order="alphabet"), ValueError, "order must be one of 'clust"),
         (lambda: plots.heatmap(EYE, order=3), TypeError, "order must be 'cluster', None or an"),
         (lambda: plots.heatmap(EYE, None, [[0], [3]]), ValueError, r"held_out .* 0 \.\. 2"),
+        (lambda: plots.heatmap(EYE, None, dict.fromkeys("abcde")), ValueError, "at most 4 kinds"),
+        (lambda: plots.score_distributions(EYE, bins=0), ValueError, "bins must be at least 1"),
         (lambda: plots.heatmap(EYE, vmax=np.nan), ValueError, "vmin and vmax must be finite"),
         (lambda: plots.heatmap(EYE, exclude_self="no"), TypeError, "exclude_self must be True"),
         (lambda: plots.edge_network(EYE), TypeError, "evidence must be an EdgeEvidence; got nda"),

@@ -6,6 +6,7 @@ import json
 import calibration
 import choice
 import components
+import masked
 import pytest
 import results
 import study
@@ -74,9 +75,9 @@ def test_results_run(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", [choice, components])
+@pytest.mark.parametrize("script", [choice, components, masked])
 def test_side_studies_run(script, tmp_path):
-    run(script, tmp_path / "side.csv", "--seeds", 1, "--epochs", 1)
+    run(script, tmp_path / "side.csv", "--seeds", 1, *([] if script is masked else ["--epochs", 1]))
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Files: paths, sizes in bytes, files that are written whole or not at all, one npz container."""
 
 import errno
+import glob
 import json
 import math
 import os
@@ -8,11 +9,16 @@ import re
 import shutil
 import uuid
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+try:
+    import fcntl
+except ImportError:  # Windows locks nothing
+    fcntl = None  # type: ignore[assignment]
 
 from gsnn_edges import __version__, _validation
 
@@ -149,9 +155,40 @@ def put_in_place(made: Path, path: Path) -> None:
     flush(path.parent)
 
 
+@contextmanager
+def locked(name: str, path: Path) -> Iterator[None]:
+    """Keep an output for one call; the lock ends with the process, also with one that is killed.
+
+    Where files cannot be locked, as on some network disks, nothing is.
+
+    Raises
+    ------
+    BlockingIOError
+        At once, where another call is writing it.
+    """
+    place = path.with_name(f".{path.name}.gsnn-edges.lock")
+    with ExitStack() as held:
+        while fcntl is not None:
+            try:
+                file = held.enter_context(place.open("ab"))
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BlockingIOError(
+                    f"{name} must be written by one process at a time; another one is at work on "
+                    f"{str(path)!r}: wait for it, or choose another name"
+                ) from error
+            except OSError:
+                break
+            # Whoever held it may have removed the file after it was opened here.
+            if place.exists() and os.path.samestat(os.fstat(file.fileno()), place.stat()):
+                held.callback(place.unlink, missing_ok=True)
+                break
+        yield
+
+
 def discard(path: Path) -> None:
     """Remove a file or a folder, which loses its name first: nothing half removed keeps it."""
-    for left in path.parent.glob(f".{path.name}.*.discarded"):
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 32}.discarded"):
         _remove(left)
     if path.exists():
         going = path.with_name(f".{path.name}.{uuid.uuid4().hex}.discarded")

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from gsnn_edges import _validation
+from gsnn_edges._tables import as_arrays
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
 from gsnn_edges.correlation import (
@@ -102,6 +103,7 @@ def channel_correlation(
         device=device,
         devices=devices,
     )
+    a, g = as_arrays(a=a, g=g)
     return correlate_channels(
         a, g, a_nodes, g_nodes, options, nodes=nodes, n_components=n_components
     )

@@ -1,6 +1,5 @@
 """The rectangular cross-correlation of two matrices, by chunks of columns."""
 
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -9,6 +8,7 @@ import numpy as np
 
 from gsnn_edges import _validation, backends
 from gsnn_edges._progress import track
+from gsnn_edges._tables import as_arrays
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
 from gsnn_edges.backends.generic_backend import windows
@@ -40,7 +40,8 @@ def cross_correlation(
     Parameters
     ----------
     a, g : arrays of real numbers of shape (M, Na) and (M, Ng)
-        M >= 2 observations in rows. Both of one library, on one device.
+        M >= 2 observations in rows. Both of one library, on one device. A DataFrame counts as a
+        NumPy array; two with an index must have the same one.
     method : {"spearman", "pearson"}
         Correlation of the ranks or of the values.
     ties : {"average", "ordinal"}
@@ -118,7 +119,7 @@ def cross_correlation(
         device=device,
         devices=devices,
     )
-    return correlate(a, g, options)
+    return correlate(*as_arrays(a=a, g=g), options)
 
 
 def correlate(a: Array, g: Array, options: CorrelationOptions) -> Array:
@@ -210,6 +211,7 @@ class Operand:
         widest = int(self.members.shape[1])
         return widest if self.n_components is None else min(widest, self.n_components)
 
+    @_validation.underflow_is_zero
     def rows(self, low: int, high: int) -> Array:
         """Standardized rows of the nodes ``low`` to ``high``."""
         columns = self._columns(low, high)
@@ -320,11 +322,10 @@ def multiply(
         if smaller is None or not out_of_memory(error):
             raise_explained(error, chunks, ops)
     # Out here: an error holds on to what filled the memory.
-    warnings.warn(
+    _validation.warn(
         f"row_chunk={chunks.sources} did not fit in the memory of {ops.name} "
         f"{ops.device or 'cpu'}: going on with row_chunk={smaller.sources}, which is "
-        "worth giving from the start",
-        stacklevel=4,
+        "worth giving from the start"
     )
     try:
         return _fill(sources, targets, reduce, smaller)

@@ -1,6 +1,7 @@
 """W with the names of its nodes and how it was made: tables, graphs, files, and combinations."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from html import escape
@@ -12,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsnn_edges import __version__, _io, _validation, backends
+from gsnn_edges._tables import as_edges, as_square
 from gsnn_edges._typing import Array, Device
-from gsnn_edges.evaluation import LinkRanking, evaluate_edges
+from gsnn_edges.evaluation import evaluate_edges
 from gsnn_edges.evaluation.candidates import candidate_pool, top_k
+from gsnn_edges.evaluation.results import RankingsByKind
 from gsnn_edges.options import BACKENDS
 from gsnn_edges.ranks import rankdata
 from gsnn_edges.resampling import Moments
+from gsnn_edges.significance.analytic import adjust_pvalues
 
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -67,7 +71,8 @@ class EdgeEvidence:
     Parameters
     ----------
     W : array of shape (N, N)
-        Finite real numbers; NumPy, torch, JAX or another Array API array.
+        Finite real numbers; NumPy, torch, JAX or another Array API array; or a DataFrame, whose
+        columns are the names of the nodes.
     node_names : sequence of str, optional
         A name for each node, all different.
     method : str
@@ -111,6 +116,8 @@ class EdgeEvidence:
     known_edges: Indices | None = None
 
     def __post_init__(self) -> None:
+        W, names = as_square("W", self.W, self.node_names)
+        object.__setattr__(self, "W", W)
         nodes = _validation.square("W", self.W)
         _validation.finite("W", self.W)
         if self.std is not None:
@@ -124,9 +131,10 @@ class EdgeEvidence:
             raise TypeError(f"method must be a string, as 'spearman'; got {self.method!r}")
         known = self.known_edges
         if known is not None:
+            known = as_edges("known_edges", known, names)
             known = _validation.edge_index("known_edges", known, (nodes, nodes))
         checked = {
-            "node_names": _validation.node_names(self.node_names, nodes),
+            "node_names": _validation.node_names(names, nodes),
             "counts": _checked_counts(self.counts),
             "settings": _as_json("settings", self.settings),
             "versions": _as_json("versions", self.versions or _installed_versions(self.W)),
@@ -201,6 +209,76 @@ class EdgeEvidence:
         z, step = np.arctanh(W), quantile * error / (1 - W**2)
         return _like(self.W, np.tanh(z - step)), _like(self.W, np.tanh(z + step))
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array(_on_host(self.W), dtype, copy=copy)
+
+    def __getitem__(self, pair: tuple[Any, Any]) -> float:
+        """Score of a pair of nodes, by their names or by their indices."""
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise TypeError(f"a score has a source and a target; got {_validation.shown(pair)}")
+        index = self._edge_index("pair", [pair]) if _are_names(pair) else np.array([pair]).T
+        source, target = _validation.edge_index("pair", index, self.W.shape)
+        return float(_on_host(self.W)[source[0], target[0]])
+
+    def edges(
+        self,
+        *,
+        exclude_self: bool = True,
+        exclude_known: bool | None = None,
+        candidates: Any = None,
+    ) -> Iterator[ScoredEdge]:
+        """Iterate over all pairs, the strongest first; arguments are those of `top`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gsnn_edges import EdgeEvidence
+        >>> evidence = EdgeEvidence(np.array([[0.0, 0.9], [0.2, 0.0]]), ["a", "b"])
+        >>> [edge.ends for edge in evidence.edges()], evidence["a", "b"]
+        ([('a', 'b'), ('b', 'a')], 0.9)
+        """
+        pool = self._pool(exclude_self, exclude_known, candidates)
+        return self._edges(*self._strongest(max(pool.size, 1), pool))
+
+    def overlap(self, other: "EdgeEvidence", k: int, **options: Any) -> float:
+        """Share of the k strongest pairs that two matrices of the same nodes have in common.
+
+        Parameters
+        ----------
+        other : EdgeEvidence
+            Of the same nodes, in the same order.
+        k : int
+        **options
+            ``exclude_self``, ``exclude_known`` and ``candidates``, as for `top`.
+
+        Returns
+        -------
+        float in [0, 1]
+            For unrelated scores about k divided by the number of pairs to choose from.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `top`, and for another kind of object or other nodes.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gsnn_edges import EdgeEvidence
+        >>> one, other = (EdgeEvidence(np.random.default_rng(s).random((9, 9))) for s in (0, 1))
+        >>> one.overlap(one, 5), one.overlap(other, 72)
+        (1.0, 1.0)
+        """
+        if not isinstance(other, EdgeEvidence):
+            raise TypeError(f"other must be an EdgeEvidence; got {type(other).__name__}")
+        if (other.W.shape, other.node_names) != (self.W.shape, self.node_names):
+            raise ValueError(
+                "other must be of the same nodes in the same order; got "
+                f"{_validation.shown(other.node_names or other.W.shape)}"
+            )
+        first, second = ({*zip(*e.to_edge_index(k, **options), strict=True)} for e in (self, other))
+        return len(first & second) / max(len(first), 1)
+
     def top(
         self,
         k: int,
@@ -259,6 +337,9 @@ class EdgeEvidence:
         exclude_self: bool = True,
         exclude_known: bool = False,
         candidates: Any = None,
+        held_out: Any = None,
+        degrees: bool = False,
+        pvalues: Any = None,
     ) -> Any:
         """Make a pandas frame of the k strongest pairs, best first, or of all.
 
@@ -269,12 +350,19 @@ class EdgeEvidence:
             millions of pairs takes far longer than to list them.
         exclude_self, exclude_known, candidates
             As for `top`, but known edges are left out only where that is asked for.
+        held_out : edges, as for `evaluate`, optional
+            Adds a column ``held_out`` (bool).
+        degrees : bool
+            Add ``out_degree`` of the source and ``in_degree`` of the target among known edges.
+        pvalues : array of shape (N, N), optional
+            As of `permutation_test`; adds ``p``, and ``p_adjusted`` for the pairs to choose from,
+            by the method of Benjamini and Hochberg.
 
         Returns
         -------
         pandas.DataFrame
-            ``source`` and ``target`` (names as categories, or else indices), ``score``, and, where
-            this evidence has them, ``std`` and ``known`` (bool).
+            ``rank`` (with ``k``), ``source`` and ``target`` (names as categories, or else
+            indices), ``score``, and, where this evidence has them, ``std`` and ``known`` (bool).
 
         Raises
         ------
@@ -295,16 +383,29 @@ class EdgeEvidence:
         columns = {"score": _on_host(self.W)[here]}
         if self.std is not None:
             columns["std"] = _on_host(self.std)[here]
-        if self.known_edges is not None:
-            known = np.zeros(pool.shape, bool)
-            known[tuple(self.known_edges)] = True
-            columns["known"] = known[here]
+        known = self.known_edges
+        for name, edges in (("known", known), ("held_out", held_out)):
+            if edges is not None:
+                mask = np.zeros(pool.shape, bool)
+                mask[tuple(self._edge_index(name, edges))] = True
+                columns[name] = mask[here]
+        if _validation.flag("degrees", degrees):
+            if known is None:
+                raise ValueError("degrees=True needs known edges, and this evidence has none")
+            for name, side in (("out_degree", 0), ("in_degree", 1)):
+                columns[name] = np.bincount(known[side], minlength=len(pool))[ends[side]]
+        if pvalues is not None:
+            p = _on_host(pvalues)
+            adjusted = _on_host(adjust_pvalues(pvalues, candidates=pool))
+            columns |= {"p": p[here], "p_adjusted": adjusted[here]}
         if self.node_names is not None:
             # pandas keeps codes in the smallest integer that will do, and would convert int64 ones.
             codes = np.min_scalar_type(-max(len(pool), 1))
             names = pandas.CategoricalDtype(self.node_names)
             ends = [pandas.Categorical.from_codes(end.astype(codes), dtype=names) for end in ends]
-        return pandas.DataFrame({"source": ends[0], "target": ends[1], **columns}, copy=False)
+        rank = {} if k is None else {"rank": np.arange(1, len(ends[0]) + 1)}
+        columns = {**rank, "source": ends[0], "target": ends[1], **columns}
+        return pandas.DataFrame(columns, copy=False)
 
     def to_edge_index(
         self,
@@ -366,23 +467,78 @@ class EdgeEvidence:
             graph.add_edge(*edge.ends, weight=edge.score)
         return graph
 
-    def evaluate(self, edge_index: Any, all_true_edges: Any = None, **options: Any) -> LinkRanking:
+    def write_graph(self, path: str | PathLike[str], k: int | None = None, **options: Any) -> None:
+        """Write the strongest pairs as a graph for Cytoscape and the like.
+
+        Parameters
+        ----------
+        path : str or path
+            ``.graphml``, with the scores as ``weight``; or ``.sif``, a line
+            ``source proposed target`` for each pair, separated by tabs.
+        k, **options
+            Arguments of `to_networkx`.
+
+        Raises
+        ------
+        ImportError, TypeError, ValueError, OSError
+            As for `to_networkx`; for another ending; where nothing can be written.
+        """
+        path = _io.new_path("path", _io.check_ending("path", path, (".graphml", ".sif")))
+        graph = self.to_networkx(k, **options)
+        with _io.whole(path) as unfinished:
+            if path.suffix == ".graphml":
+                _validation.imported("networkx", "graphs need networkx", "frames").write_graphml(
+                    graph, unfinished
+                )
+            else:
+                lines = (f"{source}\tproposed\t{target}\n" for source, target in graph.edges)
+                unfinished.write_text("".join(lines), encoding="utf-8")
+
+    def to_anndata(self) -> Any:
+        """An AnnData of the nodes as variables, with W in ``varp["W"]`` and settings in ``uns``.
+
+        Raises
+        ------
+        ImportError
+            Without anndata.
+        """
+        try:
+            from anndata import AnnData
+        except ModuleNotFoundError as error:
+            need = "to_anndata needs anndata, which is not installed: pip install anndata"
+            raise ImportError(need) from error
+        pandas = _validation.imported("pandas", "to_anndata needs pandas", "frames")
+        # anndata does not write the strings of pandas 3.
+        names = self.node_names or [str(node) for node in range(self.W.shape[0])]
+        obs, var = (pandas.DataFrame(index=pandas.Index(n, dtype=object)) for n in ([], names))
+        made = {"method": self.method, "settings": json.dumps(self.settings)}
+        varp = {"W": _on_host(self.W)}
+        return AnnData(np.zeros((0, len(names)), np.float32), obs, var, made, varp=varp)
+
+    def evaluate(
+        self, edge_index: Any, all_true_edges: Any = None, *, by: Any = None, **options: Any
+    ) -> Any:
         """How well W ranks edges that were held out, by `gsnn_edges.evaluate_edges`.
 
         Parameters
         ----------
-        edge_index : array-like of whole numbers, shape (2, E)
+        edge_index : array-like of whole numbers, shape (2, E), or list of (source, target) names
             Edges to be found.
-        all_true_edges : array-like of whole numbers, shape (2, E_total), optional
+        all_true_edges : the same, optional
             Edges that never compete with them; left out, these and ``known_edges``.
+        by : str, or sequence of N str, optional
+            Evaluate each kind of edge by itself: a kind has the prefixes of the names of source
+            and target, up to this separator, as ``"PROTEIN -> RNA"`` for ``by="__"``; or these
+            labels of the nodes.
         **options
             Further arguments of `gsnn_edges.evaluate_edges`, such as ``direction``, ``ks``,
             ``candidates`` and ``exclude_self``; ``node_names`` are this evidence's.
 
         Returns
         -------
-        LinkRanking
-            As `gsnn_edges.evaluate_edges` gives it, with the same errors and warnings.
+        LinkRanking, or with ``by`` a RankingsByKind
+            As `gsnn_edges.evaluate_edges` gives it, with the same errors and warnings; a mapping
+            of kind to LinkRanking, the most frequent kind first, that prints as a table.
 
         Examples
         --------
@@ -390,14 +546,28 @@ class EdgeEvidence:
         >>> from gsnn_edges import EdgeEvidence
         >>> W = np.array([[0.0, 0.9, 0.1], [0.2, 0.0, 0.8], [0.3, 0.1, 0.0]])
         >>> evidence = EdgeEvidence(W, ["a", "b", "c"], known_edges=[[0], [1]])
-        >>> evidence.evaluate([[1], [2]], n_resamples=None).mrr
+        >>> evidence.evaluate([("b", "c")], n_resamples=None).mrr
         1.0
         """
-        if all_true_edges is None and self.known_edges is not None:
-            queries = _validation.edge_index("edge_index", edge_index, self.W.shape)
+        queries = self._edge_index("edge_index", edge_index)
+        if all_true_edges is not None:
+            all_true_edges = self._edge_index("all_true_edges", all_true_edges)
+        elif self.known_edges is not None:
             all_true_edges = np.concatenate([self.known_edges, queries], axis=1)
         options.setdefault("node_names", self.node_names)
-        return evaluate_edges(self.W, edge_index, all_true_edges, **options)
+        if by is None:
+            return evaluate_edges(self.W, queries, all_true_edges, **options)
+        truths = queries if all_true_edges is None else all_true_edges
+        labels = np.array(self._labels(by))
+        kinds = [" -> ".join(ends) for ends in labels[queries].T]
+        return RankingsByKind(
+            {
+                kind: evaluate_edges(
+                    self.W, queries[:, [one == kind for one in kinds]], truths, **options
+                )
+                for kind, _ in Counter(kinds).most_common()
+            }
+        )
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write all of this to one npz file, without pickle, whole or not at all.
@@ -558,10 +728,98 @@ class EdgeEvidence:
         return cls._combined(members, "rank_mean", _scaled_ranks)
 
     @classmethod
+    def fuse(cls, members: Sequence["EdgeEvidence"], *, constant: float = 60.0) -> "EdgeEvidence":
+        """Fuse the rankings of several by reciprocal ranks, as of a network and another score.
+
+        Parameters
+        ----------
+        members : sequence of EdgeEvidence
+            Of the same nodes, in the same order, by any method and score.
+        constant : float
+            0 or more; the larger, the less the first ranks outweigh the others.
+
+        Returns
+        -------
+        EdgeEvidence
+            ``W`` is the mean over the members of ``1 / (constant + rank)``, with 1 the rank of the
+            strongest of all N² pairs; equal scores share the mean of their ranks. ``method`` is
+            that of all, joined by " + " where they differ. All else is as for `mean`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `rank_mean`, but for other methods; for a negative constant.
+
+        Notes
+        -----
+        Unlike in `rank_mean`, a pair that one member ranks among its first is among the first of
+        all. The default is that of G. V. Cormack, C. L. A. Clarke, S. Büttcher (2009), Reciprocal
+        rank fusion outperforms Condorcet and individual rank learning methods, SIGIR 32, 758-759.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gsnn_edges import EdgeEvidence
+        >>> first, second = np.array([[0.0, 3.0], [2.0, 1.0]]), np.array([[0.0, 0.3], [0.5, 0.1]])
+        >>> of_network = EdgeEvidence(first, ["a", "b"])
+        >>> fused = EdgeEvidence.fuse([of_network, EdgeEvidence(second, ["a", "b"])], constant=0)
+        >>> fused.W
+        array([[0.25      , 0.75      ],
+               [0.75      , 0.33333333]])
+        """
+        constant = float(constant)
+        if not 0 <= constant < np.inf:
+            raise ValueError(f"constant must be a number from 0 on; got {constant}")
+        return cls._combined(
+            members, "fuse", lambda matrix: 1 / (constant + 1 + matrix.size - _ranks(matrix))
+        )
+
+    @staticmethod
+    def top_frequency(
+        members: Sequence["EdgeEvidence"], k: int, **options: Any
+    ) -> NDArray[np.float64]:
+        """How often each pair is among the k strongest of several, as of models of other seeds.
+
+        Parameters
+        ----------
+        members : sequence of EdgeEvidence
+            As for `rank_mean`.
+        k : int
+        **options
+            Of `top`, such as ``candidates``.
+
+        Returns
+        -------
+        float64 array of shape (N, N)
+            Share of the members that have the pair in their ``top(k)``, in [0, 1].
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `rank_mean` and `top`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gsnn_edges import EdgeEvidence
+        >>> members = [EdgeEvidence(np.eye(3, k=1)), EdgeEvidence(np.eye(3, k=2))]
+        >>> EdgeEvidence.top_frequency(members, 1)
+        array([[0. , 0.5, 0.5],
+               [0. , 0. , 0. ],
+               [0. , 0. , 0. ]])
+        """
+        members = _checked_members(members)
+        counts = np.zeros(tuple(members[0].W.shape))
+        for member in members:
+            for edge in member.top(k, **options):
+                counts[edge.source, edge.target] += 1
+        return counts / len(members)
+
+    @classmethod
     def _combined(
         cls, members: Any, how: str, transform: Callable[[NDArray[Any]], NDArray[Any]]
     ) -> "EdgeEvidence":
-        members = _checked_members(members, same_score=how == "mean")
+        members = _checked_members(members, score=how == "mean", method=how != "fuse")
         first, *rest = members
         moments = Moments(np.array(transform(_on_host(first.W)), np.float64))
         for member in rest:
@@ -571,12 +829,45 @@ class EdgeEvidence:
         return cls(
             _like(first.W, moments.mean),
             first.node_names,
-            method=first.method,
+            method=" + ".join(dict.fromkeys(member.method for member in members)),
             counts=_shared([member.counts for member in members]),
             settings={**settings, "combined": how, "members": len(members)},
             std=None if moments.variance is None else _like(first.W, np.sqrt(moments.variance)),
             known_edges=np.unique(np.concatenate(known, axis=1), axis=1) if known else None,
         )
+
+    def _edge_index(self, name: str, edges: Any) -> Indices:
+        """Edges as (2, E) indices, also where they are pairs of names."""
+        shape = (int(self.W.shape[0]),) * 2
+        edges = as_edges(name, edges, self.node_names)
+        pairs = list(edges) if isinstance(edges, list | tuple) else []
+        if not pairs or not all(_are_names(pair) for pair in pairs):
+            return _validation.edge_index(name, edges, shape)
+        place = {node: index for index, node in enumerate(self.node_names or ())}
+        unknown = list(dict.fromkeys(repr(e) for pair in pairs for e in pair if e not in place))
+        if unknown:
+            raise ValueError(
+                f"{name} must hold names of nodes; got {_validation.listing(unknown)}, which "
+                f"{'are not among them' if place else 'no node has: give node_names'}"
+            )
+        return np.array([[place[end] for end in pair] for pair in pairs], np.int64).T
+
+    def _labels(self, by: Any) -> list[str]:
+        """Label of each node: the prefix of its name, or as they come."""
+        if not isinstance(by, str):
+            labels = [str(label) for label in by]
+            if len(labels) != self.W.shape[0]:
+                raise ValueError(
+                    f"by must have a label for each of the {self.W.shape[0]} nodes; got "
+                    f"{len(labels)}"
+                )
+            return labels
+        if self.node_names is None or not by:
+            raise ValueError(
+                f"by={by!r} separates the prefix of a name from the rest, and needs node_names: "
+                "give a label for each node instead"
+            )
+        return [name.split(by)[0] for name in self.node_names]
 
     def _pool(self, exclude_self: bool, exclude_known: bool | None, candidates: Any) -> Mask:
         """Pairs to choose from, (N, N), by the options of `top`."""
@@ -627,12 +918,22 @@ class EdgeEvidence:
         return f"<table><caption>{escape(self._headline())}</caption>{table}</table>"
 
 
+def _are_names(pair: Any) -> bool:
+    """Whether this is a pair of names."""
+    return (
+        isinstance(pair, list | tuple)
+        and len(pair) == 2
+        and all(isinstance(end, str) for end in pair)
+    )
+
+
 def _on_host(x: Array) -> NDArray[Any]:
     """Values of an array as NumPy's; without a copy where the memory can be shared."""
     host: NDArray[Any] = backends.of(x).to_numpy(x)
     return host
 
 
+@_validation.underflow_is_zero
 def _like(x: Array, values: NDArray[np.float64]) -> Array:
     """Float64 values in the library, on the device and of the floating dtype of an array."""
     dtype = _on_host(x[:0, :]).dtype
@@ -642,8 +943,12 @@ def _like(x: Array, values: NDArray[np.float64]) -> Array:
 
 def _scaled_ranks(matrix: NDArray[Any]) -> NDArray[np.float64]:
     """Ranks of all cells of a matrix: 0 for the weakest, 1 for the strongest, ties share a mean."""
-    ranks = np.asarray(rankdata(matrix.reshape(-1, 1)), np.float64).reshape(matrix.shape)
-    return (ranks - 1) / max(matrix.size - 1, 1)
+    return (_ranks(matrix) - 1) / max(matrix.size - 1, 1)
+
+
+def _ranks(matrix: NDArray[Any]) -> NDArray[np.float64]:
+    """Ranks of all cells of a matrix, from 1 for the least."""
+    return np.asarray(rankdata(matrix.reshape(-1, 1)), np.float64).reshape(matrix.shape)
 
 
 def _shared(mappings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -712,8 +1017,10 @@ def _check_correlations(settings: Mapping[str, Any]) -> None:
         )
 
 
-def _checked_members(members: Any, *, same_score: bool) -> list[EdgeEvidence]:
-    """At least one piece of evidence, all of the same nodes and method."""
+def _checked_members(
+    members: Any, *, score: bool = False, method: bool = True
+) -> list[EdgeEvidence]:
+    """At least one piece of evidence, all of the same nodes, and of one method and score."""
     if not isinstance(members, EdgeEvidence | Iterable):
         raise TypeError(
             f"members must be a sequence of EdgeEvidence; got {type(members).__name__}: pass a list"
@@ -730,9 +1037,10 @@ def _checked_members(members: Any, *, same_score: bool) -> list[EdgeEvidence]:
     values: dict[str, list[Any]] = {
         "shape": [tuple(member.W.shape) for member in checked],
         "node_names": [member.node_names for member in checked],
-        "method": [member.method for member in checked],
     }
-    if same_score:  # of those that know theirs: each is on a scale of its own
+    if method:
+        values["method"] = [member.method for member in checked]
+    if score:  # of those that know theirs: each is on a scale of its own
         values["score"] = [m.settings["score"] for m in checked if "score" in m.settings]
     different = []
     for name, each in values.items():

@@ -10,6 +10,7 @@ import torch
 
 from gsnn_edges import _validation, backends
 from gsnn_edges._progress import track
+from gsnn_edges._tables import as_edges
 from gsnn_edges._typing import Agg, Array, Device, Method, Norm, Precision, Ties
 from gsnn_edges.activations.batches import (
     Batch,
@@ -21,16 +22,13 @@ from gsnn_edges.activations.batches import (
     select_rows,
 )
 from gsnn_edges.activations.hooks import AGGS, NORMS, Reducer
-from gsnn_edges.activations.model_layout import (
-    Mode,
-    find_layout,
-    rows_are_independent,
-    warn,
-)
+from gsnn_edges.activations.model_layout import ModelLayout, find_layout
+from gsnn_edges.activations.modes import Mode, rows_are_independent
 from gsnn_edges.activations.passes import Passes, Reduction, check_criterion
-from gsnn_edges.baselines import untrained_scores
+from gsnn_edges.baselines.networks import untrained_scores, untrained_twins
 from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.layer_pairs import LayerChoice, checked_layers, mean
+from gsnn_edges.masking import MaskedLoss, mask_rows
 from gsnn_edges.options import CorrelationOptions
 from gsnn_edges.resampling import Moments, drawn_counts
 from gsnn_edges.scoring import (
@@ -126,10 +124,12 @@ class FunctionEdgeInferer:
         groups: Any = None,
         node_names: Sequence[str] | None = None,
     ) -> None:
+        find_layout(model, blocks, groups, node_names)
         check_criterion(crit)
         _validation.flag("use_prenorm", use_prenorm)
         _validation.choice("norm", norm, NORMS)
         _validation.choice("agg", agg, AGGS)
+        edge_index = as_edges("edge_index", edge_index, node_names)
         _validation.edge_index("edge_index", edge_index)
         CorrelationOptions(ties=ties, precision=precision, backend=backend, device=backend_device)
         backends.load(backend, backend_device)
@@ -147,6 +147,13 @@ class FunctionEdgeInferer:
         self.blocks = blocks
         self.groups = groups
         self.node_names = node_names
+
+    def __repr__(self) -> str:
+        layout = find_layout(self.model, self.blocks, self.groups, self.node_names)
+        return (
+            f"FunctionEdgeInferer of {type(self.model).__name__}: {len(layout.blocks)} blocks, "
+            f"{layout.nodes} function nodes; correlation by {self.backend}"
+        )
 
     def fit(
         self,
@@ -169,14 +176,16 @@ class FunctionEdgeInferer:
         score: ScoreChoice = "magnitude",
         layers: LayerChoice = None,
         n_components: int | None = None,
+        masks: int = 0,
+        measured: Any = None,
     ) -> np.ndarray:
         """Compute the edge-evidence matrix.
 
         Parameters
         ----------
         x, y : tensors or arrays of shape (B, ...), or tuples or dicts of them
-            Inputs and targets, finite; held-out data as a rule. Or x is a DataLoader of pairs
-            (x, y), and y is left out; see `capture`.
+            Inputs and targets, finite; held-out data as a rule. DataFrames are matched by the names
+            of columns. Or x is a DataLoader of pairs (x, y), and y is left out; see `capture`.
         method : {"spearman", "pearson"}
             Correlate ranks or values.
         penalty_factor : float
@@ -219,6 +228,16 @@ class FunctionEdgeInferer:
             that of this number. By default "pooled" for magnitudes and "mean" for channels.
         n_components : int, optional
             For channels: reduce each node to so many principal directions. Default: all.
+        masks : int
+            For a model that sees measurements, see `gsnn_edges.masking.masked_inputs`: ``x`` is
+            (B, I) and ``y`` (B, M), without masks, and W is the mean over so many draws, each of
+            which keeps 70 in 100 measurements; ``crit`` judges the others. 4 are enough. Not with
+            ``estimate``. ``seed`` seeds the draws.
+        measured : sequence of M nodes, indices or names, optional
+            The node that each column of ``y`` was measured at. The residual of a measured node,
+            ``y`` minus the prediction, is then one more channel of it as a source: where nodes
+            between are hidden, it holds what the inputs do not explain. Channel scores only, and
+            not with ``masks``, whose model sees the measurements themselves.
 
         Returns
         -------
@@ -277,6 +296,8 @@ class FunctionEdgeInferer:
             "score": score,
             "layers": layers,
             "n_components": n_components,
+            "masks": masks,
+            "measured": measured,
         }
         return _on_host(_Run(self, options).infer(x, y))
 
@@ -290,6 +311,7 @@ class FunctionEdgeInferer:
         layers: LayerChoice = None,
         n_components: int | None = None,
         untrained: int = 0,
+        fresh: Callable[..., Any] | None = None,
         on_host: bool = True,
         **options: Any,
     ) -> EdgeEvidence:
@@ -306,16 +328,19 @@ class FunctionEdgeInferer:
         layers, n_components
             As of `fit`.
         untrained : int
-            Average the channel score with that of so many models of the same architecture, never
-            trained, see `untrained_scores`: what a network has fitted shows less in its
-            gradients, and theirs still hold it. One is enough (docs/results.md). Where "auto" takes
-            magnitudes, these stay as they are. Neither with ``estimate`` nor with
-            ``score="magnitude"``.
+            Average W, but for its diagonal, with that of so many models of the same architecture,
+            never trained, see `untrained_scores`: what a network has fitted shows less in its
+            gradients, and theirs still hold it. One is enough; for the channel score, as magnitudes
+            gain little (docs/results.md). Self-pairs stay the trained model's: those of an
+            untrained one are several times as large. Not with ``estimate``.
+        fresh : callable, optional
+            ``fresh()`` makes the model with weights drawn anew, for ``untrained``. By default a
+            copy of the model is reset, see `untrained_scores`.
         on_host : bool
             Bring W to the host, as a NumPy array; else it stays where the backend made it, and
             `mrr` and `EdgeEvidence.evaluate` rank it there.
         **options
-            All other options of `fit`, by name.
+            All other options of `fit`, by name; ``masks`` and ``measured`` where nodes are hidden.
 
         Returns
         -------
@@ -359,10 +384,9 @@ class FunctionEdgeInferer:
         call = inspect.signature(self.fit).bind(x, y, method, **options)
         call.apply_defaults()
         run = _Run(self, {k: v for k, v in call.arguments.items() if k not in ("x", "y")})
-        untrained = _checked_untrained(untrained, run)
+        untrained = self._checked_untrained(untrained, fresh, run)
         on_host = _validation.flag("on_host", on_host)
         W, std = run.infer(x, y), run.std
-        untrained = untrained if run.scorer.score == "channels" else 0
         evidence = EdgeEvidence(
             _on_host(W) if on_host else W,
             run.passes.layout.node_names,
@@ -375,9 +399,24 @@ class FunctionEdgeInferer:
         if not untrained:
             return evidence
         # Untrained models weigh as much together as the trained one.
-        before = mean(untrained_scores(self, x, y, like=evidence, seeds=untrained))
-        W = mean([evidence.W, backends.of(evidence.W).adopt(before)])
-        return replace(evidence, W=W)
+        before = mean(untrained_scores(self, x, y, like=evidence, seeds=untrained, fresh=fresh))
+        xp = backends.of(evidence.W).xp
+        np.fill_diagonal(before, _validation.as_numpy(xp.linalg.diagonal(evidence.W)))
+        return replace(evidence, W=mean([evidence.W, backends.of(evidence.W).adopt(before)]))
+
+    def _checked_untrained(self, untrained: Any, fresh: Any, run: "_Run") -> int:
+        """The number of untrained models, where they can be made and can join."""
+        count = _validation.whole_number("untrained", untrained, least=0)
+        if count and run.options["estimate"]:
+            raise ValueError(
+                "untrained must be 0 with estimate=True, which speaks of the trained model alone; "
+                f"got {count}: leave one of them out"
+            )
+        if fresh is not None and not count:
+            raise ValueError("fresh must come with untrained=1 or more, the models that it makes")
+        for twin in untrained_twins(self, min(count, 1), fresh=fresh):
+            find_layout(twin.model, twin.blocks, twin.groups, twin.node_names)
+        return count
 
 
 class _Run:
@@ -421,6 +460,12 @@ class _Run:
         options["penalty_factor"] = _validation.fraction(
             "penalty_factor", options["penalty_factor"]
         )
+        options["masks"] = _validation.whole_number("masks", options["masks"], least=0)
+        if options["masks"] and options["estimate"]:
+            raise ValueError(
+                f"masks must be 0 with estimate=True, which draws rows; got {options['masks']}: "
+                "leave one of them out"
+            )
         _validation.flag("scale_by_act_mean", options["scale_by_act_mean"])
         _validation.flag("verbose", options["verbose"])
         options["forward_kwargs"] = checked_kwargs(options["forward_kwargs"])
@@ -438,6 +483,11 @@ class _Run:
         _validation.edge_index("edge_index", inferer.edge_index, (layout.nodes, layout.nodes))
         if score != "magnitude":
             layout.check_same_channels()
+        crit = MaskedLoss(inferer.crit) if options["masks"] else inferer.crit
+        self.residuals: _Residuals | None = None
+        if options["measured"] is not None:
+            options["measured"] = _measured_nodes(options, layout)
+            crit = self.residuals = _Residuals(crit, len(options["measured"]))
         self.scorers = [
             Scorer(
                 each,
@@ -447,13 +497,14 @@ class _Run:
                 layout.groups[0],
                 correlation,
                 options["n_components"],
+                () if each == "magnitude" else options["measured"] or (),
             )
             for each in (SCORES if score == "auto" else (score,))
         ]
         self.scorer = self.scorers[0]
         self.passes = Passes(
             inferer.model,
-            inferer.crit,
+            crit,
             layout,
             inferer.norm if score == "magnitude" else None,
             inferer.agg,
@@ -482,12 +533,14 @@ class _Run:
     def infer(self, x: Any, y: Any) -> Array:
         """W of a batch, where the backend made it."""
         x, y, batch_size = read_loader(x, y, self.options["batch_size"])
-        x, y = as_pair(x, y)
+        x, y = as_pair(*self.passes.match_frames(x, y))
         self.samples = rows_in(x)
         self._check_samples()
         draws = self._matrices(x, y, batch_size)
         if self.options["estimate"]:
-            averages = self._averages(draws)
+            averages = self._averages(draws, self.options["estimate_iters"])
+        elif self.options["masks"]:
+            averages = [(W, None) for W, _ in self._averages(draws, self.options["masks"])]
         else:
             averages = [(W, None) for W in next(draws)]
         best = 0
@@ -503,11 +556,13 @@ class _Run:
             W = self._penalised(W)
         return W
 
-    def _averages(self, draws: Iterator[list[Array]]) -> list[tuple[Array, Array | None]]:
+    def _averages(
+        self, draws: Iterator[list[Array]], count: int
+    ) -> list[tuple[Array, Array | None]]:
         """Mean and standard deviation (ddof 1) of the matrices of each score."""
-        count = self.options["estimate_iters"]
         shown = self.options["verbose"] and count > 1
-        tracked = iter(track(draws, count, "resampled batches", verbose=shown))
+        what = "masks" if self.options["masks"] else "resampled batches"
+        tracked = iter(track(draws, count, what, verbose=shown))
         moments = [Moments(W) for W in next(tracked)]
         for matrices in tracked:
             for each, W in zip(moments, matrices, strict=True):
@@ -525,7 +580,7 @@ class _Run:
             if self.options["estimate"]:
                 _validation.samples("estimate_n_samples", self.options["estimate_n_samples"])
         if self.samples < _FEW_SAMPLES:
-            warn(
+            _validation.warn(
                 f"x should hold at least {_FEW_SAMPLES} samples, better some hundred; got "
                 f"{self.samples}: correlations of so few are noise, and layers of a sample are no "
                 "samples of their own"
@@ -549,7 +604,7 @@ class _Run:
     def _observations(
         self, x: Batch, y: Batch, batch_size: int | None
     ) -> Iterator[tuple[Any, Any, np.ndarray | None]]:
-        """Activations and gradients, of all samples or of each draw of ``estimate``.
+        """Activations and gradients, of all samples or of each draw of ``estimate`` or ``masks``.
 
         With them comes how often each sample stands in each draw, where draws need no rows of
         their own. One draw serves all layers. Where samples do not depend on each other the model
@@ -560,15 +615,21 @@ class _Run:
         options, kwargs = self.options, self.options["forward_kwargs"]
         draws, rows = options["estimate_iters"], options["estimate_n_samples"]
         generator = np.random.default_rng(options["seed"])
+        for _ in range(options["masks"]):
+            draw = torch.Generator().manual_seed(int(generator.integers(1 << 62)))
+            masked = mask_rows(x, y, generator=draw)
+            yield *self._observe(*masked, batch_size, options["seed"], kwargs), None
+        if options["masks"]:
+            return
         if options["estimate"] and not rows_are_independent(self.inferer.model, options["mode"]):
             for _ in range(draws):
                 pick = torch.from_numpy(generator.integers(0, self.samples, rows))
                 seed = int(generator.integers(1 << 62))
                 drawn = select_rows(x, pick), select_rows(y, pick)
                 arguments = select_arguments(kwargs, pick, self.samples)
-                yield *self.passes.observe(*drawn, batch_size, seed, arguments), None
+                yield *self._observe(*drawn, batch_size, seed, arguments), None
             return
-        a, g = self.passes.observe(x, y, batch_size, options["seed"], kwargs)
+        a, g = self._observe(x, y, batch_size, options["seed"], kwargs)
         if not options["estimate"]:
             yield a, g, None
         elif 2 * rows >= self.samples and all(scorer.can_count for scorer in self.scorers):
@@ -580,13 +641,25 @@ class _Run:
                 pick = (first + pick).flatten()
                 yield a[pick], g[pick], None
 
+    def _observe(self, *arguments: Any) -> tuple[Any, Any]:
+        """Activations, residuals of measured nodes as further columns, and gradients."""
+        if self.residuals is None:
+            return self.passes.observe(*arguments)
+        self.residuals.parts = []
+        a, g = self.passes.observe(*arguments)
+        pairs = self.scorer.pairs
+        # The loss may have been tried on a few rows before.
+        residuals = torch.cat(self.residuals.parts)[-len(a) // pairs :].to(a)
+        return torch.cat([a, residuals.repeat(pairs, 1)], dim=1), g
+
     def _nodes(self, columns: Any) -> Any:
         """Columns of observations as nodes, whichever they are."""
         if self.passes.norm is not None:
             return columns
         scorer, inferer = self.scorer, self.inferer
         device = columns.device
-        return Reducer(scorer.columns, scorer.nodes, inferer.norm, inferer.agg, device)(columns)
+        reduce = Reducer(scorer.columns, scorer.nodes, inferer.norm, inferer.agg, device)
+        return reduce(columns[:, : len(scorer.columns)])
 
     def _mean_activations(self, a: Any, count: np.ndarray | None) -> np.ndarray:
         """Mean activation of each node; ``count`` says how often each sample was drawn."""
@@ -594,6 +667,7 @@ class _Run:
         weights = np.ones(len(a)) if count is None else np.tile(count, self.scorer.pairs)
         return _on_host(nodes.new_tensor(weights / weights.sum()) @ nodes)
 
+    @_validation.underflow_is_zero
     def _penalised(self, W: Array) -> Array:
         """Soften scores around known edges: fewer into their targets, more out of their sources."""
         factor, xp = self.options["penalty_factor"], backends.of(W).xp
@@ -608,6 +682,43 @@ class _Run:
                 f"edges: (1 + p)^edges must stay a finite {W.dtype}"
             )
         return W
+
+
+class _Residuals:
+    """A loss that keeps what the predictions leave of y."""
+
+    def __init__(self, crit: Callable[[Any, Any], Any], columns: int) -> None:
+        self.crit, self.columns = crit, columns
+        self.reduction = getattr(crit, "reduction", None)
+        self.parts: list[Any] = []
+
+    def __call__(self, prediction: Any, y: Any) -> Any:
+        shapes = [tuple(getattr(part, "shape", ())) for part in (prediction, y)]
+        if shapes != [(*shapes[0][:1], self.columns)] * 2:
+            raise ValueError(
+                f"measured names {self.columns} nodes, so predictions and y must both have shape "
+                f"(B, {self.columns}); got {shapes[0]} and {shapes[1]}"
+            )
+        self.parts.append((y - prediction).detach())
+        return self.crit(prediction, y)
+
+
+def _measured_nodes(options: Mapping[str, Any], layout: ModelLayout) -> list[int]:
+    """The nodes of ``measured`` as indices."""
+    if options["score"] == "magnitude" or options["masks"]:
+        raise ValueError(
+            "measured must be None with score='magnitude', which has one column a node, and with "
+            f"masks; got score={options['score']!r} and masks={options['masks']}"
+        )
+    known = {name: node for node, name in enumerate(layout.node_names or ())}
+    nodes = [known.get(node, node) for node in options["measured"]]
+    missing = [n for n in nodes if isinstance(n, str) or not 0 <= n < layout.nodes]
+    if missing:
+        raise ValueError(
+            f"measured must hold nodes of the model, by name or index below {layout.nodes}; got "
+            f"{_validation.listing(missing)}"
+        )
+    return [_validation.whole_number("measured", node, least=0) for node in nodes]
 
 
 def _on_host(x: Array) -> np.ndarray:
@@ -630,26 +741,12 @@ def _warn_of_constants(W: Array) -> None:
     ):
         constant = W.shape[0] - int(xp.count_nonzero(xp.any(W != 0, axis=axis)))
         if constant == W.shape[0]:
-            warn(f"W is zero everywhere: the {what} of all {constant} nodes are constant; {why}")
+            _validation.warn(
+                f"W is zero everywhere: the {what} of all {constant} nodes are constant; {why}"
+            )
             return
         if 2 * constant > W.shape[0]:
-            warn(
+            _validation.warn(
                 f"{constant} of {W.shape[0]} nodes have constant {what}, and no evidence: {why}; "
                 "rank among the others by candidates="
             )
-
-
-def _checked_untrained(untrained: Any, run: _Run) -> int:
-    """The number of untrained models, where they can join."""
-    count = _validation.whole_number("untrained", untrained, least=0)
-    if count and run.options["estimate"]:
-        raise ValueError(
-            "untrained must be 0 with estimate=True, which speaks of the trained model alone; got "
-            f"{count}: leave one of them out"
-        )
-    if count and run.options["score"] == "magnitude":
-        raise ValueError(
-            "untrained must be 0 with score='magnitude', as it joins the channel score alone; got "
-            f"{count}: take 'channels' or 'auto'"
-        )
-    return count

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from gsnn_edges import _validation
+from gsnn_edges._tables import as_arrays
 from gsnn_edges._typing import Array, Device, Method, Precision, Ties
 from gsnn_edges.backends import Backend
 from gsnn_edges.correlation import (
@@ -102,6 +103,7 @@ def partial_correlation(
     array([[0.9],
            [0. ]], dtype=float32)
     """
+    a, g, conditions = as_arrays(a=a, g=g, conditions=conditions)
     if (conditions is None) == (parents is None):
         raise ValueError(
             f"give either conditions or parents; got {'neither' if parents is None else 'both'}: "

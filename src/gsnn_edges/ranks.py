@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from gsnn_edges import _validation, backends
+from gsnn_edges._tables import as_array
 from gsnn_edges._typing import Array, Method, Ties
 from gsnn_edges.backends import Backend
 from gsnn_edges.options import TIES
@@ -23,7 +24,7 @@ def rankdata(x: Array, *, axis: int = 0, ties: Ties = "average") -> Array:
     Parameters
     ----------
     x : array of real numbers, any shape
-        NumPy, torch, JAX or another Array API array, on any device.
+        NumPy, torch, JAX or another Array API array, on any device; or a DataFrame.
     axis : int
         The axis along which values are compared; observations lie along axis 0 in this package.
     ties : {"average", "ordinal"}
@@ -57,6 +58,7 @@ def rankdata(x: Array, *, axis: int = 0, ties: Ties = "average") -> Array:
     >>> rankdata(np.array([0.3, 0.1, 0.3, 0.2], dtype=np.float32))
     array([3.5, 1. , 3.5, 2. ], dtype=float32)
     """
+    x = as_array("x", x)
     ops = backends.of(x)
     _validation.choice("ties", ties, TIES)
     axis = _validation.axis("axis", axis, x.ndim)

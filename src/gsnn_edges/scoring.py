@@ -47,6 +47,8 @@ class Scorer:
     columns : array of shape (C,)
         The node of each column of ``a`` and ``g``, for the channel score.
     options : CorrelationOptions
+    residuals : array of shape (K,)
+        The node of each of K further columns of ``a``.
     """
 
     score: Score
@@ -56,6 +58,7 @@ class Scorer:
     columns: Any
     options: CorrelationOptions
     n_components: int | None = None
+    residuals: Any = ()
 
     def matrices(self, a: Array, g: Array, counts: np.ndarray | None = None) -> Iterator[Array]:
         """W of observations (M, ...), on the backend; with counts, W of each draw of samples.
@@ -91,9 +94,10 @@ class Scorer:
         return self.score == "magnitude" and self.options.ties == "average"
 
     def _correlate_channels(self, a: Array, g: Array) -> Array:
-        nodes, kept = self.columns, self.n_components
+        targets, kept = self.columns, self.n_components
+        sources = np.append(targets, np.asarray(self.residuals, dtype=np.int64))
         return correlate_channels(
-            a, g, nodes, nodes, self.options, nodes=self.nodes, n_components=kept
+            a, g, sources, targets, self.options, nodes=self.nodes, n_components=kept
         )
 
 

@@ -142,4 +142,4 @@ def with_gather(model: GSNN) -> GSNN:
     """Replace the sparse maps of a model by `GatherLinear`, as a straightforward GSNN has them."""
     for block in model.ResBlocks:
         block.lin_in, block.lin_out = GatherLinear(block.lin_in), GatherLinear(block.lin_out)
-    return model
+    return model.eval()

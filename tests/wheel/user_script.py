@@ -1,4 +1,4 @@
-"""What a user writes, for type checkers: `check_wheel.py` has them read it beside the wheel."""
+"""What a user writes: `check_wheel.py` has type checkers read it, and commands take its model."""
 
 import numpy as np
 import torch
@@ -17,8 +17,15 @@ from gsnn_edges import (
     rankdata,
     split_edges,
 )
+from gsnn_edges.demo import GSNN, tutorial
 from gsnn_edges.evaluation import LinkRanking
 from gsnn_edges.training import BestCheckpoint
+
+
+def model() -> torch.nn.Module:
+    """Make a model as `--model` names it."""
+    problem = tutorial(seed=0)
+    return GSNN(problem.edge_index_dict, problem.node_names_dict, layers=3, seed=0)
 
 
 def find(model: torch.nn.Module, x: torch.Tensor, y: torch.Tensor, edges: NDArray[np.int64]) -> str:
@@ -32,7 +39,6 @@ def find(model: torch.nn.Module, x: torch.Tensor, y: torch.Tensor, edges: NDArra
     best = evidence.top(3, exclude_self=True)[0]
     beside = compare({"W": evidence.W}, held_out, edges, known_edges=known, seed=0)
     plots.save(plots.heatmap(evidence, held_out=held_out), "heatmap.png")
-    plots.save(plots.hits_curve({"W": found}), "hits.pdf")
     plots.save(plots.comparison(beside), "comparison.svg")
     return f"{score} {best.source_name} {best.score:.3f} {found.mrr:.3f} {found.hits[10]:.3f}"
 

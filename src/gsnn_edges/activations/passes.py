@@ -1,16 +1,17 @@
 """One forward and one backward pass, reduced to the columns that a correlation takes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge
+from torch.autograd.graph import GradientEdge, saved_tensors_hooks
 
 from gsnn_edges import _validation
 from gsnn_edges._progress import track
+from gsnn_edges._tables import is_frame, match_columns, of_frame
 from gsnn_edges._typing import Agg, Device, Norm
 from gsnn_edges.activations.batches import (
     Batch,
@@ -26,15 +27,8 @@ from gsnn_edges.activations.batches import (
     tensors_in,
 )
 from gsnn_edges.activations.hooks import AGGS, NORMS, Recorder, Reducer, float32_at_least
-from gsnn_edges.activations.model_layout import (
-    Mode,
-    ModelLayout,
-    find_layout,
-    run_alone,
-    unwrapped,
-    warn_of_mode,
-    warn_of_parts,
-)
+from gsnn_edges.activations.model_layout import ModelLayout, find_layout, run_alone, unwrapped
+from gsnn_edges.activations.modes import Mode, ModeWatch, rows_are_independent
 from gsnn_edges.activations.preserve_state import (
     gradients_on,
     modules_of,
@@ -47,6 +41,9 @@ Reduction: TypeAlias = Literal["mean", "sum"]
 
 _MODES = ("eval",)
 _REDUCTIONS = ("mean", "sum")
+# What autograd may keep of a part. More is slower: large tensors get their memory anew each time.
+_PART_BYTES = 1 << 28
+_LEAST_ROWS = 8
 # float16 has no number below 6e-8, where gradients of a mean over many samples lie. The loss is
 # scaled up, and less so where a gradient then passes 65504. Powers of two round nothing.
 _SCALES = (2.0**15, 2.0**10, 2.0**5, 1.0, 2.0**-8)
@@ -89,9 +86,10 @@ def capture(
     x, y : tensors or arrays of shape (B, ...), or tuples or dicts of them
         Inputs and targets, finite. The model is called as ``model(x)``, ``model(*x)`` for a tuple
         and ``model(**x)`` for a dict; ``crit`` gets ``y`` as it is. Each tensor inside has B rows
-        and is cut with the batch. A list or data frame is an array, by rows. Or x is a torch
-        DataLoader whose batches are pairs (x, y), and y is left out: the batches are concatenated
-        in its order.
+        and is cut with the batch. A list is an array, by rows. Columns of a DataFrame are matched
+        by name to the input or output nodes, where a GSNN names them; an index names the samples,
+        the same ones in x and y. Or x is a torch DataLoader whose batches are pairs (x, y), and y
+        is left out: the batches are concatenated in its order.
     use_prenorm : bool
         Take activations before a block's norm and nonlinearity, or after them. Without meaning
         where ``groups`` is given.
@@ -103,9 +101,13 @@ def capture(
         Where the model lies, and so where the passes run; ``x`` and ``y`` are moved there, the
         model never is.
     batch_size : int, optional
-        Rows at a time; that of a DataLoader by default, else all. In evaluation mode the result
-        is that of the whole batch: gradients of a mean over s of B rows are rescaled by s / B.
-        A weighted mean (class weights, ignored targets, a mask) cannot be: use a sum.
+        Rows at a time. In evaluation mode the result is that of the whole batch: gradients of a
+        mean over s of B rows are rescaled by s / B. A weighted mean (class weights, ignored
+        targets, a mask) cannot be: use a sum. By default that of a DataLoader; or all, unless
+        autograd would keep more than 256 MB on a CPU, the model is in evaluation mode, ``crit`` is
+        a loss of torch or ``loss_reduction`` is given, there are no ``forward_kwargs``, and
+        two passes over 2 and 4 rows agree that a row does not depend on its batch: then as many
+        rows as 256 MB hold, which is faster too.
     seed : int, optional
         Seeds dropout. By default the masks follow torch's global generator, whose state comes
         back, so that two calls draw the same masks.
@@ -117,7 +119,8 @@ def capture(
         The node of each channel of ``blocks``, from 0. The output of a block, of shape (B, C) or
         (B, C, 1), is then its activation, whatever module it is.
     loss_reduction : {"mean", "sum"}, optional
-        How ``crit`` reduces the rows of a batch; by default ``crit.reduction``. Matters for parts.
+        How ``crit`` reduces the rows of a batch, all with one weight; by default
+        ``crit.reduction``. Matters for parts.
     mode : {"eval"}, optional
         Run in evaluation mode; by default each module runs in the mode that it is in.
     node_names : sequence of N str, optional
@@ -292,7 +295,7 @@ class Passes:
         ]
         self._network = unwrapped(self.model)
         self._modules = modules_of(self._network, *self.layout.blocks)
-        warn_of_mode(self.model, self._modules, self.mode)
+        self._watch = ModeWatch(self.model, self._modules, self.mode)
 
     def observe(
         self,
@@ -307,8 +310,62 @@ class Passes:
         seed = _validation.whole_number_or_none("seed", seed, least=0)
         x, y, batch_size = read_loader(x, y, batch_size)
         with self.guarded(seed):
-            x, y = as_pair(x, y)
-            return self.run(x, y, checked_kwargs(forward_kwargs, x), batch_size)
+            x, y = as_pair(*self.match_frames(x, y))
+            kwargs = checked_kwargs(forward_kwargs, x)
+            if batch_size is None and not kwargs:
+                batch_size = self._usual_batch_size(x, y)
+            return self.run(x, y, kwargs, batch_size)
+
+    def _usual_batch_size(self, x: Batch, y: Batch) -> int | None:
+        """Rows of a part where parts are exact and save memory; None, all rows, when in doubt."""
+        rows = rows_in(x)
+        sizes = [*(p.numel() for p in self.model.parameters()), *map(len, self.layout.groups)]
+        # A weight makes some two numbers of a row, which would all be kept.
+        large = rows > _LEAST_ROWS and 8 * sum(sizes) * rows > _PART_BYTES
+        # Another class may have a `reduction` and leave rows out.
+        own = type(self.crit).__module__ != nn.MSELoss.__module__
+        known = self.loss_reduction is not None or not own
+        alone = rows_are_independent(self.model, self.mode)
+        if not (large and known and alone and self.device.type == "cpu"):
+            return None
+        # The same two rows alone, and behind two others.
+        few = torch.tensor([0, 1])
+        seen, kept = [], []
+        try:
+            _is_mean(self.crit, self.loss_reduction if own else None, y)
+            with unchanged(self.model, None, self.layout.blocks):
+                for pick in (few, torch.cat([few + rows // 2, few])):
+                    parts = select_rows(x, pick), select_rows(y, pick)
+                    with _bytes_saved() as saved:
+                        sides = self.run(*parts, {}, None, rows)
+                    seen.append([side.unflatten(0, (-1, len(pick)))[:, -2:] for side in sides])
+                    kept.append(sum(saved.values()))
+        except Exception:  # whatever a user's code raises; all rows may do, or raise it anew
+            return None
+        for part, whole in zip(*seen, strict=True):
+            if not torch.allclose(part, whole, rtol=1e-3, atol=1e-5 * float(whole.abs().max())):
+                return None
+        size = max(_LEAST_ROWS, 2 * _PART_BYTES // max(1, kept[1] - kept[0]))
+        size = -(-rows // -(-rows // size))  # parts of like size
+        while rows % size == 1:  # a model may drop the axis of a single row
+            size += 1
+        return size
+
+    def match_frames(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """X and y with arrays for DataFrames, by the names of the model's inputs and outputs."""
+        sides = {"x": x, "y": y}
+        if isinstance(x, tuple | dict):
+            named = x.items() if isinstance(x, dict) else enumerate(x)
+            sides = {f"x[{key!r}]": part for key, part in named} | {"y": y}
+        if not any(map(is_frame, sides.values())):
+            return x, y
+        tables = [of_frame(name, side) if is_frame(side) else side for name, side in sides.items()]
+        nodes: list[Any] = [None] * len(tables)
+        nodes[0], nodes[-1] = (_names_of(self.model, kind) for kind in ("input", "output"))
+        *inputs, y = match_columns(tables, nodes)
+        if isinstance(x, dict):
+            return dict(zip(x, inputs, strict=True)), y
+        return tuple(inputs) if isinstance(x, tuple) else inputs[0], y
 
     @contextmanager
     def guarded(self, seed: int | None) -> Iterator[None]:
@@ -341,8 +398,6 @@ class Passes:
         size = rows if batch_size is None else min(batch_size, rows)
         whole = rows if whole is None else whole
         averaged = size < whole and _is_mean(self.crit, self.loss_reduction, y)
-        if size < whole:
-            warn_of_parts(self.model, self._modules, size, whole)
         shape = self.layout.pairs, rows, self.reducers[0].width
         a, g = (torch.empty(shape, dtype=self.precision(x), device=self.device) for _ in range(2))
         starts: Iterable[int] = range(0, rows, size)
@@ -354,7 +409,8 @@ class Passes:
             share = (part.stop - start) / whole if averaged else 1.0
             arguments = select_arguments(kwargs, part, rows)
             x_part, y_part = select_rows(x, part), select_rows(y, part)
-            self._run_part(x_part, y_part, arguments, share, a[:, part], g[:, part])
+            watch = self._watch.forward(size, whole)
+            self._run_part(x_part, y_part, arguments, share, a[:, part], g[:, part], watch)
         a, g = a.flatten(0, 1), g.flatten(0, 1)
         self.reducers[0].check_finite("activations", a, self.layout.node_names)
         self.reducers[0].check_finite("gradients", g, self.layout.node_names)
@@ -366,13 +422,20 @@ class Passes:
         return torch.float64 if double else torch.float32
 
     def _run_part(
-        self, x: Batch, y: Batch, kwargs: dict[str, Any], share: float, a: Tensor, g: Tensor
+        self,
+        x: Batch,
+        y: Batch,
+        kwargs: dict[str, Any],
+        share: float,
+        a: Tensor,
+        g: Tensor,
+        watch: AbstractContextManager[None],
     ) -> None:
         """Fill a and g by one forward and one backward pass, each layer as it arrives."""
         recorder = Recorder(self.layout, self.reducers, self.use_prenorm, a)
         args, named = as_arguments(x)
         with recorder.attached():
-            with _noting("model(x)", x=x):
+            with _noting("model(x)", x=x), watch:
                 prediction = self._network(*args, **named, **kwargs)
             with _noting("crit(model(x), y)", prediction=prediction, y=y):
                 loss = self.crit(prediction, y)
@@ -411,6 +474,21 @@ def _gradients(loss: Tensor, edges: Sequence[GradientEdge], half: bool) -> list[
 
 
 @contextmanager
+def _bytes_saved() -> Iterator[dict[int, int]]:
+    """Sizes of the memories that autograd keeps of what runs inside, by their addresses."""
+    sizes: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        if not _validation.is_sparse(tensor):
+            storage = tensor.untyped_storage()
+            sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with saved_tensors_hooks(note, lambda tensor: tensor):
+        yield sizes
+
+
+@contextmanager
 def _noting(call: str, **values: Any) -> Iterator[None]:
     """Add to an error out of the user's own code which call it was, and of what."""
     try:
@@ -430,6 +508,14 @@ def _form_of(value: Any) -> str:
     if isinstance(value, tuple):
         return f"a tuple of {', '.join(map(_form_of, value))}"
     return type(value).__name__
+
+
+def _names_of(model: nn.Module, kind: str) -> list[str] | None:
+    for module in modules_of(model):
+        names = getattr(module, "node_names_dict", None)
+        if isinstance(names, Mapping) and kind in names:
+            return [str(name) for name in names[kind]]
+    return None
 
 
 def check_criterion(crit: Any) -> None:

@@ -26,7 +26,8 @@ from gsnn_edges.activations.batches import (
     select_arguments,
 )
 from gsnn_edges.activations.hooks import AGGS, NORMS
-from gsnn_edges.activations.model_layout import Mode, find_layout
+from gsnn_edges.activations.model_layout import find_layout
+from gsnn_edges.activations.modes import Mode
 from gsnn_edges.activations.passes import Criterion, Passes, Reduction
 from gsnn_edges.activations.preserve_state import generators_unchanged, gpus_of
 from gsnn_edges.store import ObservationStore, StoreWriter
@@ -111,6 +112,8 @@ def capture_to_store(
         way, by another model or of other data.
     FileExistsError
         With ``resume=False``, where observations are there.
+    BlockingIOError
+        When another process is at work on ``path``.
     OSError
         When the disk is full; what is written is kept.
     ImportError
@@ -159,21 +162,23 @@ def capture_to_store(
     settings |= {"use_prenorm": use_prenorm, "device": device}
     settings |= {"loss_reduction": loss_reduction, "mode": mode}
     passes = Passes(model, crit, layout, **settings)
+    x, y = passes.match_frames(x, y)
     data = in_batches(x, y, batch_size, samples, repeatable)
     recording = _Recording(passes, *data, seed, forward_kwargs)
     metadata = recording.metadata(score, settings) | {"edge_index": edge_index}
     path = _io.as_path("path", path)
-    if path.exists() and is_empty_store(path):  # of a call that was killed at once
-        _io.discard(path)
-    begin = StoreWriter.resume if resume and path.exists() else StoreWriter.create
-    writer = begin(path, **metadata)
-    try:
-        recording.write(writer, verbose=verbose)
-    except BaseException:
-        if len(writer.missing) == writer.units:
-            _io.discard(writer.path)  # nothing is in it, and the next call may be another
-        raise
-    return writer.finish()
+    with _io.locked("path", path):
+        if path.exists() and is_empty_store(path):  # of a call that was killed at once
+            _io.discard(path)
+        begin = StoreWriter.resume if resume and path.exists() else StoreWriter.create
+        writer = begin(path, **metadata)
+        try:
+            recording.write(writer, verbose=verbose)
+        except BaseException:
+            if len(writer.missing) == writer.units:
+                _io.discard(writer.path)  # nothing is in it, and the next call may be another
+            raise
+        return writer.finish()
 
 
 @dataclass
@@ -268,7 +273,7 @@ class _Recording:
             with generators_unchanged(gpus_of(self.passes.model), self._seed_of(number)):
                 sides = self.passes.run(x, y, kwargs, None, self.samples)
             for side, values in zip((a, g), sides, strict=True):
-                side[:, rows] = values.cpu().numpy().reshape(shape[0], -1, shape[2])
+                side[:, rows] = values.numpy(force=True).reshape(shape[0], -1, shape[2])
         writer.put(unit, a, g, digest.hexdigest())
 
     def _seed_of(self, batch: int) -> int | None:
@@ -316,7 +321,7 @@ class _Digest:
         if isinstance(value, _PLAIN):
             self._add_text(repr(value))
         elif isinstance(value, Tensor):
-            values = value.detach().cpu().contiguous()
+            values = value.detach().cpu().resolve_neg().resolve_conj().contiguous()
             self._add_text(f"{values.dtype} {tuple(values.shape)}")
             self._hash.update(values.reshape(-1).view(torch.uint8).numpy().data)
         elif id(value) not in self._within:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gsnn_edges import _validation
 from gsnn_edges._typing import Array
 from gsnn_edges.baselines.graph import OF_GRAPH, Scores, random_scores
-from gsnn_edges.baselines.measured import OF_VALUES, NodeValues, measured_scores, node_values
+from gsnn_edges.baselines.measured import OF_VALUES, NodeValues, measured_scores, paired_values
 from gsnn_edges.baselines.networks import activation_correlation
 from gsnn_edges.evaluation import LinkRanking, evaluate_edges
 from gsnn_edges.evaluation.candidates import listed
@@ -434,7 +434,7 @@ def compare(
         n_resamples=n_resamples,
         seed=seed,
     )
-    values, inputs = _node_values(measured, perturbations, count)
+    values, inputs = paired_values(measured, perturbations, count, node_names)
     before = {
         name: tuple(rank(matrix) for matrix in some)
         for name, some in _untrained_matrices(untrained, matrices, seeds, count).items()
@@ -509,27 +509,6 @@ def _size(name: str, matrix: Any) -> int:
     nodes = _validation.square(name, matrix)
     _validation.finite(name, matrix)
     return nodes
-
-
-def _node_values(
-    measured: Any, perturbations: Any, count: int
-) -> tuple[NodeValues | None, NodeValues | None]:
-    """Measured values and perturbations, of the same rows."""
-    values = None if measured is None else node_values("measured", measured, count)
-    if perturbations is None:
-        return values, None
-    inputs = node_values("perturbations", perturbations, count)
-    if values is None:
-        raise ValueError(
-            "perturbations must come with measured, what they are correlated with; got measured="
-            "None: pass both, or leave perturbations out"
-        )
-    if len(values.values) != len(inputs.values):
-        raise ValueError(
-            "measured and perturbations must be of the same samples; got "
-            f"{len(values.values)} and {len(inputs.values)} rows"
-        )
-    return values, inputs
 
 
 def _untrained_matrices(

@@ -108,7 +108,7 @@ def _capture_to_npz(
         network.model, network.crit, network.x, network.y, **network.layout, **passes
     )
     shape = sizes["layer_pairs"], sizes["samples"], sizes["columns"]
-    a, g = (side.cpu().numpy().reshape(shape) for side in (a, g))
-    columns = more[0].cpu().numpy() if more else np.arange(sizes["nodes"])
+    a, g = (side.numpy(force=True).reshape(shape) for side in (a, g))
+    columns = more[0].numpy(force=True) if more else np.arange(sizes["nodes"])
     seen = Observations(a, g, columns, sizes["nodes"], score, network.layers.node_names)
     write_observations(out, seen, name="--out")

@@ -239,27 +239,25 @@ def _end_with_parent() -> None:
 
 def _from_store(screen: Screen, store: Any, out: str, settings: dict[str, Any]) -> int | None:
     """Correlate observations that stay on disk; number of pairs, where W is not written whole."""
+    from gsnn_edges._io import locked
     from gsnn_edges.scale import correlate_store
 
-    top, threshold = settings["top"], settings["threshold"]
-    whole = top is None and threshold is None
-    # Pairs go to a file too, so that a call that was interrupted can continue.
-    kept = Path(out).with_name(f".{Path(out).name}.pairs.npz")
     names = (*_METHOD, "max_memory", "precision", "backend", "device", "scratch", "resume")
-    result: Any = correlate_store(
-        store,
-        out if whole else kept,
-        # One of the best targets may be the source itself.
-        top=None if top is None else min(top + 1, store.nodes),
-        threshold=threshold,
-        verbose=screen.progress,
-        **{name: settings[name] for name in names},
-    )
-    if whole:
+    call: dict[str, Any] = {name: settings[name] for name in names}
+    call |= {"threshold": settings["threshold"], "verbose": screen.progress}
+    top = settings["top"]
+    if top is None and settings["threshold"] is None:
+        correlate_store(store, out, **call)
         return None
-    sources = getattr(result, "sources", None)
-    count = _write_pairs(out, store, sources, result.targets, result.scores, top)
-    kept.unlink()
+    # Pairs go to a file too, so that a call that was interrupted can continue.
+    kept = Path(out).with_name(f".{Path(out).name}.gsnn-edges.npz")
+    with locked("--out", Path(out)):
+        # One of the best targets may be the source itself.
+        most = None if top is None else min(top + 1, store.nodes)
+        result: Any = correlate_store(store, kept, top=most, **call)
+        sources = getattr(result, "sources", None)
+        count = _write_pairs(out, store, sources, result.targets, result.scores, top)
+        kept.unlink()
     return count
 
 

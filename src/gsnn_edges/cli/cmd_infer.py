@@ -32,7 +32,7 @@ _SHOWN = 10
     "--untrained",
     type=options.SEED,
     default=0,
-    help="Average the channel score with that of so many untrained models.",
+    help="Average W with that of so many untrained models.",
 )
 @options.by
 @click.option("--top", type=options.POSITIVE, default=1000, help="Edges in --out.")
@@ -97,6 +97,7 @@ def infer(
             network.y,
             settings["method"],
             verbose=screen.progress,
+            fresh=network.fresh if settings["untrained"] else None,
             **{name: settings[name] for name in names},
         )
     best = inferred.top(top)
@@ -180,8 +181,11 @@ def _score(settings: dict[str, Any]) -> str:
 
 
 def _draw(evidence: Any, held_out: Any, figure: str, picture: str) -> None:
+    from matplotlib import pyplot
+
     from gsnn_edges import plots
-    from gsnn_edges.plots.style import WIDTH
 
     draw: Any = {"heatmap": plots.heatmap, "network": plots.edge_network}[picture]
-    plots.save(draw(evidence, held_out=held_out, ax=plots.blank_axes(WIDTH, WIDTH)), figure)
+    axes = draw(evidence, held_out=held_out)
+    plots.save(axes, figure)
+    pyplot.close(axes.figure)

@@ -4,11 +4,11 @@ import json
 import pickle
 import sys
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from operator import attrgetter
 from os import PathLike
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from gsnn_edges import _validation
 from gsnn_edges._io import ending
+from gsnn_edges._tables import Table, match_columns
 from gsnn_edges.cli.tables import (
     TABLES,
-    Table,
     read_array,
     read_edges,
     read_nodes,
@@ -33,10 +33,8 @@ if TYPE_CHECKING:
 _WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 # Where training libraries put the weights in what they save.
 _WRAPPED = ("state_dict", "model_state_dict", "model")
-# Wrappers put this before the name of every weight.
-_PREFIXES = ("module.", "_orig_mod.")
-# Where a GSNN keeps the edges between its function nodes.
-_FUNCTION_EDGES = ("function", "to", "function")
+# What DistributedDataParallel, torch.compile and Lightning put before the name of every weight.
+_PREFIXES = ("module.", "_orig_mod.", "model.")
 
 
 def load_model(
@@ -56,8 +54,8 @@ def load_model(
     weights : str or path, optional
         A state dict: ``.safetensors``, or ``.pt``, ``.pth``, ``.bin`` or ``.ckpt`` as `torch.save`
         writes it, read with ``weights_only=True``: no code of the file runs. A dict that holds it
-        under "state_dict", "model_state_dict" or "model" will do. Left out, the model is as it was
-        made.
+        under "state_dict", "model_state_dict" or "model" will do, and so will names that all
+        begin with "module.", "model." or "_orig_mod.". Left out, the model is as it was made.
     model_args : mapping, optional
         Keyword arguments of the call.
     folder : str or path
@@ -77,6 +75,11 @@ def load_model(
         state dict, and weights that do not fit: the message lists missing and unexpected ones.
     ImportError
         Without torch; for .safetensors without safetensors.
+
+    Warns
+    -----
+    UserWarning
+        Where names of weights are read without what they all begin with.
 
     Examples
     --------
@@ -287,15 +290,33 @@ def _read_weights(path: str | PathLike[str]) -> "dict[str, Tensor]":
     )
     if not tensors:
         raise _broken("a state dict, names to tensors", path, f"it holds {type(state).__name__}")
-    for prefix in _PREFIXES:
-        if state and all(name.startswith(prefix) for name in state):
-            state = {name.removeprefix(prefix): value for name, value in state.items()}
     return dict(state)
+
+
+def _without_prefixes(
+    state: "Mapping[str, Tensor]", wanted: Iterable[str], path: str
+) -> "Mapping[str, Tensor]":
+    """Weights by their names in the model, without what wrappers put before all of them."""
+    stripped = ""
+    while state:
+        prefix = next((one for one in _PREFIXES if all(n.startswith(one) for n in state)), None)
+        if prefix is None or all(name.startswith(prefix) for name in wanted):
+            break
+        state = {name.removeprefix(prefix): value for name, value in state.items()}
+        stripped += prefix
+    if stripped:
+        warnings.warn(
+            f"all names in weights {path!r} begin with {stripped!r}, as a wrapper of the model "
+            "writes them: they are read without it",
+            stacklevel=4,
+        )
+    return state
 
 
 def _fill(model: "nn.Module", state: "Mapping[str, Tensor]", path: str) -> None:
     """Load weights that must be all of the model's, and no others."""
     wanted = model.state_dict()
+    state = _without_prefixes(state, wanted, path)
     wrong = {
         "missing": [name for name in wanted if name not in state],
         "unexpected": [name for name in state if name not in wanted],
@@ -307,16 +328,10 @@ def _fill(model: "nn.Module", state: "Mapping[str, Tensor]", path: str) -> None:
     }
     if any(wrong.values()):
         raise ValueError(
-            f"weights must fit the model; {path!r} does not ({_listed(wrong)}): give the factory "
-            "the arguments that the model was trained with"
+            f"weights must fit the model; {path!r} does not ({_validation.listings(wrong)}): give "
+            "the factory the arguments that the model was trained with"
         )
     model.load_state_dict(dict(state))
-
-
-def _listed(wrong: Mapping[str, Sequence[str]]) -> str:
-    return "; ".join(
-        f"{what}: {_validation.listing(names, 5)}" for what, names in wrong.items() if names
-    )
 
 
 @dataclass(frozen=True)
@@ -331,6 +346,12 @@ class Network:
         x is a tuple of them for a model of several arguments.
     layout : dict
         ``blocks``, ``groups`` and ``node_names``, as `capture` takes them.
+    layers : ModelLayout
+        The blocks of the model, and the nodes of their channels.
+    graph : KnownGraph
+        What the model keeps of the graph that it was built on.
+    fresh : callable, optional
+        Makes the model with weights drawn anew.
     """
 
     model: Any
@@ -338,13 +359,9 @@ class Network:
     x: Any
     y: Any
     layout: dict[str, Any]
-
-    @property
-    def layers(self) -> Any:
-        """The blocks of the model, and the nodes of their channels."""
-        from gsnn_edges.activations.model_layout import find_layout
-
-        return find_layout(self.model, *self.layout.values())
+    layers: Any
+    graph: Any
+    fresh: Callable[[], Any] | None
 
     def sizes(self, score: str) -> dict[str, int]:
         """Numbers of what capture gives, without running the model."""
@@ -371,13 +388,8 @@ class Network:
         """Known edges of a file, or those of the graph that the model keeps; None without any."""
         if path is not None:
             return self.read_edges("--known", path, by)
-        for module in self.model.modules():
-            graph = getattr(module, "edge_index_dict", None)
-            if isinstance(graph, Mapping) and _FUNCTION_EDGES in graph:
-                nodes = self.layers.nodes
-                edges = graph[_FUNCTION_EDGES]
-                return _validation.edge_index("edge_index_dict", edges, (nodes, nodes))
-        return None
+        nodes, edges = self.layers.nodes, self.graph.edges
+        return None if edges is None else _validation.edge_index("model", edges, (nodes, nodes))
 
 
 def read_network(settings: Mapping[str, Any]) -> Network:
@@ -413,24 +425,22 @@ def read_network(settings: Mapping[str, Any]) -> Network:
         )
         raise ValueError(f"--x and --y must have a row for each sample; got {found}")
     if settings["trust_pickle"] is not None:
-        module = load_pickled(settings["trust_pickle"], trust_pickle=True)
+        module, fresh = load_pickled(settings["trust_pickle"], trust_pickle=True), None
     else:
         arguments = model_arguments(settings["model_args"])
         module = load_model(settings["model"], settings["weights"], model_args=arguments)
+        fresh = partial(load_model, settings["model"], model_args=arguments)
+    from gsnn_edges.activations.model_layout import find_layout, known_graph
+
+    layers = find_layout(module, *layout.values())
+    graph = known_graph(module, layers.blocks[0], layers.nodes)
     middle = [None] * (len(data) - 2)
-    nodes = [_node_names(module, "input"), *middle, _node_names(module, "output")]
-    index = settings["index"]
-    matched = [_match(one, names, index) for one, names in zip(data, nodes, strict=True)]
-    samples = [rows for _, rows in matched if rows is not None]
-    if any(rows != samples[0] for rows in samples):
-        raise ValueError(
-            "--x and --y must have the same samples, in the same order; they have not: sort both "
-            "by the names of the samples"
-        )
-    *inputs, targets = [values for values, _ in matched]
+    nodes = [graph.node_names.get("input"), *middle, graph.node_names.get("output")]
+    *inputs, targets = match_columns(data, nodes, settings["index"])
     x = inputs[0] if len(inputs) == 1 else tuple(inputs)
     module = _on_device(module, settings["device"])
-    return Network(module, load_criterion(settings["crit"]), x, targets, layout)
+    crit = load_criterion(settings["crit"])
+    return Network(module, crit, x, targets, layout, layers, graph, fresh)
 
 
 def _check_origin(settings: Mapping[str, Any]) -> None:
@@ -484,68 +494,3 @@ def _on_device(model: Any, device: str) -> Any:
         raise ValueError(
             f"device must be one of torch that is there; got {device!r} ({error})"
         ) from error
-
-
-def _node_names(model: Any, kind: str) -> list[str] | None:
-    """Names that a model keeps of its "input", "function" or "output" nodes; None without any."""
-    for module in model.modules():
-        names = getattr(module, "node_names_dict", None)
-        if isinstance(names, Mapping) and kind in names:
-            return [str(name) for name in names[kind]]
-    return None
-
-
-def _match(
-    data: Any, nodes: list[str] | None, index: str | None
-) -> tuple[Any, list[tuple[Any, ...]] | None]:
-    """Values in the order of the model's nodes, and the names of samples where there are any.
-
-    Names of samples are those that ``index`` names, an index as pandas writes it, or else the one
-    column that is none of the model's.
-
-    Raises
-    ------
-    ValueError
-        For a name that the table or the model lacks, or has twice.
-    """
-    if not isinstance(data, Table):
-        return data, None
-    where, names = f"{data.name} {data.path!r}", data.columns or []
-    unknown = tuple(place for place, name in enumerate(names) if name not in (nodes or ()))
-    if index is not None:
-        data = replace(data, index=(data.column(index),))
-    elif nodes and not data.index and len(unknown) == 1 and len(names) == len(nodes) + 1:
-        data = replace(data, index=unknown)
-    if data.index and index is None:
-        columns = ", ".join(repr(names[place]) for place in data.index)
-        warnings.warn(
-            f"{where}: column {columns} is taken as the names of samples: name another by --index",
-            stacklevel=3,
-        )
-    rows, data = data.rows(), data.without_index()
-    if data.columns is None or nodes is None:
-        if data.columns is not None or nodes is not None:
-            warnings.warn(
-                f"{where} is matched to the model by position: only one of them has names",
-                stacklevel=3,
-            )
-        return data.numbers(), rows
-    there, wanted = Counter(data.columns), Counter(nodes)
-    wrong = {
-        "missing": [repr(name) for name in wanted if name not in there],
-        "unknown": [repr(name) for name in there if name not in wanted],
-        "repeated": [repr(name) for name in there if max(there[name], wanted[name]) > 1],
-    }
-    if any(wrong.values()):
-        raise ValueError(
-            f"{data.name} must have a column for each of the model's {len(nodes)} nodes, by their "
-            f"names; {data.path!r} does not ({_listed(wrong)}): name them so, or, where the "
-            "columns stand in the model's order, leave the names out and add --no-header"
-        )
-    if data.columns != nodes:
-        warnings.warn(
-            f"{where} has its columns in another order than the model: they are put in the "
-            "model's order, by their names",
-            stacklevel=3,
-        )
-    return data.take([data.columns.index(name) for name in nodes]).numbers(), rows

@@ -8,7 +8,6 @@ import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
 from os import PathLike
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from gsnn_edges import _io, _validation
 from gsnn_edges._io import check_ending, ending
+from gsnn_edges._tables import INDEX_NAMES, NUMBER, Table, check_square, edges_of, pyarrow
 
 AnyPath = str | PathLike[str]
 # Arrays of a file by their names; "" where a file holds one without a name.
@@ -29,10 +29,6 @@ TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".h5ad")
 # Tables that are written; lists of results are written as .json too.
 WRITTEN = (".csv", ".parquet")
 _OBSERVATIONS = "observations"
-# Infinity is no number of a table, and digits are those of ASCII.
-_NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-_WAY = "write numbers in it, drop the column, or say that it holds names of samples by --index"
-_MISSING = ("", "na", "n/a", "nan", "null", "none")
 
 
 def readable(name: str, path: AnyPath, endings: Collection[str] | None = None) -> Path:
@@ -69,7 +65,7 @@ def writable(name: str, path: AnyPath, endings: Collection[str]) -> Path:
     if file.is_dir() and ending(file) != ".zarr":
         raise IsADirectoryError(f"{name} must be a file; {str(path)!r} is a folder: add a name")
     if ending(file) == ".parquet":
-        _pyarrow()
+        pyarrow()
     if not os.access(file.parent, os.W_OK):
         raise PermissionError(
             f"{name} must lie in a folder that can be written; {str(file.parent)!r} cannot: choose "
@@ -122,10 +118,6 @@ def _broken(name: str, path: Path, error: Any) -> ValueError:
         f"{name} must be a whole {ending(path)} file; {str(path)!r} is broken or something else "
         f"({reason}): give it its true ending, or write it again"
     )
-
-
-def _pyarrow(module: str = "pyarrow") -> Any:
-    return _validation.imported(module, "tables need pyarrow", "files")
 
 
 def read_array(path: AnyPath, *, name: str = "path", header: bool | None = None) -> NDArray[Any]:
@@ -250,131 +242,6 @@ _READERS: dict[str, Callable[[Path], Arrays]] = {
 ARRAYS = (*_READERS, *TABLES)
 
 
-@dataclass(frozen=True)
-class Table:
-    """Columns of a csv, tsv or parquet file, of which no value has been read yet.
-
-    Attributes
-    ----------
-    name, path : str
-        What errors call the file, and where it is.
-    columns : list of str or None
-        Names of the columns; None for a csv without a header.
-    values : list of pyarrow.ChunkedArray
-        Texts from a csv, without spaces around them; what the file holds from a parquet.
-    index : tuple of int
-        Places of the columns that hold names of the rows, as pandas marks them.
-    """
-
-    name: str
-    path: str
-    columns: list[str] | None
-    values: list[Any]
-    index: tuple[int, ...] = ()
-
-    def take(self, places: Sequence[int]) -> "Table":
-        """The columns at these places, in this order."""
-        names = None if self.columns is None else [self.columns[place] for place in places]
-        return replace(
-            self, columns=names, values=[self.values[place] for place in places], index=()
-        )
-
-    def without_index(self) -> "Table":
-        """The columns that hold no names of rows."""
-        return self.take([place for place in range(len(self.values)) if place not in self.index])
-
-    def rows(self) -> list[tuple[Any, ...]] | None:
-        """Names of the rows, from the index; None without one."""
-        index = [self.values[place].to_pylist() for place in self.index]
-        return list(zip(*index, strict=True)) if index else None
-
-    def column(self, column: str) -> int:
-        """Place of a column.
-
-        Raises
-        ------
-        ValueError
-            Where no column has this name, or several.
-        """
-        columns = self.columns or []
-        if columns.count(column) != 1:
-            there = _validation.listing([repr(one) for one in columns]) or "no names"
-            raise ValueError(
-                f"{self.name} must have one column {column}; {self.path!r} has {there}: name them "
-                "so in its first line, with commas (in .tsv tabs) between them"
-            )
-        return columns.index(column)
-
-    def texts(self, place: int) -> list[str]:
-        """Texts of a column; whole numbers of a parquet as they are written.
-
-        Raises
-        ------
-        ValueError
-            For a missing value, and for values that are neither texts nor whole numbers.
-        """
-        texts = []
-        for row, value in enumerate(self.values[place].to_pylist()):
-            if value is None or value != value or value == "":
-                raise self._missing(row, place)
-            if isinstance(value, float) and value.is_integer():
-                value = int(value)
-            if isinstance(value, bool) or not isinstance(value, str | int):
-                raise self._wrong(row, place, value, "write texts or whole numbers in it")
-            texts.append(str(value))
-        return texts
-
-    def numbers(self) -> NDArray[Any]:
-        """All columns as an array with a row for each row.
-
-        Raises
-        ------
-        ValueError
-            For a missing value, and for values that are no numbers: booleans, infinity, ``1_0``
-            and digits that are not ASCII are none.
-        """
-        if not self.values or not len(self.values[0]):
-            raise _broken(self.name, Path(self.path), "it has no rows")
-        return np.column_stack([self._column(place) for place in range(len(self.values))])
-
-    def _column(self, place: int) -> NDArray[Any]:
-        arrow, compute = _pyarrow(), _pyarrow("pyarrow.compute")
-        values = self.values[place]
-        if arrow.types.is_string(values.type) or arrow.types.is_large_string(values.type):
-            number = compute.match_substring_regex(values, _NUMBER)
-            if not compute.all(number).as_py():
-                row = compute.index(number, False).as_py()
-                value = values[row].as_py()
-                if value.lower() in _MISSING:
-                    raise self._missing(row, place)
-                raise self._wrong(row, place, value, _WAY)
-            values = compute.cast(values, arrow.float64())
-        elif not (arrow.types.is_integer(values.type) or arrow.types.is_floating(values.type)):
-            raise self._wrong(0, place, values[0].as_py(), _WAY)
-        # A missing value becomes NaN, as pandas has it.
-        column: NDArray[Any] = values.to_numpy()
-        if column.dtype.kind == "f" and np.isnan(column).any():
-            raise self._missing(int(np.isnan(column).argmax()), place)
-        return column
-
-    def _place(self, row: int, place: int) -> str:
-        """Row, counted from 1 behind the header, and column."""
-        column = place + 1 if self.columns is None else repr(self.columns[place])
-        return f"row {row + 1} of the values, column {column}"
-
-    def _missing(self, row: int, place: int) -> ValueError:
-        return ValueError(
-            f"{self.name} must have a value everywhere; {self.path!r} has none in "
-            f"{self._place(row, place)}: drop the row, or impute it"
-        )
-
-    def _wrong(self, row: int, place: int, value: Any, way: str) -> ValueError:
-        return ValueError(
-            f"{self.name} cannot be read; {self.path!r} has {value!r} in "
-            f"{self._place(row, place)}: {way}"
-        )
-
-
 def read_table(path: AnyPath, *, name: str = "path", header: bool | None = None) -> Table:
     """Read a table by pyarrow; nothing is a comment, and quoted line breaks are kept.
 
@@ -410,7 +277,7 @@ def read_table(path: AnyPath, *, name: str = "path", header: bool | None = None)
     values = _tried(name, file, lambda: _from_csv(file))
     first = [column[0].as_py() for column in values]
     if header is None:
-        header = not all(re.fullmatch(_NUMBER, text, re.ASCII) for text in first)
+        header = not all(re.fullmatch(NUMBER, text, re.ASCII) for text in first)
         if not header and all(text.isdigit() for text in first):
             raise ValueError(
                 f"{name} must say whether its first record holds names or values; {str(path)!r} "
@@ -424,21 +291,20 @@ def read_table(path: AnyPath, *, name: str = "path", header: bool | None = None)
                 stacklevel=3,
             )
     if not header:
-        return Table(name, str(path), None, values)
-    # pandas calls an index without a name so, when it reads one and writes it anew.
-    index = (0,) if first[0] in ("", "Unnamed: 0") else ()
+        return Table(name, repr(str(path)), None, values)
+    index = (0,) if first[0] in INDEX_NAMES else ()
     nameless = [place + 1 for place, text in enumerate(first) if not text and place not in index]
     if nameless:
         raise ValueError(
             f"{name} must have a name for each column; {str(path)!r} has none for column "
             f"{_validation.listing(nameless)}: name them in its first line"
         )
-    return Table(name, str(path), first, [column[1:] for column in values], index)
+    return Table(name, repr(str(path)), first, [column[1:] for column in values], index)
 
 
 def _from_csv(path: Path) -> list[Any]:
     """Columns of texts, the first record included."""
-    arrow, compute, csv = _pyarrow(), _pyarrow("pyarrow.compute"), _pyarrow("pyarrow.csv")
+    arrow, compute, csv = pyarrow(), pyarrow("pyarrow.compute"), pyarrow("pyarrow.csv")
     # Decompressed where it ends in .gz. Empty lines at the end are no records.
     data = arrow.input_stream(str(path)).read().rstrip(b"\r\n") + b"\n"
     if data.count(b'"') % 2:
@@ -466,14 +332,14 @@ def _from_frame(name: str, path: Path) -> Table:
         except ModuleNotFoundError as error:
             need = ".h5ad files need anndata, which is not installed: pip install anndata"
             raise ImportError(need) from error
-        table = _pyarrow().Table.from_pandas(frame, preserve_index=True)
+        table = pyarrow().Table.from_pandas(frame, preserve_index=True)
     else:
-        table = _pyarrow("pyarrow.parquet").read_table(path)
+        table = pyarrow("pyarrow.parquet").read_table(path)
     columns = [str(column) for column in table.column_names]
     # A range is kept as a dict, and is no column.
     index = (table.schema.pandas_metadata or {}).get("index_columns", [])
     places = tuple(columns.index(column) for column in index if isinstance(column, str))
-    return Table(name, str(path), columns, table.columns, places)
+    return Table(name, repr(str(path)), columns, table.columns, places)
 
 
 def read_names(path: AnyPath, *, name: str = "node_names") -> list[str]:
@@ -597,7 +463,7 @@ def read_edges(
         _validation.choice("by", by, ("index", "name"))
     file, _ = _split_key(path)
     if ending(readable(name, file, ARRAYS)) in TABLES:
-        edges = _edges_of_table(name, path, node_names, by)
+        edges = edges_of(read_table(path, name=name), node_names, by)
     else:
         edges = _validation.edge_index(name, read_array(path, name=name))
     if edges.shape[1] == 0:
@@ -610,40 +476,6 @@ def read_edges(
             stacklevel=2,
         )
     return edges[:, np.sort(first)]
-
-
-def _edges_of_table(
-    name: str, path: AnyPath, names: Sequence[str] | None, by: str | None
-) -> NDArray[np.int64]:
-    table = read_table(path, name=name)
-    ends = [text for column in ("source", "target") for text in table.texts(table.column(column))]
-    places = {one: place for place, one in enumerate(names or ())}
-    named, numbered = [places.get(text, -1) for text in ends], [_index_of(text) for text in ends]
-    some_are_names = max(named, default=-1) >= 0
-    either = -1 not in (*named, *numbered) and named != numbered
-    if by is None and either and max(numbered) < len(places):
-        raise ValueError(
-            f"{name} must say whether its numbers are indices or names of nodes; {str(path)!r} has "
-            "some that may be both: pass by='name' or by='index'"
-        )
-    nodes = named if by == "name" or (by is None and some_are_names) else numbered
-    if -1 in nodes:
-        end = ends[nodes.index(-1)]
-        if nodes is numbered:
-            rule, way = "node indices from 0", "an index: give the names of all nodes too (--names)"
-        else:
-            rule, way = "names of nodes", "the name of a node: look at the names"
-            close = get_close_matches(end, places, 1)
-            way = way if not close else f"the name of a node: did you mean {close[0]!r}?"
-        raise ValueError(f"{name} must hold {rule}; {str(path)!r} has {end!r}, which is not {way}")
-    return np.array(nodes, np.int64).reshape(2, -1)
-
-
-def _index_of(text: str) -> int:
-    """Read an index, which pandas may have written as 3.0; -1 for what is none."""
-    if re.fullmatch(r"[0-9]{1,15}(\.0*)?", text) is None:
-        return -1
-    return int(text.partition(".")[0])
 
 
 class Observations(NamedTuple):
@@ -781,14 +613,8 @@ def read_scores(path: str, header: bool | None = None) -> Scores:
         return Scores(read_array(path, name="W"), None, None)
     table = read_table(path, name="W", header=header)
     columns = table.without_index()
-    W, names = columns.numbers(), columns.columns
-    rows = [str(row[0]) for row in table.rows() or ()]
-    if names is not None and rows and rows != names:
-        raise ValueError(
-            f"W must have the same nodes in its rows and in its columns, in one order; {path!r} "
-            "has not: sort one by the other"
-        )
-    return Scores(W, names, None)
+    check_square(table)
+    return Scores(columns.numbers(), columns.columns, None)
 
 
 def read_nodes(path: str, *, name: str = "--names") -> tuple[list[str], Any]:
@@ -902,7 +728,7 @@ def _write_csv(path: Path, parts: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _write_parquet(path: Path, parts: Iterable[Mapping[str, Any]]) -> None:
-    arrow, parquet = _pyarrow(), _pyarrow("pyarrow.parquet")
+    arrow, parquet = pyarrow(), pyarrow("pyarrow.parquet")
     tables = (arrow.table(dict(part)) for part in parts)
     first = next(tables)
     with parquet.ParquetWriter(path, first.schema) as file:

@@ -6,14 +6,25 @@ Data are simulated without torch; the network and its training load it at first 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gsnn_edges.demo.simulation import Problem, simulate, tutorial
+from gsnn_edges.demo.liver_data import liver
+from gsnn_edges.demo.simulation import Problem, masked_problem, simulate, tutorial
 from gsnn_edges.demo.topologies import Topology, graph
 
 if TYPE_CHECKING:
     from gsnn_edges.demo.gsnn import GSNN
     from gsnn_edges.demo.run import train
 
-__all__ = ["GSNN", "Problem", "Topology", "graph", "simulate", "train", "tutorial"]
+__all__ = [
+    "GSNN",
+    "Problem",
+    "Topology",
+    "graph",
+    "liver",
+    "masked_problem",
+    "simulate",
+    "train",
+    "tutorial",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -55,7 +55,13 @@ class SparseLinear(nn.Module):
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw weights from (-1, 1) / sqrt(fan-in * fan-out); set biases to 0."""
         with torch.no_grad():
-            draws = 2 * torch.rand(len(self.weight), generator=generator) - 1
+            draws = (
+                2
+                * torch.rand(
+                    len(self.weight), generator=generator, dtype=torch.float32, device="cpu"
+                )
+                - 1
+            )
             self.weight.copy_(draws.to(self.bound) * self.bound)
             self.bias.zero_()
 

@@ -1,6 +1,6 @@
 """Data simulated along a graph, and the graph that a model is given of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -133,14 +133,10 @@ def simulate(
     sample = _linear_rows if topology.dynamics == "linear" else _tanh_rows
     x, y = sample(topology, train_rows + test_rows, generator)
     y = (y - y[:train_rows].mean(0)) / y[:train_rows].std(0)
-    known = _without(topology.edges, np.concatenate([validation, test], axis=1))
+    known = edges_without(topology.edges, np.concatenate([validation, test], axis=1))
     return Problem(
-        edge_index_dict=_edge_index_dict(topology, known),
-        node_names_dict={
-            "input": list(topology.inputs),
-            "function": list(topology.functions),
-            "output": list(topology.outputs),
-        },
+        edge_index_dict=edge_index_dict_of(topology, known),
+        node_names_dict=topology.node_names_dict,
         x_train=x[:train_rows].astype(np.float32),
         y_train=y[:train_rows].astype(np.float32),
         x_test=x[train_rows:].astype(np.float32),
@@ -150,6 +146,33 @@ def simulate(
         test_edges=test,
         true_edges=topology.edges,
     )
+
+
+def masked_problem(problem: Problem) -> Problem:
+    """Problem whose network also sees measurements, part of them hidden, at their own nodes.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Returns
+    -------
+    Problem
+        With the graph of `gsnn_edges.masking.masked_inputs`; data and edges are the same. Train
+        with ``train(..., masked=True)``, score with ``infer(..., masks=4)``: both draw the masks.
+
+    Examples
+    --------
+    >>> from gsnn_edges.demo import tutorial
+    >>> problem = masked_problem(tutorial(seed=0))
+    >>> len(problem.node_names_dict["input"]), problem.x_train.shape
+    (75, (1000, 25))
+    """
+    # Here, so that data are simulated without torch.
+    from gsnn_edges.masking import masked_inputs
+
+    edges, names = masked_inputs(problem.edge_index_dict, problem.node_names_dict)
+    return replace(problem, edge_index_dict=edges, node_names_dict=names)
 
 
 def fixed_point(weights: Any, drive: Values) -> tuple[Values, NDArray[np.bool_]]:
@@ -261,12 +284,14 @@ def _draw_held_out(edges: Indices, share: float, generator: np.random.Generator)
     return drawn
 
 
-def _without(edges: Indices, removed: Indices) -> Indices:
+def edges_without(edges: Indices, removed: Indices) -> Indices:
+    """Edges but for those that are removed, in their order."""
     gone = set(zip(*removed.tolist(), strict=True))
     return edges[:, [pair not in gone for pair in zip(*edges.tolist(), strict=True)]]
 
 
-def _edge_index_dict(topology: Topology, known: Indices) -> dict[EdgeType, Indices]:
+def edge_index_dict_of(topology: Topology, known: Indices) -> dict[EdgeType, Indices]:
+    """Graph of a GSNN that is given these edges between function nodes."""
     return {
         INPUT_EDGES: np.stack([np.arange(len(topology.inputs)), topology.perturbed]),
         FUNCTION_EDGES: known,

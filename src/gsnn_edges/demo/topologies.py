@@ -60,6 +60,15 @@ class Topology:
     measured: Indices
     held_out: tuple[Indices, ...] = ()
 
+    @property
+    def node_names_dict(self) -> dict[str, list[str]]:
+        """Names of each kind of node, as a GSNN takes them."""
+        return {
+            "input": list(self.inputs),
+            "function": list(self.functions),
+            "output": list(self.outputs),
+        }
+
 
 def graph(name: str | Path) -> Topology:
     """Graph of this name, or of the edge list in a file.

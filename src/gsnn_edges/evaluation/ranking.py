@@ -3,7 +3,6 @@
 `mrr` and `evaluate_edges`; written once for every backend, in memory and on disk.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gsnn_edges import _validation, backends
+from gsnn_edges._tables import as_edges, as_square
 from gsnn_edges._typing import Array
 from gsnn_edges.evaluation.candidates import Pool, candidate_pool, listed
 from gsnn_edges.evaluation.metrics import Separation, averages, bootstrap, ranks_of
@@ -81,15 +81,16 @@ def mrr(A: Array, edge_index: Any, all_true_edges: Any, query_chunk_size: int = 
     >>> mrr(A, [[0, 1], [2, 2]], [[0, 1], [2, 2]])
     0.75
     """
+    A, names = as_square("A", A)
     if not isinstance(A, StoredMatrix):
         _validation.array("A", A)
         _validation.ndim("A", A, 2, "(sources, targets)")
     chunk = _validation.whole_number("query_chunk_size", query_chunk_size, least=1)
-    queries = _validation.edge_index("edge_index", edge_index, A.shape)
-    truths = _validation.edge_index("all_true_edges", all_true_edges, A.shape)
+    queries = _checked_edges("edge_index", edge_index, A, names)
+    truths = _checked_edges("all_true_edges", all_true_edges, A, names)
     _check_scores(A)
     if queries.shape[1] == 0:
-        warnings.warn("mrr: edge_index holds no edge, so the mean is nan", stacklevel=2)
+        _validation.warn("mrr: edge_index holds no edge, so the mean is nan")
         return float("nan")
     _warn_of_queries("mrr", queries, truths, square=A.shape[0] == A.shape[1])
     return float(np.mean(1 / rank_queries(A, queries, truths, chunk).ranks.realistic))
@@ -124,9 +125,11 @@ def evaluate_edges(
         Scores: the larger, the stronger the evidence for an edge from row to column. NumPy,
         torch, JAX or another Array API array; torch and JAX arrays are ranked on their device.
         A W on disk is read chunk by chunk; by columns for head rankings, which from a ``.npy``
-        reads short pieces of every row: prefer a ``.zarr`` for those.
+        reads short pieces of every row: prefer a ``.zarr`` for those. The columns of a DataFrame
+        are the names of the nodes.
     edge_index : array-like of whole numbers, shape (2, E)
-        Query edges, sources above targets. Every column counts, duplicates too.
+        Query edges, sources above targets. Every column counts, duplicates too. Or a DataFrame
+        with the columns source and target, of indices or of names of nodes.
     all_true_edges : array-like of whole numbers, shape (2, E_total), or None
         All edges known to be true. They never compete. None means the queries themselves.
     direction : {"tail", "head", "both"}
@@ -203,6 +206,7 @@ def evaluate_edges(
     auroc              0.7500             0.5000
     average_precision  0.4500             0.2222
     """
+    A, node_names = as_square("A", A, node_names)
     nodes = A.shape[0] if isinstance(A, StoredMatrix) else _validation.square("A", A)
     chunk = _validation.whole_number("query_chunk_size", query_chunk_size, least=1)
     _validation.choice("direction", direction, _AXES)
@@ -216,10 +220,10 @@ def evaluate_edges(
         )
     names = _validation.node_names(node_names, nodes)
     pool = candidate_pool(candidates, nodes, exclude_self=exclude_self, node_names=names)
-    edges = _validation.edge_index("edge_index", edge_index, A.shape)
+    edges = _checked_edges("edge_index", edge_index, A, names)
     truths = edges
     if all_true_edges is not None:
-        truths = _validation.edge_index("all_true_edges", all_true_edges, A.shape)
+        truths = _checked_edges("all_true_edges", all_true_edges, A, names)
     _reject_outside(edges, pool)
     _check_scores(A)
     _warn_of_queries("evaluate_edges", edges, truths, square=True)
@@ -229,11 +233,10 @@ def evaluate_edges(
     ranks, sizes = queries.ranks, queries.candidates
     lone = int(np.count_nonzero(sizes == 1))
     if lone:
-        warnings.warn(
+        _validation.warn(
             f"evaluate_edges: {lone} of the {len(sizes)} rankings hold no candidate but the "
             "query, which is rank 1 of 1 whatever the scores: drop these edges, or widen "
-            "candidates",
-            stacklevel=2,
+            "candidates"
         )
     depths = _checked_ks(ks, int(sizes.max()))
     # Both ranks of an edge, and all queries of a node, are drawn together.
@@ -243,10 +246,9 @@ def evaluate_edges(
     resample = None
     if n_resamples is not None:
         if not unit.any():
-            warnings.warn(
+            _validation.warn(
                 "evaluate_edges: one query or cluster cannot be resampled, so the intervals are "
-                "nan: give more queries, or skip the intervals by n_resamples=None",
-                stacklevel=2,
+                "nan: give more queries, or skip the intervals by n_resamples=None"
             )
         units = np.tile(unit, len(axes))
         resample = partial(
@@ -266,6 +268,10 @@ def evaluate_edges(
         confidence=confidence,
         node_names=names,
     )
+
+
+def _checked_edges(name: str, edges: Any, A: Any, names: Sequence[str] | None) -> np.ndarray:
+    return _validation.edge_index(name, as_edges(name, edges, names), A.shape)
 
 
 def _node_weights(edges: np.ndarray, axes: Sequence[int]) -> np.ndarray:
@@ -316,18 +322,16 @@ def _warn_of_queries(caller: str, queries: np.ndarray, truths: np.ndarray, *, sq
     total = queries.shape[1]
     selves = int(np.count_nonzero(queries[0] == queries[1])) if square else 0
     if selves:
-        warnings.warn(
+        _validation.warn(
             f"{caller}: {selves} of the {total} edges in edge_index are self-edges, from a node "
-            "to itself: drop them unless self-edges are what you look for",
-            stacklevel=3,
+            "to itself: drop them unless self-edges are what you look for"
         )
     strays = int(np.count_nonzero(~listed(queries, truths)))
     if strays:
-        warnings.warn(
+        _validation.warn(
             f"{caller}: {strays} of the {total} edges in edge_index are missing from "
             "all_true_edges, so they compete as false edges with the queries of the same node: "
-            "add them to all_true_edges",
-            stacklevel=3,
+            "add them to all_true_edges"
         )
 
 

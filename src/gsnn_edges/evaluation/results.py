@@ -145,6 +145,49 @@ class LinkRanking(Averages):
     __repr__ = __str__
 
 
+class RankingsByKind(dict[str, LinkRanking]):
+    """Rankings of each kind of edge by its name, as `EdgeEvidence.evaluate` gives them by ``by``.
+
+    Printed, it is a table; `gsnn_edges.plots.comparison` draws it.
+    """
+
+    def to_frame(self) -> Any:
+        """A pandas DataFrame with a row for each kind.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns "kind", "queries", "mrr", "mrr_low", "mrr_high", "expected_mrr",
+            "adjusted_mrr", "median_rank" and "amri".
+        """
+        pd = _validation.imported("pandas", "to_frame needs pandas", "frames")
+        rows = []
+        for kind, ranking in self.items():
+            low, high = ranking.intervals.get("mrr") or (math.nan, math.nan)
+            row = {"kind": kind, "queries": len(ranking.queries.scores), "mrr": ranking.mrr}
+            names = ("expected_mrr", "adjusted_mrr", "median_rank", "amri")
+            metrics = {name: getattr(ranking, name) for name in names}
+            rows.append({**row, "mrr_low": low, "mrr_high": high, **metrics})
+        return pd.DataFrame(rows)
+
+    def __str__(self) -> str:
+        title = ("kind", "queries", "mrr", "interval", "by chance", "median rank")
+        rows = [
+            (
+                kind,
+                str(len(ranking.queries.scores)),
+                number(ranking.mrr),
+                number_range(ranking.intervals.get("mrr")),
+                number(ranking.expected_mrr),
+                f"{ranking.median_rank:g}",
+            )
+            for kind, ranking in self.items()
+        ]
+        return text_table(f"{len(self)} kinds of edge", title, rows)
+
+    __repr__ = __str__
+
+
 def metric_lines(ranking: LinkRanking) -> list[tuple[str, ...]]:
     """Name, value, interval, macro value and expectation of each metric, as text."""
 

@@ -4,7 +4,7 @@ Every function draws on ``ax``, or on new axes at the width of a journal's colum
 axes. matplotlib is imported at the first call.
 """
 
-from gsnn_edges.plots.matrix import cluster_order, heatmap
+from gsnn_edges.plots.matrix import cluster_order, heatmap, score_distributions
 from gsnn_edges.plots.network import edge_network
 from gsnn_edges.plots.ranking import comparison, hits_curve, mrr_over_epochs, rank_histogram
 from gsnn_edges.plots.style import blank_axes, save
@@ -19,4 +19,5 @@ __all__ = [
     "mrr_over_epochs",
     "rank_histogram",
     "save",
+    "score_distributions",
 ]

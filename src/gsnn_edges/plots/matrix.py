@@ -1,6 +1,7 @@
-"""The heatmap of W, with known and held-out edges marked, and its order."""
+"""W as a heatmap, with known and held-out edges marked, its order, and its distributions."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.plots.style import (
     BLACK,
     COLOURS,
-    SIGNED_COLOURS,
-    VERMILION,
+    DASHES,
+    GREY,
+    SERIES,
     WIDTH,
     checked_evidence,
     drawing,
@@ -77,8 +79,8 @@ def cluster_order(W: Any) -> NDArray[np.int64]:
     return np.asarray(hierarchy.leaves_list(tree), dtype=np.int64)
 
 
-# Of the diagonal: neither an end nor the middle of a map of colours.
-_BLANK = "#d9d9d9"
+# Held-out edges of up to four kinds, told apart by shape and by colour.
+_RINGS = (("o", "#D55E00"), ("s", "#009E73"), ("D", "#E69F00"), ("^", "#0072B2"))
 # More names than these do not fit beside the axes at 7 points.
 _MOST_NAMES = 24
 
@@ -100,17 +102,18 @@ def heatmap(
     ----------
     W : EdgeEvidence, or array of shape (N, N)
     known_edges : array-like of whole numbers, shape (2, E), optional
-        Edges to mark by a white dot; left out, those of the evidence.
-    held_out : array-like of whole numbers, shape (2, E), optional
-        Edges to mark by a ring.
+        Edges to mark by a small dot; left out, those of the evidence.
+    held_out : array-like of whole numbers, shape (2, E), or mapping of name to such, optional
+        Edges to mark by a ring; up to four kinds, such as ``{"validation": ..., "test": ...}``,
+        by rings of different shapes.
     order : "cluster", None, or node indices of shape (N,)
         The order of rows and columns: by `cluster_order`, as they are, or these indices, such
         as the order of another matrix that is drawn beside this one.
     exclude_self : bool
-        Leave the diagonal blank, so that it does not stretch the colours.
+        Hatch the diagonal, so that it does not stretch the colours.
     vmin, vmax : float, optional
-        The scores at both ends of the colours; left out, the least and the largest that are shown.
-        The same ends make two pictures comparable.
+        The scores at both ends of the colours; left out, 0 or the least that is shown, if that is
+        larger, and the largest. The same ends make two pictures comparable.
     ax : matplotlib.axes.Axes, optional
         Where to draw; left out, on new axes 3.4 inches wide.
 
@@ -118,7 +121,8 @@ def heatmap(
     -------
     matplotlib.axes.Axes
         Its image holds W in the order drawn. Of more than 24 nodes every second, third, ... is
-        named. Where scores of both signs are shown, the colours run both ways from white at 0.
+        named. Only large scores are evidence, so that the colours run one way: scores below
+        ``vmin`` are as light as ``vmin``, which the bar shows by an arrow.
 
     Raises
     ------
@@ -143,24 +147,38 @@ def heatmap(
     evidence = checked_evidence("W", W)
     exclude_self = _validation.flag("exclude_self", exclude_self)
     known = evidence.known_edges if known_edges is None else known_edges
-    marks = {"known_edges": known, "held_out": held_out}
-    edges = {
-        name: _validation.edge_index(name, value, evidence.W.shape)
-        for name, value in marks.items()
-        if value is not None
-    }
+    if known is not None:
+        known = _validation.edge_index("known_edges", known, evidence.W.shape)
+    rings = held_out_edges(held_out, evidence)
     nodes = _checked_order(order, evidence)
     scores = _shown_scores(evidence, nodes, exclude_self)
-    look = _colours(scores, vmin, vmax)
-    with drawing(ax, height=WIDTH) as axes:
-        axes.set_facecolor(_BLANK)
-        image = axes.imshow(scores, **look)
+    low, high = _ends(scores, vmin, vmax)
+    with drawing(ax, height=WIDTH, fitted=True) as axes:
+        axes.patch.set(facecolor="white", edgecolor=GREY, hatch="/" * 8, linewidth=0)
+        image = axes.imshow(scores, cmap=COLOURS, vmin=low, vmax=high)
         # Within the axes' own frame, so that the bar is as high as the matrix.
         bar = axes.inset_axes((1.04, 0, 0.05, 1))
-        axes.figure.colorbar(image, cax=bar, label=_meaning(evidence))
-        _mark(axes, edges, np.argsort(nodes))
+        below, above = scores.min() < low, scores.max() > high
+        extend = {(1, 0): "min", (0, 1): "max", (1, 1): "both"}.get((below, above), "neither")
+        axes.figure.colorbar(image, cax=bar, label=meaning(evidence), extend=extend)
+        _mark(axes, known, rings, np.argsort(nodes))
         _name_nodes(axes, [node_labels(evidence)[node] for node in nodes])
     return axes
+
+
+def held_out_edges(held_out: Any, evidence: EdgeEvidence) -> dict[str, NDArray[np.int64]]:
+    """Held-out edges by the name of their kind; no kind for None."""
+    kinds = held_out if isinstance(held_out, Mapping) else {"held-out edge": held_out}
+    if len(kinds) > len(_RINGS):
+        raise ValueError(
+            f"held_out must be of at most {len(_RINGS)} kinds, which shapes tell apart; got "
+            f"{len(kinds)}: join some of them"
+        )
+    return {
+        str(kind): _validation.edge_index("held_out", edges, evidence.W.shape)
+        for kind, edges in kinds.items()
+        if edges is not None
+    }
 
 
 def _checked_order(order: Any, evidence: EdgeEvidence) -> NDArray[np.int64]:
@@ -189,22 +207,21 @@ def _shown_scores(
     return np.ma.MaskedArray(scores.astype(np.float64), hidden)
 
 
-def _colours(scores: Any, vmin: float | None, vmax: float | None) -> dict[str, Any]:
-    """Colour map and its ends; both sides of 0 are as long where there are both."""
+def _ends(scores: Any, vmin: float | None, vmax: float | None) -> tuple[float, float]:
+    """Scores at the ends of the colours."""
     low, high = (float(end) if scores.count() else 0.0 for end in (scores.min(), scores.max()))
-    low, high = (low if vmin is None else vmin), (high if vmax is None else vmax)
-    if not -math.inf < low <= high < math.inf:
+    if vmin is None:
+        vmin = 0.0 if low < 0 < high else low
+    vmax = high if vmax is None else vmax
+    if not -math.inf < vmin <= vmax < math.inf:
         raise ValueError(
-            f"vmin and vmax must be finite, and vmin not above vmax; got {low} and {high}: leave "
+            f"vmin and vmax must be finite, and vmin not above vmax; got {vmin} and {vmax}: leave "
             "one out to take it from W"
         )
-    if low < 0 < high:
-        most = max(-low, high)
-        return {"cmap": SIGNED_COLOURS, "vmin": -most, "vmax": most}
-    return {"cmap": COLOURS, "vmin": low, "vmax": high}
+    return vmin, vmax
 
 
-def _meaning(evidence: EdgeEvidence) -> str:
+def meaning(evidence: EdgeEvidence) -> str:
     """What W is, where the evidence knows how it was made."""
     kind = {"spearman": "rank correlation", "pearson": "correlation"}.get(evidence.method)
     score = evidence.settings.get("score")
@@ -213,21 +230,22 @@ def _meaning(evidence: EdgeEvidence) -> str:
     return f"W, {kind}" if score == "magnitude" and kind else "evidence W"
 
 
-def _mark(axes: Any, edges: dict[str, NDArray[np.int64]], place: NDArray[np.int64]) -> None:
-    """Mark edges by dots and rings, as large as a cell but never too small to see."""
+def _mark(axes: Any, known: Any, rings: Mapping[str, Any], place: NDArray[np.int64]) -> None:
+    """Mark known edges by dots that leave their cells to be seen, and held-out ones by rings."""
     window = axes.get_window_extent()
     cell = 72 / axes.figure.dpi * min(window.width, window.height) / len(place)
-    # A dark edge around a light filling is seen on every colour of the map.
-    looks: dict[str, dict[str, Any]] = {
-        "known_edges": {"label": "known edge", "mfc": "white", "mec": BLACK, "mew": 0.4},
-        "held_out": {"label": "held-out edge", "mfc": "none", "mec": VERMILION, "mew": 1.0},
-    }
-    sizes = {"known_edges": max(2.0, 0.5 * cell), "held_out": max(4.4, 1.1 * cell)}
-    for kind, (sources, targets) in edges.items():
-        ends = place[targets], place[sources]
-        axes.plot(*ends, "o", ms=sizes[kind], clip_on=False, **looks[kind])
-    if edges:
-        legend_above(axes, ncols=2)
+
+    def mark(edges: Any, marker: str, **look: Any) -> None:
+        axes.plot(place[edges[1]], place[edges[0]], marker, clip_on=False, **look)
+
+    if known is not None:
+        # A dark edge around a light filling is seen on every colour of the map.
+        size = min(max(1.3, 0.35 * cell), 3.5)
+        mark(known, "o", ms=size, mfc="white", mec=BLACK, mew=0.4, label="known edge")
+    for (kind, edges), (marker, colour) in zip(rings.items(), _RINGS, strict=False):
+        mark(edges, marker, ms=max(4.4, 1.1 * cell), mfc="none", mec=colour, label=kind)
+    if axes.lines:
+        legend_above(axes, ncols=3)
 
 
 def _name_nodes(axes: Any, names: list[str]) -> None:
@@ -240,3 +258,67 @@ def _name_nodes(axes: Any, names: list[str]) -> None:
     axes.spines[:].set_visible(False)
     count = "" if step == 1 else f" (1 in {step} of {len(names)} named)"
     axes.set(xlabel=f"target node{count}", ylabel=f"source node{count}")
+
+
+def score_distributions(
+    evidence: Any, held_out: Any = None, *, bins: int = 40, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw how the scores of known, held-out and all other pairs are distributed.
+
+    Parameters
+    ----------
+    evidence : EdgeEvidence, or array of shape (N, N)
+    held_out : array-like of whole numbers, shape (2, E), or mapping of name to such, optional
+        As for `heatmap`.
+    bins : int
+        Of equal width, from the least to the largest score.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; left out, on new axes 3.4 inches wide.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        A line for each kind of pair, self-pairs left out. The area beneath each is 1, so that kinds
+        of different sizes compare; the legend has the sizes.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib: the extra "plots".
+    TypeError, ValueError
+        For a W that is no square matrix of finite real numbers, edges outside of it, or no bin.
+
+    Examples
+    --------
+    >>> from gsnn_edges.plots import blank_axes
+    >>> W = np.array([[0.0, 0.9, 0.1], [0.2, 0.0, 0.8], [0.3, 0.1, 0.0]])
+    >>> ax = score_distributions(W, held_out=[[0, 1], [1, 2]], bins=8, ax=blank_axes())
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['held-out edge (2)', 'other pair (4)']
+    """
+    evidence = checked_evidence("evidence", evidence)
+    bins = _validation.whole_number("bins", bins, least=1)
+    scores = backends.of(evidence.W).to_numpy(evidence.W).astype(np.float64)
+    others = ~np.eye(len(scores), dtype=bool)
+    kinds = held_out_edges(held_out, evidence)
+    if evidence.known_edges is not None:
+        kinds = {"known edge": evidence.known_edges, **kinds}
+    drawn = {}
+    for kind, (sources, targets) in kinds.items():
+        mask = np.zeros_like(others)
+        mask[sources, targets] = True
+        drawn[kind] = scores[mask & ~np.eye(len(scores), dtype=bool)]
+        others &= ~mask
+    drawn["other pair"] = scores[others]
+    edges = np.histogram_bin_edges(np.concatenate([*drawn.values()]), bins)
+    with drawing(ax) as axes:
+        for place, (kind, values) in enumerate(drawn.items()):
+            if len(values):
+                colour = GREY if kind == "other pair" else SERIES[place]
+                label, dash = f"{kind} ({len(values):,})", DASHES[place % len(DASHES)]
+                density = np.histogram(values, edges, density=True)[0]
+                axes.stairs(density, edges, color=colour, linestyle=dash, label=label)
+                axes.stairs(density, edges, color=colour, fill=True, alpha=0.15)
+        axes.set(xlabel=meaning(evidence), ylabel="density")
+        legend_above(axes, ncols=2)
+    return axes

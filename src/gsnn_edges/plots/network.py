@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gsnn_edges import _validation
 from gsnn_edges.evidence import EdgeEvidence
@@ -15,7 +14,6 @@ from gsnn_edges.plots.style import (
     WIDTH,
     drawing,
     legend_above,
-    matplotlib,
     node_labels,
 )
 
@@ -23,12 +21,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Pair = tuple[int, int]
-Floats = NDArray[np.float64]
 
-_NODE = 5.0  # height of a node, in points
-_NAME_SIZE = 7  # points
+_TEXT = 7  # points
+_NODE = 11.0  # diameter of a node that holds a number or a short name, in points
+_SHORT = 3  # characters that fit in a node
 _FAR = 5  # steps between nodes that no path joins
-_PUSHES = 500  # of names that lie on each other
+_CHARACTERS = 70  # of a line of the key
+_LINE = 0.14  # inches
+_WIDTHS = (0.7, 2.6)  # of the weakest and the strongest new edge, in points
 _LOOKS: dict[str, dict[str, Any]] = {
     "known": {"edge_color": GREY, "style": "solid"},
     "new": {"edge_color": VERMILION, "style": "dashed"},
@@ -62,8 +62,10 @@ def edge_network(
     Returns
     -------
     matplotlib.axes.Axes
-        Arrows run from source to target. Each is one patch, whose gid is its kind and its edge,
-        as "new 3 -> 7", which SVG files keep. The same evidence gives the same picture.
+        Arrows run from source to target, those of new edges as wide as their score is large,
+        with their rank beside them. Names of more than three characters stand in a key below, by
+        the number in their node. Each arrow is one patch, whose gid is its kind and its edge, as
+        "new 3 -> 7", which SVG files keep. The same evidence gives the same picture.
 
     Raises
     ------
@@ -89,71 +91,63 @@ def edge_network(
             f"evidence must be an EdgeEvidence; got {type(evidence).__name__}: make "
             "EdgeEvidence(W, known_edges=...) of a matrix first"
         )
-    kinds = _edges_by_kind(evidence, top, held_out, candidates)
+    strongest = evidence.top(top, candidates=candidates)
+    if not strongest:
+        raise ValueError("evidence must have a pair that is not known; got none to draw")
+    new = {(edge.source, edge.target): edge for edge in strongest}
+    kinds = _edges_by_kind(evidence, list(new), held_out)
     # In a fixed order: the layout depends on it.
     graph = nx.DiGraph()
     graph.add_nodes_from(
         sorted({node for pairs in kinds.values() for pair in pairs for node in pair})
     )
     graph.add_edges_from(sorted(pair for pairs in kinds.values() for pair in pairs))
-    names = node_labels(evidence)
-    with drawing(ax, height=WIDTH) as axes:
-        for kind in kinds:
-            look = _LOOKS[kind]
-            axes.plot([], [], color=look["edge_color"], linestyle=look["style"], label=kind)
-        axes.set_axis_off()
-        legend_above(axes, ncols=3)
-        places, sides = _layout(nx, axes, graph.to_undirected(), names)
+    names = {node: node_labels(evidence)[node] for node in graph}
+    labels = names
+    if max(map(len, names.values())) > _SHORT:
+        labels = {node: str(number) for number, node in enumerate(graph, 1)}
+    scores = [edge.score for edge in strongest]
+    ends = [scores[-1], scores[0] if scores[0] > scores[-1] else scores[-1] + 1]
+    widths = dict.fromkeys(graph.edges, _WIDTHS[0])
+    widths.update(zip(new, np.interp(scores, ends, _WIDTHS), strict=True))
+    places = _layout(nx, graph.to_undirected())
+    bend = "arc3,rad=0.12"  # so that i -> j and j -> i are two lines
+    size: dict[str, Any] = {"node_size": _NODE**2}
+    key = [] if labels is names else _key([f"{labels[node]}  {names[node]}" for node in graph])
+    height = WIDTH + _LINE * max([column.count("\n") + 2 for column in key], default=0)
+    with drawing(ax, height=height, fitted=True) as axes:
         for kind, pairs in kinds.items():
+            look: dict[str, Any] = {**_LOOKS[kind], **size, "connectionstyle": bend}
+            width = [widths[pair] for pair in pairs]
             arrows = nx.draw_networkx_edges(
-                graph,
-                places,
-                ax=axes,
-                edgelist=pairs,
-                node_size=_NODE**2,
-                arrowsize=7,
-                width=1.0,
-                arrowstyle="-|>",
-                connectionstyle="arc3,rad=0.12",  # so that i -> j and j -> i are two lines
-                **_LOOKS[kind],
+                graph, places, pairs, width, ax=axes, arrowsize=7, arrowstyle="-|>", **look
             )
             for arrow, (source, target) in zip(arrows, pairs, strict=True):
                 arrow.set_gid(f"{kind} {names[source]} -> {names[target]}")
-        nx.draw_networkx_nodes(
-            graph, places, ax=axes, node_size=_NODE**2, node_color="white", edgecolors=BLACK
-        )
-        halo = matplotlib("matplotlib.patheffects").withStroke(linewidth=1.5, foreground="white")
-        for node, (x, y) in places.items():
-            axes.text(
-                x,
-                y + sides[node] * _NODE,
-                names[node],
-                ha="center",
-                va="bottom" if sides[node] > 0 else "top",
-                fontsize=_NAME_SIZE,
-                path_effects=[halo],
-            )
+            axes.plot([], [], color=look["edge_color"], linestyle=look["style"], label=kind)
+        nx.draw_networkx_nodes(graph, places, ax=axes, node_color="white", edgecolors=BLACK, **size)
+        nx.draw_networkx_labels(graph, places, labels, font_size=_TEXT, ax=axes)
+        ranks = {pair: str(edge.rank) for pair, edge in new.items()}
+        text: dict[str, Any] = {"font_size": _TEXT, "rotate": False, "connectionstyle": bend}
+        text["bbox"] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.3}
+        nx.draw_networkx_edge_labels(graph, places, ranks, 0.6, ax=axes, **size, **text)
+        axes.set_axis_off()
+        legend_above(axes, ncols=3)
+        for place, column in enumerate(key):
+            corner, below = (place / len(key), 0), (0, -4)
+            frame: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
+            axes.annotate(column, corner, below, va="top", fontsize=_TEXT, **frame)
     return axes
 
 
-def _edges_by_kind(
-    evidence: EdgeEvidence, top: int, held_out: Any, candidates: Any
-) -> dict[str, list[Pair]]:
+def _edges_by_kind(evidence: EdgeEvidence, new: list[Pair], held_out: Any) -> dict[str, list[Pair]]:
     """Known edges between nodes of new ones, then both kinds of new ones."""
 
     def pairs_of(edges: Any) -> list[Pair]:
         return list(dict.fromkeys(zip(*edges.tolist(), strict=True)))
 
-    new = pairs_of(evidence.to_edge_index(top, candidates=candidates))
-    if not new:
-        raise ValueError("evidence must have a pair that is not known; got none to draw")
-    true = {
-        *pairs_of(
-            _validation.edge_index(
-                "held_out", [] if held_out is None else held_out, evidence.W.shape
-            )
-        )
-    }
+    held_out = [] if held_out is None else held_out
+    true = {*pairs_of(_validation.edge_index("held_out", held_out, evidence.W.shape))}
     known = [] if evidence.known_edges is None else pairs_of(evidence.known_edges)
     touched = {node for pair in new for node in pair}
     kinds = {
@@ -164,62 +158,20 @@ def _edges_by_kind(
     return {kind: pairs for kind, pairs in kinds.items() if pairs}
 
 
-def _layout(
-    nx: Any, axes: Any, graph: Any, names: list[str]
-) -> tuple[dict[int, Floats], dict[int, int]]:
-    """Places of the nodes, and the side of each name: 1 above its node, -1 below.
+@np.errstate(all="ignore")  # networkx divides by distances of 0
+def _layout(nx: Any, graph: Any) -> Any:
+    """Places of the nodes: distances as the steps between them, then spread over the area.
 
-    Points become the unit of the axes. Distances are as the steps between nodes (Kamada, Kawai
-    (1989), Information Processing Letters 31, 7-15), and a name stands where fewer edges lead.
-    Nodes whose names would overlap are then pushed apart.
+    Kamada, Kawai (1989), Information Processing Letters 31, 7-15; Geipel (2007), International
+    Journal of Modern Physics C 18, 1537-1549.
     """
-    axes.figure.draw_without_rendering()  # the layout of the figure is settled by drawing only
-    scale = 72 / axes.figure.dpi
-    box = axes.get_window_extent()
-    size = np.array([scale * box.width, scale * box.height])
-    axes.set(xlim=(0, size[0]), ylim=(0, size[1]))
     steps = dict(nx.all_pairs_shortest_path_length(graph))
     steps = {one: {other: steps[one].get(other, _FAR) for other in graph} for one in graph}
-    springs = nx.kamada_kawai_layout(graph, steps)
-    places = np.array([springs[node] for node in graph])
-    places -= places.min(axis=0)
-    places *= size / np.maximum(places.max(axis=0), 1e-9)
-    heights = dict(zip(graph, places[:, 1], strict=True))
-    ups = [sum(np.sign(heights[other] - heights[node]) for other in graph[node]) for node in graph]
-    sides = np.where(np.array(ups) > 0, -1, 1)
-    texts = [axes.text(0, 0, names[node], fontsize=_NAME_SIZE) for node in graph]
-    boxes = np.array([[t.get_window_extent().width, t.get_window_extent().height] for t in texts])
-    for text in texts:
-        text.remove()
-    # A box holds a node and its name.
-    boxes = scale * boxes + [2, 2 * _NODE]
-    middle = np.stack([0 * sides, sides * (boxes[:, 1] / 2 - _NODE)], axis=1)
-    places = _pushed_apart(places + middle, boxes, size) - middle
-    return dict(zip(graph, places, strict=True)), dict(zip(graph, sides.tolist(), strict=True))
+    return nx.arf_layout(graph, nx.kamada_kawai_layout(graph, steps), seed=0)
 
 
-def _pushed_apart(centres: Floats, boxes: Floats, size: Floats) -> Floats:
-    """Centres of boxes that no longer overlap: pushed along the shorter way, within the axes.
-
-    >>> _pushed_apart(np.array([[5.0, 5.0], [6.0, 5.0]]), np.full((2, 2), 4.0), np.full(2, 20.0))
-    array([[3.5, 5. ],
-           [7.5, 5. ]])
-    """
-    low, high = boxes / 2, np.maximum(size - boxes / 2, boxes / 2)
-    need = (boxes[:, None] + boxes) / 2
-    number = np.arange(len(centres))
-    # Boxes at the same place move apart by their order.
-    order = np.sign(number[:, None] - number)[..., None]
-    for _ in range(_PUSHES):
-        centres = np.clip(centres, low, high)
-        way = centres[:, None] - centres
-        overlap = need - np.abs(way)
-        touching = (overlap > 1e-6).all(axis=2) & (number[:, None] != number)
-        if not touching.any():
-            break
-        shorter = np.stack(
-            [overlap[..., 0] <= overlap[..., 1], overlap[..., 0] > overlap[..., 1]], 2
-        )
-        push = np.where(way == 0, order, np.sign(way)) * overlap * (touching[..., None] & shorter)
-        centres = centres + push.sum(axis=1) / 2
-    return np.clip(centres, low, high)
+def _key(lines: list[str]) -> list[str]:
+    """Lines in as many columns as fit the width of the axes."""
+    columns = max(1, min(4, _CHARACTERS // (2 + max(map(len, lines)))))
+    rows = -(-len(lines) // columns)
+    return ["\n".join(lines[row : row + rows]) for row in range(0, len(lines), rows)]

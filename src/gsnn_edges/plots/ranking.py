@@ -13,6 +13,7 @@ from gsnn_edges.evaluation.results import RankedQueries
 from gsnn_edges.plots.style import (
     BLACK,
     BLUE,
+    DASHES,
     GREY,
     MARKERS,
     SERIES,
@@ -20,6 +21,7 @@ from gsnn_edges.plots.style import (
     by_name,
     drawing,
     legend_above,
+    matplotlib,
 )
 
 if TYPE_CHECKING:
@@ -27,14 +29,16 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# So many ranks fit beneath the bars of a histogram.
-_MOST_TICKS = 8
-_DASHES = ("-", "--", "-.", ":")
 # Every k up to here, and so many beyond: what a curve of a column's width can show.
 _ALL_UP_TO, _BEYOND = 200, 400
 _LOOKS: dict[str, dict[str, Any]] = {
     "given": {"color": BLUE, "marker": "o", "label": "compared scores"},
-    "untrained": {"color": VERMILION, "marker": "D", "label": "untrained models: mean, range"},
+    "untrained": {
+        "color": VERMILION,
+        "marker": "D",
+        "mfc": "none",
+        "label": "untrained seeds",
+    },
     "baseline": {"color": BLACK, "marker": "s", "label": "baselines"},
 }
 # Inches of the axes without rows, and of each row of a comparison.
@@ -49,17 +53,17 @@ def rank_histogram(ranking: "LinkRanking", *, bins: int = 20, ax: "Axes | None" 
     ranking : LinkRanking
         As `gsnn_edges.evaluate_edges` returns it; its realistic ranks are counted.
     bins : int
-        At most so many bars. The first is of rank 1 alone; the others are of equally many whole
-        ranks each, up to the largest number of candidates, and named by the first of them.
+        At most so many bars, of equally many whole ranks each, up to the largest number of
+        candidates.
     ax : matplotlib.axes.Axes, optional
         Where to draw; left out, on new axes 3.4 inches wide.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Bars are counts. The line is their expectation under random scores: a query of n candidates
-        has each rank from 1 to n with probability 1 / n. A rank half-way between two bars, from a
-        tie, counts for the upper one.
+        Bars are counts. The line is their expectation under random scores, for a bar around each
+        rank: a query of n candidates has each rank from 1 to n with probability 1 / n. A rank
+        half-way between two bars, from a tie, counts for the upper one.
 
     Raises
     ------
@@ -79,49 +83,34 @@ def rank_histogram(ranking: "LinkRanking", *, bins: int = 20, ax: "Axes | None" 
     [0.0, 1.0, 1.0]
     """
     queries = _ranked_queries(ranking)
-    edges = _bar_edges(
-        int(queries.candidates.max()), _validation.whole_number("bins", bins, least=1)
-    )
+    most = int(queries.candidates.max())
+    step = -(-most // _validation.whole_number("bins", bins, least=1))
+    edges = 0.5 + step * np.arange(-(-most // step) + 1)
     counts = np.histogram(queries.ranks.realistic, edges)[0]
-    # A query of n candidates has each rank from 1 to n with probability 1 / n.
+    ranks = np.arange(1, most + 1)
     sizes, times = np.unique(queries.candidates, return_counts=True)
-    chance = (times / sizes) @ np.diff(np.minimum(edges, sizes[:, None] + 0.5), axis=1)
-    # Bars of one width: on an axis of ranks that of rank 1 would hardly be seen.
-    places = np.arange(len(edges)) - 0.5
-    step = int(edges[-1] - edges[-2])
-    grouped = f" (1, then {step} a bar)" if step > 1 and len(edges) > 2 else ""
-    first = (edges[:-1] + 0.5).astype(int)
-    every = -(-len(first) // _MOST_TICKS)
+    chance = step * np.cumsum((times / sizes)[::-1])[::-1][np.searchsorted(sizes, ranks)]
     with drawing(ax) as axes:
         axes.bar(
-            places[:-1],
+            edges[:-1],
             counts,
-            width=1,
+            width=step,
             align="edge",
             color=BLUE,
             edgecolor="white",
             linewidth=0.4,
             label=f"{len(queries.scores)} queries",
         )
-        axes.stairs(chance, places, color=VERMILION, linestyle="--", label="random scores")
-        axes.set(xlabel=f"rank among the candidates{grouped}", ylabel="queries")
-        axes.set_xlim(places[0], places[-1])
-        axes.set_xticks(range(0, len(first), every), [f"{rank:,}" for rank in first[::every]])
+        axes.plot(ranks, chance, color=VERMILION, linestyle="--", label="random scores")
+        each = f" ({step} a bar)" if step > 1 else ""
+        axes.set(xlabel=f"rank among the candidates{each}", ylabel="queries")
+        axes.set_xlim(edges[0], edges[-1])
+        round_ticks = matplotlib("matplotlib.ticker").MaxNLocator(6, integer=True)
+        later = [tick for tick in round_ticks.tick_values(1, most) if 1 < tick <= edges[-1]]
+        axes.set_xticks([1, *later])
         axes.locator_params(axis="y", integer=True)
         legend_above(axes, ncols=2)
     return axes
-
-
-def _bar_edges(most: int, bins: int) -> Floats:
-    """Ends of bars, half-way between ranks: that of rank 1, and at most ``bins`` - 1 more.
-
-    >>> _bar_edges(9, 5)
-    array([0.5, 1.5, 3.5, 5.5, 7.5, 9.5])
-    """
-    if bins == 1 or most == 1:
-        return np.array([0.5, most + 0.5])
-    step = -(-(most - 1) // (bins - 1))
-    return np.append(0.5, 1.5 + step * np.arange(-(-(most - 1) // step) + 1))
 
 
 def _ranked_queries(ranking: Any) -> RankedQueries:
@@ -184,7 +173,7 @@ def hits_curve(
             )
             if (low < high).any():
                 axes.fill_between(ks, low, high, step="post", color=colour, alpha=0.2, linewidth=0)
-            dash, label = _DASHES[place % len(_DASHES)], name or "hits@k"
+            dash, label = DASHES[place % len(DASHES)], name or "hits@k"
             axes.step(ks, middle, dash, where="post", color=colour, label=label)
         first = next(iter(named.values())).candidates
         ks = _shown_ks(int(first.max()))
@@ -192,9 +181,17 @@ def hits_curve(
         chance = np.average(np.minimum(ks / sizes[:, None], 1), axis=0, weights=times)
         axes.plot(ks, chance, color=GREY, label="random scores")
         axes.set(xscale="log", xlabel="k", ylabel="share of queries of rank ≤ k", ylim=(0, 1.03))
-        axes.xaxis.set_major_formatter("{x:g}")
+        _decades(axes, int(ks[-1]))
         legend_above(axes, ncols=3)
     return axes
+
+
+def _decades(axes: Any, most: int) -> None:
+    """Ticks at 1, 3, 10, 30, ... and at the end."""
+    steps = [k * 10**power for power in range(len(str(most))) for k in (1, 3)]
+    ticks = [*(k for k in steps if 1.5 * k < most), most]
+    axes.set_xticks(ticks, [f"{k:,}" for k in ticks])
+    axes.set_xticks([], minor=True)
 
 
 def _shown_ks(most: int) -> NDArray[np.int64]:
@@ -282,22 +279,24 @@ def _checked_history(history: Any) -> tuple[Floats, Floats]:
     return epochs, np.where(np.isfinite(scores), scores, np.nan)
 
 
-def comparison(compared: Comparison, *, ax: "Axes | None" = None) -> "Axes":
+def comparison(
+    compared: "Comparison | Mapping[str, LinkRanking]", *, ax: "Axes | None" = None
+) -> "Axes":
     """Draw the MRR of every row of a comparison, with its interval.
 
     Parameters
     ----------
-    compared : Comparison
-        As `gsnn_edges.compare` returns it.
+    compared : Comparison, or mapping of name to LinkRanking
+        As `gsnn_edges.compare` returns it, or `EdgeEvidence.evaluate` for kinds of edges.
     ax : matplotlib.axes.Axes, optional
         Where to draw; left out, on new axes 3.4 inches wide and as high as the rows need.
 
     Returns
     -------
     matplotlib.axes.Axes
-        From the top: the compared scores, the untrained models (the mean of their MRRs, and a line
-        from the least to the largest), the baselines. Lines of the others are the intervals of
-        the comparison. The grey line is the MRR of random scores.
+        From the top: the compared scores, the untrained models (a diamond for each seed), the
+        baselines. Lines are the intervals of the comparison. The grey line is the expected MRR of
+        random scores, which have no row of their own; kinds of edges have a grey mark each.
 
     Raises
     ------
@@ -313,34 +312,59 @@ def comparison(compared: Comparison, *, ax: "Axes | None" = None) -> "Axes":
     >>> W = np.random.default_rng(0).random((6, 6))
     >>> compared = compare({"W": W}, *2 * [[[0, 1], [2, 3]]], known_edges=[[4], [5]], seed=0)
     >>> [label.get_text() for label in comparison(compared, ax=blank_axes()).get_yticklabels()[:3]]
-    ['W', 'random', 'in_degree']
+    ['W', 'in degree', 'out degree']
     """
-    if not isinstance(compared, Comparison):
-        raise TypeError(
-            f"compared must be a Comparison; got {type(compared).__name__}: pass what compare "
-            "returns"
-        )
-    nowhere = (np.nan, np.nan)
-    rows = [
-        (row.name, row.kind, row.ranking.mrr, *(row.ranking.intervals.get("mrr") or nowhere))
-        for row in compared.rows
-    ]
-    place = sum(row.kind == "given" for row in compared.rows)
-    for name, rankings in compared.untrained.items():
-        mrrs = [ranking.mrr for ranking in rankings]
-        label = f"{name} untrained".lstrip()
-        rows.insert(place, (label, "untrained", float(np.mean(mrrs)), min(mrrs), max(mrrs)))
-        place += 1
+    rows, chance = _rows(compared)
     with drawing(ax, height=_FRAME + _ROW * len(rows)) as axes:
         for kind, look in _LOOKS.items():
-            of_kind = [(y, *row[2:]) for y, row in enumerate(rows) if row[1] == kind]
-            if of_kind:
-                y, value, low, high = np.array(of_kind).T
-                axes.hlines(y, low, high, color=look["color"], linewidth=1)
-                axes.plot(value, y, linestyle="", **look)
-        expected = compared.rows[0].ranking.expected_mrr
-        axes.axvline(expected, color=GREY, linestyle="--", linewidth=1, label="random scores")
+            here = [(place, *row[2:]) for place, row in enumerate(rows) if row[1] == kind]
+            if here:
+                places = np.repeat([row[0] for row in here], [len(row[1]) for row in here])
+                axes.plot(np.concatenate([row[1] for row in here]), places, linestyle="", **look)
+            for place, _, (low, high) in here:
+                axes.hlines(place, low, high, color=look["color"], linewidth=1)
+        if len(chance) > 1:
+            axes.plot(chance, range(len(rows)), "|", color=GREY, ms=8, label="random scores")
+        else:
+            axes.axvline(*chance, color=GREY, linestyle="--", linewidth=1, label="random scores")
         axes.set_yticks(range(len(rows)), [row[0] for row in rows])
         axes.set(xlabel="mean reciprocal rank", xlim=(0, 1.02), ylim=(len(rows) - 0.5, -0.5))
         legend_above(axes, ncols=2, centre=0.3)
     return axes
+
+
+def _rows(compared: Any) -> tuple[list[tuple[str, str, list[float], Any]], list[float]]:
+    """Name, kind, values and interval of each row; what random scores reach, once or by row."""
+    nowhere = (np.nan, np.nan)
+
+    def row(name: str, kind: str, ranking: LinkRanking) -> tuple[str, str, list[float], Any]:
+        return name, kind, [ranking.mrr], ranking.intervals.get("mrr") or nowhere
+
+    if isinstance(compared, Mapping):
+        for ranking in by_name("compared", compared).values():
+            _ranked_queries(ranking)
+        rows = [row(str(name), "given", ranking) for name, ranking in compared.items()]
+        return rows, [ranking.expected_mrr for ranking in compared.values()]
+    if not isinstance(compared, Comparison):
+        raise TypeError(
+            f"compared must be a Comparison; got {type(compared).__name__}: pass what compare "
+            "returns, or a mapping of name to LinkRanking"
+        )
+    untrained = [
+        (f"{name} untrained".lstrip(), "untrained", [ranking.mrr for ranking in rankings], nowhere)
+        for name, rankings in compared.untrained.items()
+    ]
+    given, baselines = (
+        [one for one in compared.rows if one.kind == kind] for kind in ("given", "baseline")
+    )
+    rows = [
+        *(row(one.name, "given", one.ranking) for one in given),
+        *untrained,
+        # Random scores are the line.
+        *(
+            row(one.name.replace("_", " "), "baseline", one.ranking)
+            for one in baselines
+            if one.name != "random"
+        ),
+    ]
+    return rows, [compared.rows[0].ranking.expected_mrr]

@@ -23,10 +23,9 @@ BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 # In the order that lines take them, with a marker each: colour is never the only difference.
 SERIES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK, GREY)
 MARKERS = "osD^vP*X"
-# Nuñez, Anderton, Renslow (2018), PLoS ONE 13, e0199239: falls evenly in grey too.
-COLOURS = "cividis"
-# Brewer (2003), Transactions in GIS 7, 81-100: purple above white, brown below, for both signs.
-SIGNED_COLOURS = "PuOr"
+DASHES = ("-", "--", "-.", ":")
+# Brewer (2003), Transactions in GIS 7, 81-100: one colour from white on, which falls in grey too.
+COLOURS = "Purples"
 
 _STYLE = {
     "font.size": 8,
@@ -45,8 +44,11 @@ _STYLE = {
 
 
 @contextmanager
-def drawing(ax: Any, *, height: float = _HEIGHT) -> Iterator["Axes"]:
-    """The axes to draw on, new ones for None, while the style is set."""
+def drawing(ax: Any, *, height: float = _HEIGHT, fitted: bool = False) -> Iterator["Axes"]:
+    """The axes to draw on, new ones for None, while the style is set.
+
+    A new figure that is fitted ends as high as what was drawn, without empty bands.
+    """
     rc_context = matplotlib("matplotlib").rc_context
     figure = None
     if ax is not None:
@@ -62,6 +64,9 @@ def drawing(ax: Any, *, height: float = _HEIGHT) -> Iterator["Axes"]:
         for label in (axes.xaxis.label, axes.yaxis.label):
             label.set_size(_STYLE["axes.labelsize"])
         axes.tick_params(labelsize=_STYLE["xtick.labelsize"])
+        if figure is not None and fitted:
+            figure.draw_without_rendering()
+            figure.set_figheight(figure.get_tightbbox().height + 0.1)
 
 
 def blank_axes(width: float = WIDTH, height: float = _HEIGHT) -> "Axes":

@@ -5,7 +5,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -158,10 +158,9 @@ def correlate_distributed(
                     "and begin anew"
                 )
         problem = opened[0]
-        with jax.enable_x64(
-            problem.length >= FLOAT32_OBSERVATIONS or problem.store.dtype == np.float64
-        ):
-            _correlate(*opened, resume=resume, verbose=verbose)
+        wide = problem.length >= FLOAT32_OBSERVATIONS or problem.store.dtype == np.float64
+        with jax.enable_x64(wide), ExitStack() as held:
+            _correlate(*opened, held, resume=resume, verbose=verbose)
     finally:
         if joins:
             jax.distributed.shutdown()
@@ -268,8 +267,10 @@ def _together(step: Callable[[], Any]) -> list[Any]:
     return [each["result"] for each in reports]
 
 
-def _correlate(problem: StoreCorrelation, output: Output, *, resume: bool, verbose: bool) -> None:
-    """Make the blocks of W that are missing; process 0 keeps the journal."""
+def _correlate(
+    problem: StoreCorrelation, output: Output, held: ExitStack, *, resume: bool, verbose: bool
+) -> None:
+    """Make the blocks of W that are missing; process 0 keeps the journal, and locks the output."""
     import jax
 
     from gsnn_edges.sharded import local_rows
@@ -278,6 +279,7 @@ def _correlate(problem: StoreCorrelation, output: Output, *, resume: bool, verbo
 
     def begin() -> str | None:
         """Number of the run; none where there is nothing to do."""
+        held.enter_context(_io.locked("out", output.path))
         if output.is_finished(problem.settings, resume=resume):
             return None
         if not resume:

@@ -132,6 +132,8 @@ def correlate_store(
         message says how much), NaN or infinity in the store, or work begun with other settings.
     FileExistsError
         When ``out`` is there already, and not the result of this call.
+    BlockingIOError
+        When another process is at work on ``out``.
     OSError
         When a disk is full. What is done is kept, and the same call goes on from there.
 
@@ -158,7 +160,7 @@ def correlate_store(
     not before. A journal in that folder notes the blocks of columns and the tiles that are done;
     what a process that was killed leaves unnoted is made again, and the bytes of the result are
     those of a run that nobody stopped. What is noted is on the disk itself, so that a loss of
-    power takes no more than a kill does. Two processes must not work on one ``out``.
+    power takes no more than a kill does. While a call works on ``out``, others raise at once.
 
     Examples
     --------
@@ -202,10 +204,11 @@ def correlate_store(
         with TemporaryDirectory(dir=scratch, prefix="correlate-") as folder:
             return run.finish(Path(folder) / "work", None)
     output = Output(out, kind, run.store)
-    finished = output.is_finished(run.settings, resume=resume)
-    if finished or not resume:
-        _forget(output.unfinished)
-    return output.load() if finished else run.finish(output.unfinished, output)
+    with _io.locked("out", output.path):
+        finished = output.is_finished(run.settings, resume=resume)
+        if finished or not resume:
+            _forget(output.unfinished)
+        return output.load() if finished else run.finish(output.unfinished, output)
 
 
 def _forget(folder: Path) -> None:

@@ -19,6 +19,8 @@ from gsnn_edges.options import CorrelationOptions
 from gsnn_edges.store import ObservationStore, StoredMatrix, open_matrix, open_store
 from gsnn_edges.store.matrix import create_matrix, read_attributes, write_block
 
+# Names in the folder of unfinished work.
+_WORK = {"job.json", "done.txt", "pieces", "W.npy", "W.zarr"}
 # An edge of a chunk of W on disk, at most: 4 MB each.
 _CHUNK = 1024
 # Of an array whose rows are looked at some at a time.
@@ -355,6 +357,11 @@ class Output:
                 f"{str(store.path)!r}: choose another folder"
             )
         self.unfinished = self.path.with_name(f"{self.path.name}.unfinished")
+        if self.unfinished.exists() and not _is_work(self.unfinished):
+            raise FileExistsError(
+                f"out needs {str(self.unfinished)!r} for unfinished work, and that is something "
+                "else: choose another name"
+            )
         # Says what a .npy, which cannot say it, was made of.
         self._sidecar = self.path.with_name(f"{self.path.name}.json")
 
@@ -421,6 +428,16 @@ class Output:
         if self.kind == "matrix":
             return open_matrix(self.path)
         return TopTargets.load(self.path) if self.kind == "top" else PairsAbove.load(self.path)
+
+
+def _is_work(folder: Path) -> bool:
+    """Whether a folder holds nothing but what unfinished work leaves there."""
+    if not folder.is_dir():
+        return False
+    names = (entry.name for entry in folder.iterdir())
+    return all(
+        name in _WORK or name.startswith(".job.json.") or name.endswith(".rows") for name in names
+    )
 
 
 def _file_state(path: Path) -> dict[str, int]:

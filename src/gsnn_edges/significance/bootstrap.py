@@ -11,6 +11,7 @@ import numpy as np
 
 from gsnn_edges import _validation, backends
 from gsnn_edges._progress import track
+from gsnn_edges._tables import as_arrays
 from gsnn_edges._typing import Array, Device, Method, Precision
 from gsnn_edges.backends import Backend
 from gsnn_edges.channels import correlate_channels, optional_tables
@@ -147,6 +148,7 @@ def bootstrap_interval(
     options = CorrelationOptions(
         method=method, row_chunk=row_chunk, precision=precision, backend=backend, device=device
     )
+    a, g = as_arrays(a=a, g=g)
     pairs = checked_pairs(a, g, samples)
     n_components = _validation.whole_number_or_none("n_components", n_components, least=1)
     tables = optional_tables(a, g, a_nodes, g_nodes, nodes, n_components)

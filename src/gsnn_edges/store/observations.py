@@ -401,8 +401,8 @@ class StoreWriter(StoreMetadata):
                 f"path must be a store that was made in the same way; {str(path)!r} differs in "
                 f"{', '.join(different)}: remove it, or choose another path"
             )
-        for ending in ("partial", "unfinished"):  # what a killed process was writing
-            for leftover in path.rglob(f"*.{ending}"):
+        for side, ending in product(_SIDES, ("partial", "unfinished")):
+            for leftover in (path / side).rglob(f"*.{ending}"):  # what a killed process was writing
                 leftover.unlink()
         return writer
 
