@@ -19,6 +19,7 @@ from gsnn_models import (
     in_float64,
     lived_in,
     slow_capture,
+    with_norm,
 )
 from model_state import assert_unchanged, global_state
 from oracles import correlation, reciprocal_ranks
@@ -282,12 +283,6 @@ def test_an_estimate_is_the_mean_of_the_draws(training, rows, layers, score, met
         ):
             close(found, slow.penalised(wanted, made.edge_index, factor), 1e-5 if scale else 4e-6)
         np.testing.assert_array_equal(made.fit(x, y, method, **call, **how), evidence.W)
-
-
-def with_norm(norm):
-    model = TinyGSNN().eval()
-    model.ResBlocks[1].norm = norm
-    return model
 
 
 UNTRACKED = nn.BatchNorm1d(6, track_running_stats=False)

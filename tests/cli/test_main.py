@@ -3,15 +3,11 @@
 import errno
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 import warnings
-from pathlib import Path
 
 import click
-import numpy as np
 import pytest
 
 import gsnn_edges
@@ -153,54 +149,6 @@ def test_no_way_of_calling_leaves_a_traceback(how, options, folder):
     shown = subprocess.run(call, shell=True, env=os.environ | plain, capture_output=True, text=True)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert ("adjusted_mrr" in shown.stdout) == (how in ("", "2>&-"))
-
-
-SLOW = """
-import time
-from pathlib import Path
-import torch
-
-class Slow(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first, self.second = torch.nn.Linear(25, 4), torch.nn.Linear(4, 4)
-
-    def forward(self, x):
-        Path("started").touch()
-        time.sleep(60)
-        return self.second(self.first(x))
-"""
-# A shell that runs the tests in the background has them ignore what a terminal sends.
-AS_IN_A_TERMINAL = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from gsnn_edges.cli import start
-start()
-"""
-
-
-@pytest.mark.parametrize(
-    ("sent", "code", "word"),
-    [(signal.SIGINT, 130, "Interrupted"), (signal.SIGTERM, 143, "Terminated")],
-)
-def test_a_signal_ends_the_work_with_one_line_and_no_file(sent, code, word, folder):
-    (folder / "slow.py").write_text(SLOW)
-    np.save(folder / "groups.npy", np.arange(4))
-    there = {one.name for one in folder.iterdir()} | {"started"}
-    call = [sys.executable, "-c", AS_IN_A_TERMINAL, "infer"]
-    call += ["--model", "slow:Slow", "--x", "x.npy", "--y", "x.npy", "--out", "new.csv"]
-    call += ["--untrained-model", "--block", "first", "--block", "second", "--groups", "groups.npy"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(call, **pipes) as process:
-        while not Path("started").exists() and process.poll() is None:
-            time.sleep(0.05)
-        process.send_signal(sent)
-        shown, said = process.communicate(timeout=60)
-    assert (process.returncode, shown) == (code, "")
-    *warned, line = said.splitlines()
-    assert all(one.startswith("Warning: ") for one in warned)
-    assert line == f"{word}: no result is written"
-    assert {one.name for one in folder.iterdir()} - {"__pycache__"} == there
 
 
 COMPLETE = "import sys; sys.argv[0] = 'gsnn-edges'; from gsnn_edges.cli import start; start()"

