@@ -81,10 +81,11 @@ def rank_rows(
 def _compiled(function: _Function) -> _Function:
     """Compile at the first call, and keep the code on disk where a folder can be written to."""
     try:
-        kernel: _Function = njit(cache=True, nogil=True)(function)
+        kernel: Any = njit(cache=True, nogil=True)(function)
     except RuntimeError:
         kernel = njit(nogil=True)(function)
-    return kernel
+    compiled: _Function = kernel
+    return compiled
 
 
 @_compiled
