@@ -34,6 +34,8 @@ class GenericBackend:
     xp: Any
     device: Any = None
     name: ClassVar[str] = "generic"
+    # Rows of sources, and of targets, whose products stay in cache until they are reduced.
+    tile_rows: ClassVar[int | None] = None
 
     @classmethod
     def load(cls, device: Any = None) -> Self:
@@ -49,7 +51,7 @@ class GenericBackend:
     # Ranks.
 
     def ranker(self) -> "GenericBackend":
-        """Backend whose `map_rows` ranks fastest: NumPy's for arrays on a CPU."""
+        """Backend that ranks, and multiplies chunk by chunk, fastest: NumPy's on a CPU."""
         return self
 
     def has_kernel(self, x: Array, dtype: str) -> bool:
@@ -64,6 +66,26 @@ class GenericBackend:
         The ranks are those of `gsnn_edges.ranks`, to the last bit, and standardized within 2
         units of the last place; as int32 they are rounded down. NaN and infinity are a
         `NonFiniteError` that says no more.
+        """
+        return None
+
+    def count_above(
+        self, rows: Array, removed: np.ndarray, row: np.ndarray, column: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Count the scores of a row above, and level with, its scores at ``(row, column)``.
+
+        ``removed`` are places in the flat rows, rising and different, of what does not count.
+        None where a sort is quicker, or no kernel is there.
+        """
+        return None
+
+    def count_between(
+        self, rows: Array, removed: np.ndarray, values: np.ndarray
+    ) -> np.ndarray | None:
+        """Count the scores below each value and above the one before, and those level with it.
+
+        ``removed`` as of `count_above`; the values rise and differ. An int64 array of shape
+        (values + 1, 2), with what is above all values in its last row, or None as there.
         """
         return None
 

@@ -29,20 +29,27 @@ BLOCK_ELEMENTS = 1 << 18
 _LINE_ELEMENTS = 16  # float32 values in a cache line: fewer columns of an array waste the rest
 # Columns of a tile are read from a C-ordered array while their cache lines are still there.
 _TILE = 512
+# Of smaller products the threads of another library would spin longer beside ours than they gain.
+_LENT_PRODUCTS = 1 << 31
 # To load a kernel takes half a second: less than ranking so many values without it.
 _KERNEL_VALUES = 4_000_000
 # Just below the largest allocation from which glibc learns.
 _LESSON_BYTES = 31 << 20
+
+# Bins of values at most, by the leading bits of their distance from the least.
+_BIN_BITS = 20
 
 _UNSIGNED = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 
 
 @dataclass(frozen=True)
 class NumpyBackend(GenericBackend):
-    """Primitives for NumPy arrays."""
+    """Primitives for NumPy arrays; ``lender`` is a library whose large products are faster."""
 
     xp: Any = array_api_compat.numpy
+    lender: GenericBackend | None = None
     name: ClassVar[str] = "numpy"
+    tile_rows: ClassVar[int | None] = 512
 
     @classmethod
     def load(cls, device: Any = None) -> Self:
@@ -72,6 +79,50 @@ class NumpyBackend(GenericBackend):
         if not all(finite):
             raise NonFiniteError
         return out
+
+    def count_above(
+        self, rows: np.ndarray, removed: np.ndarray, row: np.ndarray, column: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        kernels = _kernels(rows.size, dtype_name(rows), "counts")
+        if kernels is None:
+            return None
+        order = np.argsort(row, kind="stable")
+        columns, ends = column[order], np.searchsorted(row[order], np.arange(len(rows) + 1))
+        counts = np.empty((2, len(row)), np.int64)
+
+        def count(
+            bits: np.ndarray, columns_removed: np.ndarray, starts: np.ndarray, top: int
+        ) -> None:
+            here = ends[top : top + len(starts)]
+            kernels.count_above(bits, columns_removed, starts, columns, here, *counts)
+
+        _count_rows(count, rows, removed)
+        above, level = np.empty_like(counts)
+        above[order], level[order] = counts
+        return above, level
+
+    def count_between(
+        self, rows: np.ndarray, removed: np.ndarray, values: np.ndarray
+    ) -> np.ndarray | None:
+        kernels = _kernels(rows.size, dtype_name(rows), "counts")
+        if kernels is None:
+            return None
+        keys = _ordered_keys(values.astype(rows.dtype))
+        distance, bits = keys - keys[0], min(_BIN_BITS, rows.size.bit_length())
+        shift = keys.dtype.type(max(0, int(distance[-1]).bit_length() - bits))
+        sizes = np.bincount((distance >> shift).astype(np.int64))
+        bins = np.append(0, np.cumsum(sizes)).astype(np.int32)
+        keys = np.append(keys, ~keys.dtype.type(0))
+        parts = []
+
+        def count(
+            bits: np.ndarray, columns_removed: np.ndarray, starts: np.ndarray, top: int
+        ) -> None:
+            parts.append(np.zeros((len(keys), 2), np.int64))
+            kernels.count_between(bits, columns_removed, starts, keys, bins, shift, parts[-1])
+
+        _count_rows(count, rows, removed)
+        return sum(parts)
 
     def sort_rows(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         # NumPy's own argsort moves an index beside each key and is the slow way.
@@ -119,6 +170,23 @@ class NumpyBackend(GenericBackend):
 
         return _over_threads(call, rows, dtype)
 
+    def reordered(self, x: np.ndarray, order: np.ndarray) -> np.ndarray:
+        rows = x.reshape(-1, len(order))
+
+        def take(block: np.ndarray, out: np.ndarray) -> None:
+            np.take(block, order, axis=1, out=out, mode="clip")  # others copy once more
+
+        return _over_threads(take, rows, rows.dtype).reshape(x.shape)
+
+    def matmul(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        if self.lender is None or len(a) * b.size < _LENT_PRODUCTS:
+            return super().matmul(a, b)
+        lender = self.lender
+        return lender.to_numpy(lender.matmul(lender.take_over(a), lender.take_over(b)))
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        return _aligned(shape, dtype)
+
     def adopt(self, x: Array) -> np.ndarray:
         return np.asarray(x)
 
@@ -132,20 +200,20 @@ class NumpyBackend(GenericBackend):
             return None
 
 
-def _kernels(values: int, source: str, dtype: str) -> ModuleType | None:
+def _kernels(values: int, source: str, result: str) -> ModuleType | None:
     """Module of kernels, if numba is there, and so many values are worth a load of the kernel."""
     path, key = path_of_tests(), 8 if source.endswith("64") else 4
     kernels = sys.modules.get(f"{__package__}.cpu_kernels")
     if path == "plain":
         return None
-    if (key, dtype) not in getattr(kernels, "loaded", ()):
+    if (key, result) not in getattr(kernels, "loaded", ()):
         if values < _KERNEL_VALUES and path != "kernel":
             return None
         try:
             kernels = import_module(f"{__package__}.cpu_kernels")
         except ImportError:
             return None
-        kernels.load(key, dtype)
+        kernels.load(key, result)
     return kernels
 
 
@@ -198,7 +266,7 @@ def _keep_freed_memory() -> None:
     np.empty(_LESSON_BYTES, np.uint8)
 
 
-def _aligned(shape: tuple[int, int], dtype: Any) -> np.ndarray:
+def _aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     """Empty array on a 64-byte border, where JAX takes it over without a copy."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.empty(size + 64, np.uint8)
@@ -215,7 +283,7 @@ def _contiguous(rows: np.ndarray) -> np.ndarray:
 
 
 def _over_threads(
-    work: Callable[[np.ndarray, np.ndarray], None], rows: np.ndarray, dtype: str
+    work: Callable[[np.ndarray, np.ndarray], None], rows: np.ndarray, dtype: Any
 ) -> np.ndarray:
     """Have all allowed threads ``work(block, out)`` on blocks of rows, which lie side by side."""
     count, length = rows.shape
@@ -238,6 +306,29 @@ def _over_threads(
     _keep_freed_memory()
     _run_threads(panel_at, range(0, count if length else 0, panel))
     return out
+
+
+def _count_rows(
+    count: Callable[[np.ndarray, np.ndarray, np.ndarray, int], None],
+    rows: np.ndarray,
+    removed: np.ndarray,
+) -> None:
+    """Have all allowed threads ``count`` the bits of blocks of rows, with what is removed."""
+    height, width = rows.shape
+    starts = np.searchsorted(removed, np.arange(height + 1) * width)
+    columns = removed % width
+    panel = max(1, -(-height // (4 * allowed_threads())))
+    if not rows.flags.c_contiguous:
+        panel = min(panel, _TILE)
+
+    def panel_at(top: int) -> None:
+        block = rows[top : top + panel]
+        block = block if block.flags.c_contiguous else _contiguous(block)
+        bits = block.view(f"u{rows.itemsize}")
+        bits.flags.writeable = False  # numba compiles anew for what is
+        count(bits, columns, starts[top : top + panel + 1], top)
+
+    _run_threads(panel_at, range(0, height, panel))
 
 
 def _height(length: int) -> int:

@@ -1,10 +1,10 @@
 """Tiny networks that keep the capture contract, one for each way in which a real one may differ."""
 
 import copy
-import statistics
 
 import numpy as np
 import torch
+from acceptance.slow import by_node
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
@@ -148,9 +148,11 @@ class Shrinking(TinyGSNN):
 
 
 class ExtraInput(TinyGSNN):
-    """Takes a tensor beside x, as keyword, and an option that is no tensor."""
+    """Takes a tensor or several beside x, as keyword, and an option that is no tensor."""
 
     def forward(self, x, *, gain=None, scale=1.0):
+        gain = sum(gain) if isinstance(gain, list | tuple) else gain
+        gain = gain["left"] + gain["right"] if isinstance(gain, dict) else gain
         return super().forward(x if gain is None else scale * gain * x)
 
 
@@ -327,6 +329,112 @@ class Embedding(TinyGSNN):
         return (3 * x[:, 0].float()).round().long().remainder(7)
 
 
+def with_norm(norm):
+    """In evaluation mode, with a layer of its own in the middle block."""
+    model = TinyGSNN().eval()
+    model.ResBlocks[1].norm = norm
+    return model
+
+
+EVEN = [[0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]] * 3
+# The graph over nodes of all kinds, function nodes first: what each input and function node feeds.
+NAMES = [f"f{k}" for k in range(6)] + [f"in{k}" for k in range(4)] + [f"out{k}" for k in range(3)]
+KNOWN = [[0, 1, 3], [1, 3, 5]]
+GRAPH = [
+    *zip(range(6, 10), range(4), strict=True),
+    *zip(*KNOWN, strict=True),
+    (3, 10),
+    (5, 11),
+    (4, 12),
+]
+
+
+class Original(TinyGSNN):
+    """Keeps its graph in buffers and one list of names, as the original library does."""
+
+    def __init__(self, layers=EVEN, **options):
+        super().__init__(layers, **options)
+        edges = torch.tensor([*GRAPH, *zip(range(6), range(6), strict=True)]).T
+        self.register_buffer("edge_index", edges)
+        self.register_buffer("function_edge_mask", (edges < 6).all(0))
+        self.homo_names = list(NAMES)
+
+
+class CallsOneBlock(Original):
+    """Calls its only block once for each of its layers."""
+
+    def __init__(self, layers=3):
+        super().__init__(EVEN[:1])
+        self.layers = layers
+
+    def forward(self, x):
+        state = torch.tanh(self.encode(x))
+        for _ in range(3):
+            state = self.ResBlocks[0](state)
+        return self.decode(state)
+
+
+class KeepsGates(Original):
+    """Keeps the gates of its last pass, with their graph."""
+
+    def call(self, block, state):
+        self.gates = torch.sigmoid(self.decode(state))
+        return block(state) * self.gates.mean(1, keepdim=True)
+
+
+class BareWeight(Smooth):
+    """Has a weight that nothing draws anew."""
+
+    def __init__(self, groups):
+        super().__init__(groups)
+        self.scale = nn.Parameter(torch.full((), 0.7))
+
+    def forward(self, state):
+        return super().forward(self.scale * state)
+
+
+class FunctionalDropout(Block):
+    """Drops channels by a function."""
+
+    def __init__(self, groups, always=False):
+        super().__init__(groups)
+        self.always = always
+
+    def nonlinearity(self, values):
+        return nn.functional.dropout(torch.relu(values), 0.3, self.training or self.always)
+
+
+class MovingNorm(nn.Module):
+    """Keeps moving averages of its own, and no torch norm."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("average", torch.zeros(12))
+
+    def forward(self, x):
+        if self.training:
+            self.average = 0.9 * self.average + 0.1 * x.detach().mean(0)
+        return x - self.average
+
+
+class WithMovingNorm(Block):
+    def __init__(self, groups):
+        super().__init__(groups)
+        self.norm = MovingNorm()
+
+
+class Oldest(Older):
+    """Its linear maps have the names of another version."""
+
+    def __init__(self, groups):
+        super().__init__(groups)
+        self.lin1, self.lin3 = self.lin_in, self.lin_out
+        del self.lin_in, self.lin_out
+
+    def forward(self, state):
+        return state + self.lin3(torch.relu(self.lin1(state)))
+
+
 def frozen():
     return TinyGSNN().requires_grad_(False)
 
@@ -337,6 +445,16 @@ def partly_frozen():
     return model
 
 
+# What users of the original library have, one habit each.
+ORIGINALS = {
+    "buffers": Original,
+    "one block": CallsOneBlock,
+    "last gates": KeepsGates,
+    "bare weights": lambda: Original(block=BareWeight),
+    "functional dropout": lambda: Original(block=FunctionalDropout),
+    "moving norm": lambda: Original(block=WithMovingNorm),
+    "oldest": lambda: Original(block=Oldest),
+}
 # Every model that capture must serve, and bring back as it was.
 MODELS = {
     "plain": TinyGSNN,
@@ -369,6 +487,7 @@ MODELS = {
     "node activity": NodeActivity,
     "whole numbers": Embedding,
     "frozen whole numbers": lambda: Embedding().requires_grad_(False),
+    **ORIGINALS,
 }
 
 
@@ -381,7 +500,8 @@ def core(model):
 
 
 def blocks_of(model):
-    return core(model).ResBlocks
+    """Blocks, once for each of their calls."""
+    return [*core(model).ResBlocks] * getattr(core(model), "layers", 1)
 
 
 def data_for(model, rows=5, dtype=None):
@@ -425,7 +545,7 @@ def lived_in(model):
     first._last_pre_norm_activation = [torch.ones(2)]
     first._batched_index = {5: torch.arange(50)}
     last._store_activations = True
-    first.lin_in.register_forward_hook(hook)
+    next(first.children()).register_forward_hook(hook)
     last.norm.train(not last.norm.training)
     return model
 
@@ -442,12 +562,12 @@ def slow_capture(model, crit, x, y, *, use_prenorm=True, norm="l1", agg="sum", *
     loss = crit(run(model, x, **forward_kwargs), y)
     layers = records[: len(groups)]
     loss.backward()
-    a, g = [], []
+    a, g, nodes = [], [], 1 + max(max(own) for own in groups)
     for layer in range(len(layers) - 1):
         following = layers[layer + 1]
         credit = torch.zeros_like(following) if following.grad is None else following.grad
-        a += by_node(layers[layer], groups[layer], groups, norm, agg)
-        g += by_node(credit, groups[layer + 1], groups, norm, agg)
+        a += by_node(layers[layer].flatten(1), groups[layer], nodes, norm, agg)
+        g += by_node(credit.flatten(1), groups[layer + 1], nodes, norm, agg)
     return a, g
 
 
@@ -462,24 +582,13 @@ def watch(block, use_prenorm, records):
 
     block._store_activations = True
     block.register_forward_hook(read)
+    into, out = (
+        (block.lin1, block.lin3) if isinstance(block, Oldest) else (block.lin_in, block.lin_out)
+    )
     if use_prenorm:
-        block.lin_in.register_forward_hook(lambda m, i, output: passed.update(last=output))
+        into.register_forward_hook(lambda m, i, output: passed.update(last=output))
     else:
-        block.lin_out.register_forward_pre_hook(lambda m, inputs: passed.update(last=inputs[0]))
-
-
-def by_node(values, own_groups, all_groups, norm, agg):
-    """Rows of channels to rows of nodes; a node without channels is 0."""
-    nodes = 1 + max(max(groups) for groups in all_groups)
-    change = {"l1": abs, "l2": lambda v: v * v, "none": lambda v: v}[norm]
-    reduce = {"sum": sum, "mean": statistics.fmean, "max": max}[agg]
-    table = []
-    for row in values.detach().double().flatten(1).tolist():
-        channels = {node: [] for node in range(nodes)}
-        for node, value in zip(own_groups, row, strict=True):
-            channels[node].append(change(value))
-        table.append([reduce(own) if own else 0.0 for own in channels.values()])
-    return table
+        out.register_forward_pre_hook(lambda m, inputs: passed.update(last=inputs[0]))
 
 
 def assert_close(results, expected, tolerance):

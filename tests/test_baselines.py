@@ -7,7 +7,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
-from gsnn_models import TinyGSNN, data
+from gsnn_models import KNOWN, NAMES, ORIGINALS, PlainList, TinyGSNN, blocks_of, data
 from model_state import assert_unchanged
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import spearmanr
@@ -18,7 +18,7 @@ from gsnn_edges import EdgeEvidence, FunctionEdgeInferer
 from gsnn_edges.baselines import graph as structure
 from gsnn_edges.baselines import measured as by_values
 from gsnn_edges.baselines import untrained_scores
-from gsnn_edges.baselines.networks import activation_correlation
+from gsnn_edges.baselines.networks import activation_correlation, untrained_twins
 from gsnn_edges.demo import GSNN, tutorial
 
 NODES = 12
@@ -124,16 +124,18 @@ def absolute(a, b):
     return abs(spearmanr(a, b).statistic)
 
 
-def test_plain_correlation_is_that_of_scipy():
-    y, _ = values()
-    slow = pairs(MEASURED, MEASURED, lambda i, j: absolute(y.values[:, i], y.values[:, j]))
-    assert_allclose(by_values.plain_correlation(y, COUNT), slow, rtol=1e-9, atol=1e-12)
-
-
-def test_perturbation_correlation_is_that_of_scipy():
+def test_correlations_are_those_of_scipy():
     y, x = values()
-    slow = pairs(PERTURBED, MEASURED, lambda i, j: absolute(x.values[:, i], y.values[:, j]))
-    assert_allclose(by_values.perturbation_correlation(x, y, COUNT), slow, rtol=1e-9, atol=1e-12)
+    for sources, left, found in (
+        (MEASURED, y, by_values.plain_correlation(y, COUNT)),
+        (PERTURBED, x, by_values.perturbation_correlation(x, y, COUNT)),
+    ):
+        slow = pairs(
+            sources,
+            MEASURED,
+            lambda i, j, left=left: absolute(left.values[:, i], y.values[:, j]),
+        )
+        assert_allclose(found, slow, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("perturbed", [True, False])
@@ -336,6 +338,48 @@ def test_reset_of_the_caller_is_used():
         assert_array_equal(matrix, fresh.fit(x, y))
 
 
+@pytest.mark.parametrize("name", ORIGINALS)
+def test_the_originals_models_have_untrained_twins(name):
+    (x, y), model = data(40), ORIGINALS[name]().eval()
+    model.load_state_dict(
+        {n: v + 0.1 * v.is_floating_point() for n, v in model.state_dict().items()}
+    )
+    model(x)  # leaves what it keeps of a pass
+    made = FunctionEdgeInferer(model, CRIT, KNOWN, blocks=list(blocks_of(model)))
+    how = {"score": "channels", "mode": "eval"}
+    with assert_unchanged(model):
+        if name == "bare weights":
+            with pytest.raises(ValueError, match=r"ResBlocks\.2 has none: pass fresh="):
+                made.infer(x, y, untrained=1, **how)
+        else:
+            made.infer(x, y, untrained=1, **how)
+        evidence = made.infer(x, y, untrained=1, fresh=ORIGINALS[name], **how)
+    own, before = (
+        FunctionEdgeInferer(one, CRIT, KNOWN).fit(x, y, **how) for one in (model, ORIGINALS[name]())
+    )
+    assert_allclose(evidence.W, np.where(np.eye(6), own, (own + before) / 2), rtol=1e-5, atol=1e-6)
+    assert (evidence.settings["untrained"], evidence.node_names) == (1, NAMES[:6])
+
+
+def test_fresh_models_of_the_same_weights_are_reset():
+    (x, y), trained = data(20), TinyGSNN(seed=3).eval()
+    made, how = FunctionEdgeInferer(trained, CRIT, EDGES), {"seeds": 2, "score": "magnitude"}
+    reset = untrained_scores(made, x, y, **how)
+    for fresh in (lambda: TinyGSNN(seed=3), lambda: trained):
+        assert_array_equal(untrained_scores(made, x, y, fresh=fresh, **how), reset)
+    first, second = untrained_scores(made, x, y, fresh=TinyGSNN, **how)
+    for seed, found in enumerate((first, second)):
+        wanted = FunctionEdgeInferer(TinyGSNN(seed=seed).eval(), CRIT, EDGES).fit(x, y)
+        assert_array_equal(found, wanted)
+
+
+def test_weights_in_plain_lists_are_reset_too():
+    model = PlainList().eval()
+    twin = next(untrained_twins(FunctionEdgeInferer(model, CRIT, EDGES), 1))
+    pairs = zip(model.ResBlocks, twin.model.ResBlocks, strict=True)
+    assert all((one.lin_in.weight != other.lin_in.weight).any() for one, other in pairs)
+
+
 @pytest.mark.gpu
 def test_weights_on_a_gpu_follow_the_seed():
     x, y = (tensor.cuda() for tensor in data(20))
@@ -389,9 +433,8 @@ def with_bare_module():
 @pytest.mark.parametrize(
     ("inferer", "options", "error", "message"),
     [
-        (with_bare_module, SCORED, ValueError, r"ResBlocks\.1\.dropout has none: pass reset="),
+        (with_bare_module, SCORED, ValueError, r"ResBlocks\.1\.dropout has none: pass fresh="),
         (with_bare_module, {}, ValueError, "like or score must be given: like=evidence"),
-        (with_bare_module, {"like": EVIDENCE.W}, TypeError, "like must be the EdgeEvidence"),
         (with_bare_module, {"like": EVIDENCE}, ValueError, "got evidence without a score"),
         (
             with_bare_module,
@@ -399,7 +442,12 @@ def with_bare_module():
             ValueError,
             "like must be evidence of this inferer; got norm='l2', and the inferer has 'l1'",
         ),
-        (with_bare_module, {"reset": 3}, TypeError, "reset must be a callable"),
+        (
+            with_bare_module,
+            SCORED | {"fresh": 3},
+            TypeError,
+            r"fresh must be a callable, fresh\(\)",
+        ),
         (with_bare_module, {"seeds": 0}, ValueError, "seeds must be at least 1"),
         (TinyGSNN, {}, TypeError, "inferer must be a FunctionEdgeInferer; got TinyGSNN"),
     ],

@@ -15,9 +15,9 @@ import oracles
 import pytest
 from libraries import require
 from numpy.testing import assert_allclose, assert_array_equal
-from stores import digest, draw, write_store
+from stores import Disk, digest, draw, write_store
 
-from gsnn_edges import channel_correlation, cross_correlation
+from gsnn_edges import channel_correlation
 from gsnn_edges.scale import PairsAbove, TopTargets, correlate_store
 from gsnn_edges.store import StoreWriter, open_matrix
 
@@ -63,7 +63,7 @@ def parts_of(layers, a, g):
 @pytest.mark.parametrize(
     ("name", "max_memory", "layers"),
     [
-        *(("nodes", "2GB", layers) for layers in ("pooled", "mean", "last", 1)),
+        ("nodes", "2GB", "pooled"),
         ("wide", "12MB", "pooled"),  # tiles of rows on disk
         ("wide", "16MB", "pooled"),  # tiles of rows in memory
         ("wide", "12MB", "mean"),
@@ -74,11 +74,7 @@ def test_nodes(stores, tmp_path, name, max_memory, layers, kind):
     store, a, g = stores[name]
     out = tmp_path / f"W.{kind}"
     W = correlate_store(store, out, layers=layers, max_memory=max_memory)
-    parts = parts_of(layers, a, g)
-    assert_allclose(
-        W.to_numpy(), np.mean([cross_correlation(*part) for part in parts], axis=0), atol=BOUND
-    )
-    exact = np.mean([oracles.correlation(*part) for part in parts], axis=0)
+    exact = np.mean([oracles.correlation(*part) for part in parts_of(layers, a, g)], axis=0)
     assert_allclose(W.to_numpy(), exact, atol=BOUND)
     assert W.dtype == np.float32
     if kind == "zarr":
@@ -91,7 +87,7 @@ def test_nodes(stores, tmp_path, name, max_memory, layers, kind):
 @pytest.mark.parametrize(
     ("name", "layers", "options"),
     [
-        *(("channels", layers, {}) for layers in ("pooled", "mean", "last", 1)),
+        ("channels", "pooled", {}),
         ("channels", "mean", {"backend": "torch"}),
         ("channels", "last", {"backend": "jax"}),
         ("wide channels", "mean", {"max_memory": "12MB"}),
@@ -118,20 +114,11 @@ def test_options_on_each_backend(stores, tmp_path, backend, method, ties):
     assert_allclose(W.to_numpy(), exact, atol=BOUND)
 
 
-def test_float64(tmp_path):
-    a, g = (x.astype(float) + 1e8 for x in draw())
-    store = write_store(tmp_path / "s", a, g)
-    W = correlate_store(store, tmp_path / "W.zarr", precision="float64")
-    assert W.dtype == np.float64
-    assert_allclose(W.to_numpy(), oracles.correlation(*parts_of("pooled", a, g)[0]), atol=1e-9)
-
-
 @pytest.mark.parametrize("out", [None, "kept.npz"])
-@pytest.mark.parametrize(("name", "max_memory"), [("nodes", "2GB"), ("wide", "16MB")])
-def test_what_is_kept_of_w(stores, tmp_path, name, max_memory, out):
-    store, scratch = stores[name][0], tmp_path / "scratch"
+def test_what_is_kept_of_w(stores, tmp_path, out):
+    store, scratch = stores["wide"][0], tmp_path / "scratch"
     scratch.mkdir()
-    bound = {"max_memory": max_memory, "scratch": scratch}
+    bound = {"max_memory": "16MB", "scratch": scratch}
     W = correlate_store(store, tmp_path / "W.npy", **bound).to_numpy()
     top = correlate_store(store, out and tmp_path / out, top=4, **bound)
     best = np.argsort(-W, axis=1, kind="stable")[:, :4]
@@ -228,7 +215,7 @@ def write_large(path, score, total, columns=1200):
 @pytest.mark.parametrize(
     ("backend", "cases"),
     [
-        ("numpy", [("magnitude", "top"), ("channels", "threshold")]),
+        ("numpy", [("channels", "threshold")]),
         *(
             pytest.param(backend, list(product(THRESHOLDS, KEPT)), marks=pytest.mark.slow)
             for backend in BOUNDS
@@ -283,20 +270,6 @@ correlate_store(**json.loads(sys.argv[1]))
 """
 
 
-class Disk:
-    """Counts what is put on the disk itself; one that is full takes no more than ``room``."""
-
-    def __init__(self, monkeypatch, room=None):
-        self.count, self.room, self.fsync = 0, room, os.fsync
-        monkeypatch.setattr(os, "fsync", self.take)
-
-    def take(self, handle):
-        self.count += 1
-        if self.room is not None and self.count > self.room:
-            raise OSError(28, "No space left on device")
-        self.fsync(handle)
-
-
 @pytest.mark.parametrize(
     ("name", "options", "share"),
     [
@@ -307,6 +280,8 @@ class Disk:
 )
 def test_a_killed_call_goes_on(stores, tmp_path, monkeypatch, name, options, share):
     store = stores["wide"][0]
+    # The kernels that other tests have loaded here differ from NumPy in last bits.
+    monkeypatch.setenv("GSNN_EDGES_PATH", "plain")
     with monkeypatch.context() as patch:
         disk = Disk(patch)
         (tmp_path / "whole").mkdir()
@@ -371,48 +346,60 @@ def test_too_small_a_disk_is_known_before(stores, tmp_path, monkeypatch):
         correlate_store(stores["wide"][0], tmp_path / "W.zarr", **WIDE)
 
 
-def test_other_settings_are_not_mixed(stopped):
-    with pytest.raises(ValueError, match="max_memory was 12000000 and is 1000000000: call with"):
-        correlate_store(**stopped | {"max_memory": "1GB"})
-    W = correlate_store(**stopped | {"max_memory": "1GB", "resume": False})
-    assert W.shape == (1000, 1000)
-    assert not unfinished(stopped).exists()
-
-
-def test_the_journal_knows_the_version_that_wrote_it(stopped):
-    job = unfinished(stopped) / "job.json"
+def of_another_version(call):
+    job = unfinished(call) / "job.json"
     job.write_text(job.read_text().replace('"gsnn-edges": "', '"gsnn-edges": "0.'))
-    with pytest.raises(ValueError, match=r"gsnn-edges was '0\..*' and is '.*: call with those"):
-        correlate_store(**stopped)
 
 
-def test_other_observations_do_not_go_on(tmp_path, stopped):
+def other_observations(call):
     a, g = draw(1, 3, 100, 1000)
     a[1, 60, 11] += 1  # one value in the middle
-    with pytest.raises(ValueError, match=r"observations was '.*' and is"):
-        correlate_store(**stopped | {"store": write_store(tmp_path / "other", a, g)})
+    write_store(call["store"].with_name("other"), a, g)
+    return {"store": call["store"].with_name("other")}
 
 
-@pytest.mark.parametrize("name", ["job.json", "done.txt"])
-@pytest.mark.parametrize("text", ["", "[]", "{}", "run 0\n"])
-def test_a_broken_journal_is_explained(stopped, name, text):
-    (unfinished(stopped) / name).write_text(text)
-    with pytest.raises(ValueError, match="is broken: give resume=False to begin anew"):
-        correlate_store(**stopped)
-    assert correlate_store(**stopped, resume=False).shape == (1000, 1000)
+def rows_of_g(call):
+    return next(unfinished(call).glob("*.rows")) / "g-0"
+
+
+# What happens to a call that was stopped, and how it is refused.
+SPOILT = {
+    "memory": (
+        lambda call: {"max_memory": "1GB"},
+        r"max_memory was 12000000 and is 10{9}: call with",
+    ),
+    "version": (of_another_version, r"gsnn-edges was '0\..*' and is '.*: call with those"),
+    "observations": (other_observations, r"observations was '.*' and is"),
+    "no rows": (lambda call: rows_of_g(call).unlink(), "g-0', which is missing or cut short: give"),
+    "cut rows": (
+        lambda call: os.truncate(rows_of_g(call), 100),
+        "missing or cut short: give resume",
+    ),
+    **{
+        f"{name}: {text!r}": (
+            lambda call, name=name, text=text: (unfinished(call) / name).write_text(text) * 0,
+            "is broken: give resume=False to begin anew",
+        )
+        for name in ("job.json", "done.txt")
+        for text in ("", "[]", "{}", "run 0\n")
+    },
+}
+
+
+@pytest.mark.parametrize("case", SPOILT)
+def test_work_of_another_call_is_not_gone_on_with(stopped, case):
+    spoil, phrase = SPOILT[case]
+    call = stopped | (spoil(stopped) or {})
+    with pytest.raises((ValueError, FileNotFoundError), match=phrase):
+        correlate_store(**call)
+    assert correlate_store(**call, resume=False).shape == (1000, 1000)
+    assert not unfinished(stopped).exists()
 
 
 def test_notes_of_work_that_is_gone_count_for_nothing(stopped):
     (unfinished(stopped) / "job.json").unlink()  # as a kill while all of it is removed leaves
     correlate_store(**stopped | {"method": "pearson"})
     assert np.isfinite(open_matrix(stopped["out"]).to_numpy()).all()
-
-
-@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: os.truncate(path, 100)])
-def test_rows_that_are_gone_are_missed(stopped, spoil):
-    spoil(next(unfinished(stopped).glob("*.rows")) / "g-0")
-    with pytest.raises(FileNotFoundError, match="g-0', which is missing or cut short: give resume"):
-        correlate_store(**stopped)
 
 
 def test_results_of_one_name_share_a_scratch(stores, tmp_path, monkeypatch):
@@ -515,31 +502,20 @@ def test_a_result_within_its_store_is_refused(nodes, name):
 @pytest.mark.parametrize(
     ("arguments", "error", "phrase"),
     [
-        ({"method": "kendall"}, ValueError, "method must be one of"),
-        ({"layers": 3}, ValueError, r"a layer pair in 0 \.\. 2"),
         ({"n_components": 2}, ValueError, "n_components=2 needs a store of score='channels'"),
-        ({"max_memory": "1 parsec"}, ValueError, "max_memory must be bytes"),
-        ({"max_memory": 2000}, ValueError, "max_memory must hold a node of 303 observations"),
         ({"top": 24}, ValueError, "top must be at most 23, the nodes"),
-        ({"top": True}, TypeError, "top must be a whole number"),
         ({"top": 20, "max_memory": "10KB"}, ValueError, "=10 kB; got 20, which takes 11.1 kB"),
         ({"top": 2, "threshold": 0.1}, ValueError, "must not both be given"),
         ({"top": None}, ValueError, r"out must name a \.zarr or a \.npy for W"),
         ({"top": None, "threshold": -0.1}, ValueError, "at least 0, and finite; got -0.1"),
         ({"top": None, "threshold": np.nan}, ValueError, "finite; got nan"),
-        ({"top": None, "threshold": "0.5"}, TypeError, "threshold must be a number"),
         ({"top": None, "threshold": True}, TypeError, "threshold must be a number"),
-        ({"backend": "abacus"}, ValueError, "backend must be one of"),
         ({"device": "gpu"}, ValueError, "device must be None or 'cpu'"),
         ({"resume": "no"}, TypeError, "resume must be True or False"),
-        ({"verbose": 1}, TypeError, "verbose must be True or False"),
         ({"scratch": 3}, TypeError, "scratch must be a text or a path"),
         ({"scratch": "/nowhere/at/all"}, NotADirectoryError, "make it first"),
-        ({"out": 3}, TypeError, "out must be a text or a path"),
         ({"out": "W.npy"}, ValueError, r"out must end with \.npz for top="),
         ({"out": "W.npz", "top": None}, ValueError, r"out must end with \.zarr or \.npy for W"),
-        ({"out": "/nowhere/at/all/W.npz"}, FileNotFoundError, "make '/nowhere/at/all' first"),
-        ({"backend": "jax", "precision": "float64"}, ValueError, "computed in float64"),
     ],
 )
 def test_wrong_arguments_are_explained(nodes, tmp_path, monkeypatch, arguments, error, phrase):
@@ -560,10 +536,3 @@ def test_few_observations_are_explained(tmp_path):
     channels = {"score": "channels", "column_nodes": np.arange(23)}
     with pytest.raises(ValueError, match="at least 3 observations for each matrix; got 2"):
         correlate_store(write_store(tmp_path / "c", a, g, **channels), top=1)
-
-
-def test_float64_needs_a_library_that_has_it(tmp_path):
-    require("jax")
-    store = write_store(tmp_path / "s", *(x.astype(float) for x in draw()))
-    with pytest.raises(ValueError, match="a store of dtype float64 must be computed in float64"):
-        correlate_store(store, top=1, backend="jax")

@@ -16,13 +16,11 @@ from gsnn_models import TinyGSNN, data
 from model_state import assert_unchanged
 from scipy import sparse
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import TensorDataset
 
 import gsnn_edges as ge
 from gsnn_edges import backends, capture
 from gsnn_edges.baselines import untrained_scores
-from gsnn_edges.layer_pairs import layer_parts
-from gsnn_edges.scale import plan
 from gsnn_edges.significance import adjust_pvalues, correlation_pvalue
 from gsnn_edges.training import BestCheckpoint
 
@@ -50,23 +48,12 @@ EVEN = TinyGSNN([[0, 1, 2, 3, 4, 5]] * 3).eval()
 NETWORK = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
 X, Y = data(12)  # 4 inputs, 3 outputs
 EDGES = np.array([[0, 1, 3], [1, 3, 5]])  # of 6 function nodes
-PAIRS = [(0, 1), (1, 2), (2, 3)]
 NODES = [f"P{i}" for i in range(6)]
 W = np.random.default_rng(0).standard_normal((6, 6))
 HELD_OUT = EDGES[:, :2]
 RNA, PROTEIN = np.split(np.random.default_rng(1).standard_normal((12, 7)), [4], axis=1)
 EVIDENCE, NAMELESS = ge.EdgeEvidence(W, NODES), ge.EdgeEvidence(W)
 P = np.random.default_rng(3).random((4, 3))
-
-
-def with_nan(x):
-    x = torch.as_tensor(x).clone().numpy()
-    x[2, 1] = np.nan
-    return x
-
-
-def loader(*columns):
-    return DataLoader(TensorDataset(*columns), batch_size=4)
 
 
 def fit(model, crit, edge_index, x, y, device=None, node_names=None, **options):
@@ -103,22 +90,15 @@ TRACKED = {"model": MODEL, "infer": lambda: W, "edge_index": HELD_OUT, "all_true
 CHANNELS = OBSERVED | {"a_nodes": [0, 0, 1, 1], "g_nodes": [0, 1, 1]}
 COMPARED = {"scores": {"W": W}, "edge_index": HELD_OUT, "all_true_edges": EDGES, "seed": 0}
 SPLIT = {"edge_index": EDGES, "fractions": (0.5, 0.5), "seed": 0}
-SIZES = {"nodes": 10, "observations": 100}
 
 # A function, the arguments of a right call, and for each what makes it a wrong one.
 ROWS = [
     (fit, FIT, {
         "edges of PyG": (TypeError, "one kind.* take the entry", {"edge_index": {"to": EDGES}}),
-        "names": (TypeError, "<U4: map node names", {"edge_index": [["TP53"], ["MDM2"]]}),
         "a zip": (TypeError, "zip object.*make a list", {"edge_index": zip([0], [1], strict=True)}),
         "unequal rows": (ValueError, r"\[1\]\]: give each", {"edge_index": [[0, 1], [1]]}),
-        "adjacency": (ValueError, "adjacency.*nonzero", {"edge_index": np.eye(7, dtype=int)}),
         "no node": (ValueError, "counted from 0; got -1", {"edge_index": [[-1], [0]]}),
-        "NaN in x": (ValueError, "x must be finite; got 1 NaN.*column 1: drop", {"x": with_nan(X)}),
-        "NaN in y": (ValueError, "y must be finite; got 1 NaN", {"y": with_nan(Y)}),
         "no y": (TypeError, "y must be .*NoneType: pass x and y", {"y": None}),
-        "a tuple": (ValueError, r"x\[0\] with 12, x\[1\] with 4", {"x": (X, X[:4])}),
-        "texts": (TypeError, "x must be .*dtype object", {"x": pd.DataFrame({"a": [*"ab"]})}),
         "SciPy": (TypeError, r"csr_matrix: call its toarray\(\)", {"x": sparse.csr_matrix(X)}),
         "sparse": (TypeError, r"sparse_coo: call its to_dense\(\)", {"x": X.to_sparse()}),
         "masked": (TypeError, "x must have a value everyw", {"x": np.ma.masked_array(X, X > 1)}),
@@ -126,61 +106,35 @@ ROWS = [
         "a data set": (TypeError, "x .*wrap it in a torch DataLoader", {"x": TensorDataset(X, Y)}),
         "a generator": (TypeError, "x must be .*: it can be read once", {"x": (r for r in X)}),
         "a file": (TypeError, "x must be .*got str: read the file", {"x": "x.npy"}),
-        "nothing": (ValueError, r"x .*for each sample; got shape \(0", {"x": X[:0], "y": Y[:0]}),
-        "a loader, and y": (TypeError, "y must be left out where", {"x": loader(X, Y)}),
-        "a loader of x": (TypeError, "DataLoader whose.*list of 1", {"x": loader(X), "y": None}),
-        "no batch": (ValueError, "at least one batch", {"x": loader(X[:0], Y[:0]), "y": None}),
         "a pair": (AttributeError, r"prediction: a tuple of \(12, 3\)", {"model": GivesPair()}),
         "counts": (RuntimeError, r"the same dtype[\s\S]*x: \(12, 4\) torch.int64", {"x": X.long()}),
         "item": (ValueError, r"crit.*without .item\(\)", {"crit": lambda p, y: MSE(p, y).item()}),
         "cut off": (ValueError, "crit.* a gradient", {"crit": lambda p, y: MSE(p.detach(), y)}),
         "a class": (TypeError, r"crit must be a loss.*make one, MSELoss\(\)", {"crit": nn.MSELoss}),
         "a model's file": (TypeError, "model must be .*got str", {"model": "model.pt"}),
-        "one layer": (ValueError, "model must have at least 2", {"model": TinyGSNN([[0, 1, 2]])}),
-        "no driver": (ValueError, "device='xpu' must be a torch", {"device": "xpu"}),
-        "all names": (ValueError, "node_names .*each of 6", {"node_names": [*NODES, "input"]}),
-        "draws of two": (ValueError, "at least 3; got 2", {
-            "estimate": True, "estimate_n_samples": 2, "layers": "last"}),
-        "one sample": (ValueError, "rows.* of x must be .* 3; got 1", {
-            "x": X[:1], "y": Y[:1], "layers": 0}),
         "a generator for a seed": (TypeError, r"seed must be a whole number; got Gen", {
             "seed": np.random.default_rng(0)}),
-        "all layers": (ValueError, "layers must be one of .*'all'", {"layers": "all"}),
     }),
     (capture, SEEN, {
         "no for a flag": (TypeError, "True or False; got 'no'", {"use_prenorm": "no"}),
-        "a list": (TypeError, r"mapping.*got \[1, 2\]", {"forward_kwargs": [1, 2]}),
-        "twice": (ValueError, "x in both", {"x": {"x": X}, "forward_kwargs": {"x": X}}),
         "training": (ValueError, "mode must be one of 'eval'; got 'train'", {"mode": "train"}),
         "unknown reduction": (ValueError, "batch_size needs to know.* got None", {
             "crit": lambda p, y: ((p - y) ** 2).mean(), "batch_size": 4}),
-        "groups alone": (ValueError, "groups must come with blocks", {"groups": [0, 1]}),
         "no such block": (ValueError, r"blocks\[0\] must .*'Block.0'", {"blocks": ["Block.0"]}),
         "a copy": (ValueError, r"blocks\[0\] .*copy", {"blocks": [*TinyGSNN().ResBlocks]}),
         "by number": (TypeError, r"blocks\[0\] must be .*got int", {"blocks": [0, 1]}),
-        "backwards": (ValueError, "in the order", {"blocks": ["ResBlocks.1", "ResBlocks.0"]}),
-        "two widths": (ValueError, r"groups and .*\(12, 5\).*\(12, 3\)", {
-            "blocks": ["encode", "decode"], "groups": range(5)}),
-        "groups by name": (TypeError, r"groups\[0\] must give a node index.*<U2", {
-            "blocks": ["encode", "decode"], "groups": NODES[:5]}),
     }),
     (ge.cross_correlation, OBSERVED, {
-        "a frame": (TypeError, "g must be an array.*DataFrame", {"g": pd.DataFrame(RNA)}),
         "masked": (TypeError, "a must have a value", {"a": np.ma.masked_array(RNA, RNA > 1)}),
         "sparse": (TypeError, "must be dense", {"a": X, "g": X.to_sparse()}),
         "device alone": (ValueError, "device='cuda' needs backend=", {"device": "cuda"}),
-        "float64 on JAX": (ValueError, "a of dtype float64 .*jax_enable", {"backend": "jax"}),
         "no GPU": (ValueError, "device .*'cuda'", {"backend": "numpy", "device": "cuda"}),
-        "no such": (ValueError, "device=.gpu:0. must", {"backend": "torch", "device": "gpu:0"}),
-        "a TPU": (ValueError, "device='tpu': JAX finds", {"backend": "jax", "device": "tpu"}),
         "many devices": (ValueError, "devices=2 needs backend='jax'; got 'numpy'", {"devices": 2}),
         "both": (ValueError, "device='cpu' and devices=2 .* give one of them", {
             "backend": "jax", "device": "cpu", "devices": 2}),
     }),
     (ge.rankdata, {"x": RNA}, {
-        "all axes": (TypeError, "axis must be a whole number; got None", {"axis": None}),
         "bfloat16": (TypeError, "x .*bfloat16: cast", {"x": np.zeros(3, ml_dtypes.bfloat16)}),
-        "a mask": (TypeError, "x must hold real .*dtype bool", {"x": RNA > 0}),
         "many columns": (ValueError, r"column 0, 1, .*8, 9, \.\.\. \(30 in all\)", {
             "x": np.full((2, 30), np.inf)}),
     }),
@@ -188,24 +142,16 @@ ROWS = [
         "a name": (TypeError, "ops must be a backend; got 'torch': load it", {"ops": "torch"}),
     }),
     (ge.channel_correlation, CHANNELS, {
-        "lists": (ValueError, "a_nodes .* or lists of equal", {"a_nodes": [[0], [0, 1]]}),
         "from -1": (ValueError, "g_nodes must hold node .*got -1", {"g_nodes": [-1, 0, 1]}),
-        "fewer nodes": (ValueError, "nodes must be at least 2; got 1", {"nodes": 1}),
-    }),
-    (layer_parts, OBSERVED | {"samples": 4}, {
-        "a float": (TypeError, "samples must be a whole number; got 4.0", {"samples": 4.0}),
-        "too few": (ValueError, "samples must be at least 3; got 0", {"samples": 0}),
     }),
     (ge.partial_correlation, OBSERVED, {
-        "both": (ValueError, "got both", {"conditions": RNA, "parents": [[0], [0]]}),
         "other rows": (ValueError, "conditions .*8 and 12", {"conditions": RNA[:8]}),
         "too many": (ValueError, "at least 13 obs", {"conditions": np.tile(RNA, (1, 3))[:, :10]}),
-        "a frame": (TypeError, "conditions must be an", {"conditions": pd.DataFrame(RNA)}),
     }),
     (ge.evaluate_edges, RANKED, {
         "evidence": (TypeError, "A must be .*EdgeEvidence: pass the W that", {"A": EVIDENCE}),
-        "pairs": (ValueError, r"all_true_edges .*\(3, 2\): transpose", {"all_true_edges": PAIRS}),
         "heads": (ValueError, "direction must be .*'heads'", {"direction": "heads"}),
+        "cluster": (ValueError, "cluster must be one of .*'target'", {"cluster": "target"}),
         "one k": (TypeError, "ks must be a list of whole numbers; got 10", {"ks": 10}),
         "no names": (ValueError, "'P. -> P.' .*give node_names", {"candidates": "P* -> P*"}),
         "no arrow": (ValueError, r"candidates must be rules.*'P\*'", {
@@ -217,18 +163,13 @@ ROWS = [
         "outside": (ValueError, "edge_index must hold candidates; 2 of its 2", {
             "edge_index": HELD_OUT, "candidates": np.eye(6, dtype=bool)}),
         "by kind": (TypeError, "node_names must be a sequence", {"node_names": {"f": NODES}}),
-        "cluster": (ValueError, "cluster must be one of .*'target'", {"cluster": "target"}),
-        "a seed of text": (TypeError, "seed must be a whole number", {"seed": "paper"}),
     }),
     (ge.EdgeEvidence, {"W": W}, {
-        "a frame": (TypeError, "W must be an array.*DataFrame", {"W": pd.DataFrame(W)}),
         "numbers": (TypeError, "node_names must be strings; got 0", {"node_names": range(6)}),
-        "from 1": (ValueError, "known_edges .*0 .. 5.*got 6", {"known_edges": EDGES + 1}),
         "a count alone": (TypeError, "counts must be a mapping .*got 500", {"counts": 500}),
         "a tensor": (TypeError, "settings .*tensor", {"settings": {"mask": torch.ones(2)}}),
     }),
     (EVIDENCE.top, {"k": 3}, {
-        "a share": (TypeError, "k must be a whole number; got 0.1", {"k": 0.1}),
         "known": (ValueError, "exclude_known=True needs known edges", {"exclude_known": True}),
     }),
     (EVIDENCE.to_networkx, {}, {
@@ -236,14 +177,10 @@ ROWS = [
         "a word": (TypeError, "threshold must be a number; got 'high'", {"threshold": "high"}),
         "nan": (ValueError, "threshold must be a number; got nan", {"threshold": np.nan}),
     }),
-    (EVIDENCE.to, {}, {
-        "a device": (ValueError, "backend must be one of .*'cuda'", {"backend": "cuda"}),
-    }),
     (interval, {}, {
         "0": (ValueError, "confidence must be above 0; got 0", {"confidence": 0}),
         "a text": (TypeError, "confidence must be a number .*'95%'", {"confidence": "95%"}),
         "norms": (ValueError, "W of correlations.*score='channels'", {"score": "channels"}),
-        "softened": (ValueError, "penalty_factor=0.2", {"penalty_factor": 0.2}),
         "no draws": (ValueError, "needs .*estimate=True", {"estimate": False}),
     }),
     (ge.EdgeEvidence.mean, {"members": [EVIDENCE]}, {
@@ -258,8 +195,6 @@ ROWS = [
     }),
     (recover, {"infer": lambda keep: W, "fraction": 0.3}, {
         "W": (TypeError, "infer must be a callable.*ndarray", {"infer": W}),
-        "all": (ValueError, "fraction must lie in .*got 1.0", {"fraction": 1}),
-        "no return": (TypeError, r"infer\(keep\) returns .*NoneType", {"infer": lambda keep: None}),
     }),
     (track, TRACKED, {
         "weights": (TypeError, "model must be .*OrderedDict", {"model": MODEL.state_dict()}),
@@ -292,16 +227,10 @@ ROWS = [
         "another": (ValueError, "n must be .*or have .*2, 2", {"n": np.full((2, 2), 9)}),
     }),
     (ge.permutation_test, OBSERVED | SAMPLES, {
-        "none": (ValueError, "n_resamples must be at least 1; got 0", {"n_resamples": 0}),
         "one side": (ValueError, "a_nodes and .*g_nodes=None", {"a_nodes": [0, 0, 1, 1]}),
         "signs": (ValueError, "alternative must be .greater.",
             CHANNELS | {"alternative": "two-sided"}),
         "columns": (ValueError, "n_components=2 needs a_nodes", {"n_components": 2}),
-        "two": (ValueError, "samples must be at least 3; got 2", {"samples": 2}),
-    }),
-    (plan, SIZES, {
-        "a text": (TypeError, "nodes must be a whole number; got '10k'", {"nodes": "10k"}),
-        "memory": (ValueError, "memory must be .*'plenty'", {"memory": "plenty"}),
     }),
 ]  # fmt: skip
 CALLS = [
@@ -315,7 +244,7 @@ def refused(call, error, phrase):
     """The message of an error, with the notes added to errors of the user's own code."""
     with pytest.raises(error, match=phrase) as caught:
         call()
-    assert type(caught.value) is error
+    assert error in type(caught.value).mro()[:2]
     return "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
 
 

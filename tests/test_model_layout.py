@@ -5,13 +5,26 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 import torch
-from gsnn_models import LAYERS, Block, Delegating, Nested, Older, TinyGSNN, assert_equal, data
+from gsnn_models import (
+    KNOWN,
+    NAMES,
+    ORIGINALS,
+    Block,
+    CallsOneBlock,
+    Delegating,
+    Nested,
+    Older,
+    Original,
+    TinyGSNN,
+    assert_equal,
+    data,
+)
 from model_state import assert_unchanged
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gsnn_edges import capture
-from gsnn_edges.activations.model_layout import find_layout
+from gsnn_edges.activations.model_layout import find_layout, known_graph
 
 MSE = nn.MSELoss()
 # torch's compiler, not ours: it imports what is deprecated, and looks at gradients of activations.
@@ -57,25 +70,39 @@ def assert_same_modules(modules, expected):
 # Blocks
 
 
-@pytest.mark.parametrize(
-    ("wrap", "place"),
-    [
-        (lambda m: m, "model"),
-        (Nested, "model.gsnn"),
-        (lambda m: nn.Sequential(nn.Identity(), Nested(m)), "model.1.gsnn"),
-        (lambda m: Nested(nn.DataParallel(m)), "model.gsnn.module"),
-        (lambda m: Nested(compiled(m)), "model.gsnn"),
-        (compiled, "model"),
-        (lambda m: compiled(nn.DataParallel(m)), "model"),
-    ],
-    ids=["itself", "nested", "twice", "parallel inside", "compiled inside", "compiled", "both"],
-)
-def test_the_one_gsnn_is_found(wrap, place):
-    layers = find_layout(wrap(MODEL))
-    assert layers.names == [f"{place}.ResBlocks[{i}]" for i in range(3)]
-    assert_same_modules(layers.blocks, MODEL.ResBlocks)
-    assert [group.tolist() for group in layers.groups] == list(LAYERS)
-    assert (layers.nodes, layers.by_output, layers.node_names) == (6, False, None)
+@pytest.mark.parametrize("wrap", [lambda m: m, Nested, nn.DataParallel])
+@pytest.mark.parametrize("name", ORIGINALS)
+def test_names_and_known_edges_of_the_originals_models_are_read(name, wrap):
+    model = wrap(ORIGINALS[name]())
+    layers = find_layout(model)
+    graph = known_graph(model, layers.blocks[0], layers.nodes)
+    assert layers.node_names == graph.node_names["function"] == NAMES[:6]
+    assert (graph.node_names["input"], graph.node_names["output"]) == (NAMES[6:10], NAMES[10:])
+    assert graph.edges.tolist() == KNOWN
+
+
+def test_a_graph_that_cannot_be_read_for_sure_is_left_out():
+    model = Original()
+    model.function_edge_mask[4] = False  # 0 -> 1
+    model.edge_index[:, (model.edge_index == 10).any(0)] = 11
+    graph = known_graph(model, model.ResBlocks[0], 6)
+    assert graph.node_names == {"function": NAMES[:6]}  # node 10 may be an input
+    assert graph.edges.tolist() == [[1, 3], [3, 5]]
+    model.edge_index = model.edge_index[0]
+    assert known_graph(model, model.ResBlocks[0], 6).edges is None
+    assert known_graph(model, nn.Linear(1, 1), 6).node_names == {}
+
+
+def test_one_block_is_called_as_often_as_the_model_or_the_error_says():
+    model, (x, y) = CallsOneBlock(), data()
+    wanted = capture(model, MSE, x, y)
+    for attribute in (None, 5):
+        model.layers = attribute
+        with pytest.raises(ValueError, match=r"pass blocks=|, as blocks=") as raised:
+            capture(model, MSE, x, y)
+        way = str(raised.value).rpartition("blocks=")[2]
+        found = capture(model, MSE, x, y, blocks=eval(way, {"model": model, "L": 3}))
+        assert_equal(found, wanted)
 
 
 def test_the_outermost_gsnn_counts_and_one_behind_getattr():
@@ -123,47 +150,57 @@ def test_groups_go_before_those_of_a_block():
     assert find_layout(MODEL, MODEL.ResBlocks, [0, 1]).nodes == 2
 
 
-TWO = ["0", "2"]
-# id -> (model, blocks, groups, error, phrase)
+SIX = ["a", "b", "c", "d", "e", "f"]
+
+
+def of_net(groups, blocks=("0", "2")):
+    return NET, {"blocks": blocks, "groups": groups}
+
+
+# id -> (model and options, error, phrase)
 WRONG = {
-    "no ResBlocks": (nn.Linear(4, 3), None, None, TypeError, "model.ResBlocks.*got Linear.*groups"),
+    "no ResBlocks": ((nn.Linear(4, 3), {}), TypeError, "model.ResBlocks.*got Linear.*groups"),
     "two inside": (
-        nn.ModuleDict({"left": TinyGSNN(), "right": Nested(TinyGSNN())}), None, None,
+        (nn.ModuleDict({"left": TinyGSNN(), "right": Nested(TinyGSNN())}), {}),
         ValueError, r"in left, right\.gsnn: say.*blocks=model\.left\.ResBlocks",
     ),
-    "none": (with_blocks(), None, None, ValueError, "at least 2 blocks.*got 0 in model.ResBlocks"),
-    "one listed": (NET, ["0"], [0], ValueError, "at least 2 blocks.*got 1 in blocks"),
+    "none": ((with_blocks(), {}), ValueError, "at least 2 blocks.*got 0 in model.ResBlocks"),
+    "one listed": (of_net([0], ["0"]), ValueError, "at least 2 blocks.*got 1 in blocks"),
     "no channel_groups": (
-        with_blocks(Block([0]), block_without("channel_groups")), None, None,
-        TypeError, r"model.ResBlocks\[1\] \(Block\) must have channel_groups",
-    ),
-    "nested without": (
-        Nested(with_blocks(Block([0]), nn.Linear(2, 2))), None, None,
+        (Nested(with_blocks(Block([0]), nn.Linear(2, 2))), {}),
         TypeError, r"model.gsnn.ResBlocks\[1\] \(Linear\) must have channel_groups",
     ),
     "shows nothing": (
-        with_blocks(Block([0]), block_without("_store_activations", "lin_in", "lin_out")),
-        None, None,
+        (with_blocks(Block([0]), block_without("_store_activations", "lin_in", "lin_out")), {}),
         TypeError, r"ResBlocks\[1\] \(Block\) must have _store_activations or a module lin_in",
     ),
-    "no groups": (NET, TWO, None, TypeError, r"blocks\[0\] \(Linear\).*channel_groups"),
-    "groups a number": (NET, TWO, 3, TypeError, "groups must be a sequence.*got int"),
-    "groups for others": (NET, TWO, [[0]] * 3, ValueError, "each of the 2 blocks; got 3"),
-    "groups empty": (NET, TWO, [], ValueError, r"groups\[0\] must give a node index.*\(0,\)"),
-    "one empty": (NET, TWO, [[0], np.arange(0)], ValueError, r"groups\[1\] must give a.*\(0,\)"),
-    "groups of floats": (NET, TWO, [0.5], ValueError, r"groups\[0\] must give a node.*float64"),
-    "groups of bools": (NET, TWO, [True, False], ValueError, r"groups\[0\] must give.*got bool"),
-    "groups negative": (NET, TWO, [[0], [-1]], ValueError, r"groups\[1\] must give a node index"),
-    "name alone": (NET, "0", [0], TypeError, "blocks must be a sequence.*got str"),
-    "not a sequence": (NET, NET[0], [0], TypeError, "blocks must be a sequence.*got Linear"),
+    "no groups": (of_net(None), TypeError, r"blocks\[0\] \(Linear\).*channel_groups"),
+    "groups a number": (of_net(3), TypeError, "groups must be a sequence.*got int"),
+    "groups for others": (of_net([[0]] * 3), ValueError, "each of the 2 blocks; got 3"),
+    "groups empty": (of_net([]), ValueError, r"groups\[0\] must give a node index.*\(0,\)"),
+    "one empty": (of_net([[0], np.arange(0)]), ValueError, r"groups\[1\] must give a.*\(0,\)"),
+    "groups of floats": (of_net([0.5]), ValueError, r"groups\[0\] must give a node.*float64"),
+    "groups negative": (of_net([[0], [-1]]), ValueError, r"groups\[1\] must give a node index"),
+    "groups by name": (of_net(["TP53"]), TypeError, r"groups\[0\] must give a node index.*<U4"),
+    "groups alone": ((NET, {"groups": [0, 1]}), ValueError, "groups must come with blocks"),
+    "name alone": (of_net([0], "0"), TypeError, "blocks must be a sequence.*got str"),
+    "not a sequence": (of_net([0], NET[0]), TypeError, "blocks must be a sequence.*got Linear"),
+    "few names": ((MODEL, {"node_names": SIX[:5]}), ValueError, "for each of 6 nodes; got 5"),
+    "numbers for names": (
+        (MODEL, {"node_names": range(6)}), TypeError, r"must hold texts; got int: use str\(name\)",
+    ),
+    "a text of names": (
+        (MODEL, {"node_names": "abcdef"}), TypeError, "node_names must be a sequence of 6.*got str",
+    ),
+    "no names": ((MODEL, {"node_names": 6}), TypeError, "a sequence of 6 names; got int"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_model_without_its_blocks_is_refused(name):
-    model, blocks, groups, error, phrase = WRONG[name]
+def test_a_wrong_layout_is_refused(name):
+    (model, options), error, phrase = WRONG[name]
     with pytest.raises(error, match=phrase):
-        capture(model, MSE, *data(), blocks=blocks, groups=groups)
+        capture(model, MSE, *data(), **options)
 
 
 # Names of nodes
@@ -173,9 +210,6 @@ def named(names):
     model = TinyGSNN()
     model.node_names_dict = names
     return model
-
-
-SIX = ["a", "b", "c", "d", "e", "f"]
 
 
 @pytest.mark.parametrize(
@@ -195,21 +229,6 @@ SIX = ["a", "b", "c", "d", "e", "f"]
 )
 def test_nodes_have_the_names_of_the_caller_or_of_the_model(model, names, expected):
     assert find_layout(model, names=names).node_names == expected
-
-
-@pytest.mark.parametrize(
-    ("names", "error", "phrase"),
-    [
-        (SIX[:5], ValueError, "must hold a name for each of 6 nodes; got 5"),
-        (range(6), TypeError, r"must hold texts; got int: use str\(name\)"),
-        ("abcdef", TypeError, "must be a sequence of 6 names; got str"),
-        (6, TypeError, "must be a sequence of 6 names; got int"),
-    ],
-    ids=["too few", "numbers", "text", "number"],
-)
-def test_wrong_names_are_refused(names, error, phrase):
-    with pytest.raises(error, match=f"node_names {phrase}"):
-        capture(MODEL, MSE, *data(), node_names=names)
 
 
 # Wrappers

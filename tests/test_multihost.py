@@ -14,7 +14,7 @@ import pytest
 from acceptance.program import Command, ended
 from libraries import require
 from numpy.testing import assert_allclose, assert_array_equal
-from stores import draw, write_store
+from stores import Disk, draw, write_store
 
 from gsnn_edges import channel_correlation, correlate_store
 from gsnn_edges.cli.cmd_correlate import run_in_child
@@ -176,15 +176,8 @@ def test_one_process_needs_nobody_and_takes_what_is_finished(store, observations
 
 def test_blocks_that_are_finished_are_kept(store, observations, tmp_path, monkeypatch):
     call = {"store": store, "out": tmp_path / "W.zarr", "processes": 1}
-    count, fsync = iter(range(100)), os.fsync
-
-    def full(handle):
-        if next(count) > 22:
-            raise OSError(28, "No space left on device")
-        fsync(handle)
-
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
+        Disk(patch, room=23)
         with pytest.raises(OSError, match="No space left"):
             correlate_distributed(**call, row_chunk=5)
     unfinished = tmp_path / "W.zarr.unfinished"
@@ -215,14 +208,9 @@ def test_a_store_of_float64_is_correlated_in_float64(observations, tmp_path):
         ({"processes": 2, "process": 2}, ValueError, r"process must lie in 0 \.\. 1"),
         ({"coordinator": "node", "process": 0}, ValueError, "coordinator must be 'host:port'"),
         ({"coordinator": "node:70000", "process": 0}, ValueError, "a port from 1 to 65535"),
-        ({"coordinator": ":80", "process": 0}, ValueError, "coordinator must be 'host:port'"),
         ({"out": "no/folder/W.zarr"}, FileNotFoundError, r"make '.*no/folder' first"),
-        ({"out": 3}, TypeError, "out must be a text or a path; got int"),
-        ({"n_components": 2}, ValueError, "n_components=2 needs a store of score='channels'"),
-        ({"row_chunk": 0}, ValueError, "row_chunk must be at least 1"),
         ({"timeout": 0}, ValueError, "timeout must be at least 1"),
         ({"start_timeout": "long"}, TypeError, "start_timeout must be a whole number"),
-        ({"resume": "yes"}, TypeError, "resume must be True or False"),
         ({"verbose": 1}, TypeError, "verbose must be True or False"),
         ({"store": "missing.zarr"}, FileNotFoundError, "missing.zarr"),
     ],
@@ -235,15 +223,6 @@ def test_wrong_calls(store, tmp_path, monkeypatch, changed, error, phrase):
     assert {path.name for path in tmp_path.iterdir()} == {"seen.zarr"}
 
 
-def test_something_else_is_not_written_over(store, tmp_path):
-    (tmp_path / "W.zarr").mkdir()
-    (tmp_path / "W.zarr" / "notes.txt").write_text("mine")
-    for resume in (True, False):
-        with pytest.raises(FileExistsError, match="is something else: remove it, or choose"):
-            correlate_distributed(store, tmp_path / "W.zarr", processes=1, resume=resume)
-    assert (tmp_path / "W.zarr" / "notes.txt").read_text() == "mine"
-
-
 def test_a_cluster_that_is_none_and_a_library_that_is_not_there(store, tmp_path, monkeypatch):
     import jax
 
@@ -254,7 +233,7 @@ def test_a_cluster_that_is_none_and_a_library_that_is_not_there(store, tmp_path,
     with pytest.raises(ValueError, match=r"JAX finds no cluster .* coordinator_address should be"):
         correlate_distributed(store, tmp_path / "W.zarr")
     monkeypatch.setitem(sys.modules, "jax", None)
-    with pytest.raises(ImportError, match=r"pip install 'gsnn-edges\[jax\]'"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[jax\]'"):
         correlate_distributed(store, tmp_path / "W.zarr", processes=1)
 
 

@@ -78,10 +78,6 @@ def test_memory_is_by_default_what_is_free_here():
     ("change", "phrase"),
     [
         ({"nodes": 0}, "nodes must be"),
-        ({"observations": 1}, "observations must be"),
-        ({"devices": 0}, "devices must be"),
-        ({"channels": 0}, "channels must be"),
-        ({"layers": 0}, "layers must be"),
         ({"memory": "24 loaves"}, "memory must be bytes"),
         ({"precision": "float16"}, "precision must be"),
         ({"backend": "cupy"}, "backend must be"),

@@ -11,10 +11,12 @@ import pytest
 import torch
 from gsnn_models import (
     MODELS,
+    ORIGINALS,
     Averaging,
     Block,
     Caching,
     Delegating,
+    FunctionalDropout,
     Nested,
     PlainList,
     TinyGSNN,
@@ -25,6 +27,7 @@ from gsnn_models import (
     data_for,
     hook,
     lived_in,
+    with_norm,
 )
 from model_state import assert_unchanged, global_state
 from torch import nn
@@ -213,7 +216,6 @@ def raising_backwards(error, prediction, target):
 
 OUTCOMES = {
     "success": (MSE, nullcontext),
-    "error": (partial(raising, ValueError), partial(pytest.raises, ValueError, match="in crit")),
     "interrupt": (
         partial(raising_backwards, KeyboardInterrupt),
         partial(pytest.raises, KeyboardInterrupt, match="in backward"),
@@ -251,10 +253,7 @@ class Breaking(TinyGSNN):
 
 AROUND = {
     "bare": lambda m: m,
-    "data parallel": nn.DataParallel,
-    "compiled": lambda m: torch.compile(m, backend="eager"),
-    "nested": Nested,
-    "all": lambda m: torch.compile(nn.DataParallel(Nested(m)), backend="eager"),
+    "wrapped": lambda m: torch.compile(nn.DataParallel(Nested(m)), backend="eager"),
 }
 
 
@@ -274,17 +273,6 @@ def test_a_wrapped_model_is_as_it_was_after_an_error(where, around, batch_size, 
             capture(model, crit.get(where, MSE), *data(), **options)
 
 
-@QUIET
-@pytest.mark.parametrize("around", AROUND)
-def test_a_network_with_named_blocks_is_as_it_was(around):
-    model = lived_in(AROUND[around](TinyGSNN(norm="batch")))
-    blocks = [block.lin_in for block in blocks_of(model)]
-    groups = [range(block.out_features) for block in blocks]
-    crit = partial(raising_backwards, KeyboardInterrupt)
-    with assert_unchanged(model), pytest.raises(KeyboardInterrupt):
-        capture(model, crit, *data(), blocks=blocks, groups=groups)
-
-
 # Training and evaluation mode
 
 
@@ -297,12 +285,6 @@ def test_the_mode_eval_gives_what_an_evaluated_model_gives(name):
     with assert_unchanged(trained):
         result = capture(trained, MSE, x, y, mode="eval")
     assert_equal(result, capture(evaluated, MSE, x, y))
-
-
-def with_norm(norm):
-    model = TinyGSNN().eval()
-    model.ResBlocks[1].norm = norm
-    return model
 
 
 def untracked():
@@ -332,29 +314,30 @@ AT_WORK = "dropout or batch statistics are at work in "
         (PlainList(), AT_WORK + "BatchNorm1d, BatchNorm1d, BatchNorm1d: what"),
         (Delegating(), AT_WORK + "BatchNorm1d, BatchNorm1d, BatchNorm1d: what"),
         (untracked(), "batch statistics are at work in ResBlocks.1.norm, in evaluation"),
+        (ORIGINALS["functional dropout"](), AT_WORK + "ResBlocks.0, ResBlocks.1, ResBlocks.2: wh"),
+        (ORIGINALS["moving norm"](), AT_WORK + "ResBlocks.0.norm, ResBlocks.1.norm, ResBlocks.2"),
+        (TinyGSNN(), None),
+        (TinyGSNN(norm="batch", dropout=0.5).eval(), None),
+        (with_norm(nn.LayerNorm(6)), None),
+        (with_norm(nn.Dropout(0.0)), None),
+        *((ORIGINALS[name]().eval(), None) for name in ORIGINALS),
     ],
-    ids=["dropout", "both", "one", "alpha", "nested", "plain list", "delegating", "untracked"],
 )
 def test_the_mode_that_nobody_chose_is_warned_of(model, start):
-    [text] = warned(model)
-    assert text.startswith(start)
-    assert 'mode="eval"' in text
-    assert text.count("ResBlocks") <= 3
+    texts = warned(model)
+    assert len(texts) == (start is not None)
+    for text in texts:
+        assert text.startswith(start)
+        assert 'mode="eval"' in text
+        assert text.count("ResBlocks") <= 3
     assert warned(model, mode="eval") == []
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        TinyGSNN(),
-        TinyGSNN(norm="batch", dropout=0.5).eval(),
-        with_norm(nn.LayerNorm(6)),
-        with_norm(nn.Dropout(0.0)),
-    ],
-    ids=["nothing there", "evaluation", "layer norm", "no share"],
-)
-def test_there_is_no_warning_without_a_reason(model):
-    assert warned(model) == []
+@pytest.mark.parametrize("options", [{}, {"mode": "eval"}])
+def test_dropout_in_evaluation_mode_is_warned_of(options):
+    block = partial(FunctionalDropout, always=True)
+    [text] = warned(TinyGSNN(block=block).eval(), **options)
+    assert text.startswith("random numbers are drawn in ResBlocks.0, ResBlocks.1, ResBlocks.2, in")
 
 
 @pytest.mark.parametrize(
@@ -365,8 +348,8 @@ def test_there_is_no_warning_without_a_reason(model):
         (TinyGSNN(norm="batch").eval(), 4, False),
         (TinyGSNN(dropout=0.5), 4, False),
         (untracked(), 3, True),
+        (ORIGINALS["moving norm"](), 3, True),
     ],
-    ids=["parts", "whole", "evaluation", "dropout", "untracked"],
 )
 def test_parts_with_batch_statistics_are_warned_of(model, batch_size, warns):
     start = f"batch_size={batch_size} changes what is captured from 5 rows: batch statistics"

@@ -69,16 +69,6 @@ def test_an_array_comes_back(name, tmp_path):
     assert_array_equal(read_array(tmp_path / name), VALUES)
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "int64", "bool", "uint8"])
-@pytest.mark.parametrize("shape", [(4,), (2, 2), (1, 2, 2)])
-def test_dtype_and_shape_are_kept(dtype, shape, tmp_path):
-    wanted = np.arange(4).reshape(shape).astype(dtype)
-    np.save(tmp_path / "x.npy", wanted)
-    array = read_array(tmp_path / "x.npy")
-    assert (array.dtype, array.shape) == (wanted.dtype, wanted.shape)
-    assert_array_equal(array, wanted)
-
-
 @pytest.mark.parametrize("text", ["y\n1\n2\n", "y\n1e0\n2.\n", 'y\n" 1"\n2\n'])
 def test_a_column_is_a_matrix_of_one_column(text, tmp_path):
     (tmp_path / "y.csv").write_text(text)

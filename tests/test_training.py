@@ -2,7 +2,9 @@
 
 import copy
 import math
+import sys
 import warnings
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from numpy.testing import assert_array_equal
 
 from gsnn_edges import FunctionEdgeInferer, mrr
 from gsnn_edges.demo import GSNN, tutorial
-from gsnn_edges.training import BestCheckpoint
+from gsnn_edges.training import BestCheckpoint, lightning_callback
 
 EDGES, TRUE = [[0], [1]], [[0], [1]]
 
@@ -81,16 +83,6 @@ def test_a_score_that_is_not_finite_never_wins(bad):
     assert tracker.model.weight.item() == 1
 
 
-def test_scores_of_nan_from_an_inferer():
-    matrices = iter([np.eye(2), np.full((2, 2), np.nan), np.array([[0.0, np.inf], [0, 0]])])
-    tracker = BestCheckpoint(weighted_module(), lambda: next(matrices), EDGES, TRUE)
-    tracker.step(0)
-    for epoch in (1, 2):
-        with pytest.warns(UserWarning, match=r"score of nan \(A must be finite; got"):
-            tracker.step(epoch)
-    assert (tracker.best_epoch, tracker.failures) == (0, 2)
-
-
 def test_nothing_to_restore():
     with pytest.warns(UserWarning, match="the best epoch is still None"):
         run(tracker := tracker_of([math.nan]), [0])
@@ -113,15 +105,6 @@ def test_every_few_epochs():
     run(tracker, range(1, 16))
     assert tracker.history == [(5, 0.1), (10, 0.2), (15, 0.3)]
     assert tracker_of([0.5], every=2).step(1) is None
-
-
-def test_weights_are_a_copy_on_the_host_in_any_dtype():
-    tracker = tracker_of([0.5], weighted_module().bfloat16())
-    run(tracker, [3])
-    kept = tracker._weights["weight"]
-    assert (kept.device.type, kept.dtype) == ("cpu", torch.bfloat16)
-    tracker.model.weight.data.fill_(7)
-    assert kept.item() == 3
 
 
 def test_scoring_leaves_no_trace():
@@ -208,3 +191,26 @@ def test_a_gsnn_that_diverges_is_not_kept():
         warnings.simplefilter("error")
         assert tracker.step(3) == first
     assert (tracker.best_epoch, tracker.failures, tracker.stale) == (0, 2, 3)
+
+
+def test_lightning_scores_each_epoch_and_restores_the_best(monkeypatch):
+    """A stand-in for Lightning, which calls these two methods of a callback."""
+    monkeypatch.setitem(sys.modules, "lightning", ModuleType("lightning"))
+    monkeypatch.setitem(sys.modules, "lightning.pytorch", SimpleNamespace(Callback=object))
+    model = torch.nn.Linear(1, 1, bias=False)
+    scores = iter([0.3, 0.9, 0.1])
+    tracker = BestCheckpoint(
+        model, lambda: np.eye(2), [[0], [1]], [[0], [1]], metric=lambda *_: next(scores)
+    )
+    callback = lightning_callback(tracker)
+    callback.on_fit_end(None, model)  # of a fit without an epoch
+    for epoch in range(3):
+        model.weight.data.fill_(epoch)
+        callback.on_train_epoch_end(SimpleNamespace(current_epoch=epoch), model)
+    callback.on_fit_end(None, model)
+    assert (model.weight.item(), tracker.history) == (1, [(0, 0.3), (1, 0.9), (2, 0.1)])
+    monkeypatch.setitem(sys.modules, "lightning.pytorch", None)
+    with pytest.raises(ImportError, match="pip install lightning"):
+        lightning_callback(tracker)
+    with pytest.raises(TypeError, match="checkpoint must be a BestCheckpoint; got Linear"):
+        lightning_callback(model)

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from gsnn_edges.splits import recover_edges, split_edges
     from gsnn_edges.store import open_store
 
-_MODULES = ("backends", "demo", "plots", "significance")
+# Those after the first four are public too; they are no names of the top level.
+_MODULES = (
+    *("backends", "demo", "plots", "significance"),
+    *("baselines", "evaluation", "layer_pairs", "scale", "splits", "store", "training"),
+)
 # Where each name lives. Loaded at first use, so that importing the package loads no library.
 _HOMES = {
     "EdgeEvidence": "evidence",
@@ -79,4 +83,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return sorted({*__all__, *_MODULES, "__version__"})

@@ -3,8 +3,11 @@
 Every message names the argument, the rule, what came, and the way out.
 """
 
+import itertools
 import math
 import operator
+import sys
+import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from importlib import import_module
@@ -79,7 +82,7 @@ def imported(module: str, need: str, extra: str) -> Any:
         return import_module(module)
     except ModuleNotFoundError as error:
         raise ImportError(
-            f"{need}, which is not installed: pip install 'gsnn-edges[{extra}]'"
+            f"{need}, which is not installed: in a clone, pip install '.[{extra}]'"
         ) from error
 
 
@@ -201,6 +204,8 @@ def edge_index(name: str, value: Any, shape: tuple[int, ...] | None = None) -> n
             f"{name} must be the edges of one kind, as an array of shape (2, E); got a "
             f"{type(value).__name__}: take the entry for edges between function nodes"
         )
+    if hasattr(value, "edge_index_dict"):  # HeteroData of torch-geometric
+        value = _edges_within_a_type(name, value.edge_index_dict)
     edges = host_array(name, value)
     if edges.size == 0:
         edges = edges.reshape(2, 0).astype(np.int64)
@@ -216,14 +221,25 @@ def edge_index(name: str, value: Any, shape: tuple[int, ...] | None = None) -> n
         raise ValueError(
             f"{name} must hold node indices, counted from 0; got {listing(edges[edges < 0])}"
         )
-    for role, indices, count in zip(("sources", "targets"), edges, shape or (), strict=False):
-        outside = indices[indices >= count]
+    for role, indices, nodes in zip(("sources", "targets"), edges, shape or (), strict=False):
+        outside = indices[indices >= nodes]
         if outside.size:
             raise ValueError(
-                f"{name} must hold {role} in 0 .. {count - 1}, the nodes that there are; got "
+                f"{name} must hold {role} in 0 .. {nodes - 1}, the nodes that there are; got "
                 f"{listing(outside)}: map node names to indices of the same matrix"
             )
     return edges.astype(np.int64, copy=False)
+
+
+def _edges_within_a_type(name: str, edge_index_dict: Mapping[Any, Any]) -> Any:
+    """The edges of the one type that joins nodes of a type with each other."""
+    within = [kind for kind in edge_index_dict if kind[0] == kind[-1]]
+    if len(within) != 1:
+        raise ValueError(
+            f"{name} must have one type of edges between nodes of the same type; got "
+            f"{listing([*edge_index_dict])}: pass the edge_index of one type"
+        )
+    return edge_index_dict[within[0]]
 
 
 def way_to_edges(edges: np.ndarray) -> str:
@@ -341,3 +357,15 @@ def level(name: str, value: Any) -> float:
     if number == 0:
         raise ValueError(f"{name} must be above 0; got 0: 0.95 is usual")
     return number
+
+
+def warn(text: str) -> None:
+    """Warn, and point at the line outside this package that the call came from."""
+    # NumPy's frames are those of a decorator, contextlib's those of a context that ends.
+    within = (__name__.partition(".")[0], "numpy", "contextlib")
+    for depth in itertools.count(1):
+        frame = sys._getframe(depth)
+        name = frame.f_globals.get("__name__", "")
+        if name.partition(".")[0] not in within or frame.f_back is None:
+            warnings.warn(text, UserWarning, stacklevel=depth + 1)
+            return

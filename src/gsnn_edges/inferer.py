@@ -22,15 +22,10 @@ from gsnn_edges.activations.batches import (
     select_rows,
 )
 from gsnn_edges.activations.hooks import AGGS, NORMS, Reducer
-from gsnn_edges.activations.model_layout import (
-    Mode,
-    ModelLayout,
-    find_layout,
-    rows_are_independent,
-    warn,
-)
+from gsnn_edges.activations.model_layout import ModelLayout, find_layout
+from gsnn_edges.activations.modes import Mode, rows_are_independent
 from gsnn_edges.activations.passes import Passes, Reduction, check_criterion
-from gsnn_edges.baselines import untrained_scores
+from gsnn_edges.baselines.networks import untrained_scores, untrained_twins
 from gsnn_edges.evidence import EdgeEvidence
 from gsnn_edges.layer_pairs import LayerChoice, checked_layers, mean
 from gsnn_edges.masking import MaskedLoss, mask_rows
@@ -129,6 +124,7 @@ class FunctionEdgeInferer:
         groups: Any = None,
         node_names: Sequence[str] | None = None,
     ) -> None:
+        find_layout(model, blocks, groups, node_names)
         check_criterion(crit)
         _validation.flag("use_prenorm", use_prenorm)
         _validation.choice("norm", norm, NORMS)
@@ -151,6 +147,13 @@ class FunctionEdgeInferer:
         self.blocks = blocks
         self.groups = groups
         self.node_names = node_names
+
+    def __repr__(self) -> str:
+        layout = find_layout(self.model, self.blocks, self.groups, self.node_names)
+        return (
+            f"FunctionEdgeInferer of {type(self.model).__name__}: {len(layout.blocks)} blocks, "
+            f"{layout.nodes} function nodes; correlation by {self.backend}"
+        )
 
     def fit(
         self,
@@ -308,6 +311,7 @@ class FunctionEdgeInferer:
         layers: LayerChoice = None,
         n_components: int | None = None,
         untrained: int = 0,
+        fresh: Callable[..., Any] | None = None,
         on_host: bool = True,
         **options: Any,
     ) -> EdgeEvidence:
@@ -324,11 +328,14 @@ class FunctionEdgeInferer:
         layers, n_components
             As of `fit`.
         untrained : int
-            Average the channel score with that of so many models of the same architecture, never
-            trained, see `untrained_scores`: what a network has fitted shows less in its
-            gradients, and theirs still hold it. One is enough (docs/results.md). Where "auto" takes
-            magnitudes, these stay as they are. Neither with ``estimate`` nor with
-            ``score="magnitude"``.
+            Average W, but for its diagonal, with that of so many models of the same architecture,
+            never trained, see `untrained_scores`: what a network has fitted shows less in its
+            gradients, and theirs still hold it. One is enough; for the channel score, as magnitudes
+            gain little (docs/results.md). Self-pairs stay the trained model's: those of an
+            untrained one are several times as large. Not with ``estimate``.
+        fresh : callable, optional
+            ``fresh()`` makes the model with weights drawn anew, for ``untrained``. By default a
+            copy of the model is reset, see `untrained_scores`.
         on_host : bool
             Bring W to the host, as a NumPy array; else it stays where the backend made it, and
             `mrr` and `EdgeEvidence.evaluate` rank it there.
@@ -377,10 +384,9 @@ class FunctionEdgeInferer:
         call = inspect.signature(self.fit).bind(x, y, method, **options)
         call.apply_defaults()
         run = _Run(self, {k: v for k, v in call.arguments.items() if k not in ("x", "y")})
-        untrained = _checked_untrained(untrained, run)
+        untrained = self._checked_untrained(untrained, fresh, run)
         on_host = _validation.flag("on_host", on_host)
         W, std = run.infer(x, y), run.std
-        untrained = untrained if run.scorer.score == "channels" else 0
         evidence = EdgeEvidence(
             _on_host(W) if on_host else W,
             run.passes.layout.node_names,
@@ -393,9 +399,24 @@ class FunctionEdgeInferer:
         if not untrained:
             return evidence
         # Untrained models weigh as much together as the trained one.
-        before = mean(untrained_scores(self, x, y, like=evidence, seeds=untrained))
-        W = mean([evidence.W, backends.of(evidence.W).adopt(before)])
-        return replace(evidence, W=W)
+        before = mean(untrained_scores(self, x, y, like=evidence, seeds=untrained, fresh=fresh))
+        xp = backends.of(evidence.W).xp
+        np.fill_diagonal(before, _validation.as_numpy(xp.linalg.diagonal(evidence.W)))
+        return replace(evidence, W=mean([evidence.W, backends.of(evidence.W).adopt(before)]))
+
+    def _checked_untrained(self, untrained: Any, fresh: Any, run: "_Run") -> int:
+        """The number of untrained models, where they can be made and can join."""
+        count = _validation.whole_number("untrained", untrained, least=0)
+        if count and run.options["estimate"]:
+            raise ValueError(
+                "untrained must be 0 with estimate=True, which speaks of the trained model alone; "
+                f"got {count}: leave one of them out"
+            )
+        if fresh is not None and not count:
+            raise ValueError("fresh must come with untrained=1 or more, the models that it makes")
+        for twin in untrained_twins(self, min(count, 1), fresh=fresh):
+            find_layout(twin.model, twin.blocks, twin.groups, twin.node_names)
+        return count
 
 
 class _Run:
@@ -559,7 +580,7 @@ class _Run:
             if self.options["estimate"]:
                 _validation.samples("estimate_n_samples", self.options["estimate_n_samples"])
         if self.samples < _FEW_SAMPLES:
-            warn(
+            _validation.warn(
                 f"x should hold at least {_FEW_SAMPLES} samples, better some hundred; got "
                 f"{self.samples}: correlations of so few are noise, and layers of a sample are no "
                 "samples of their own"
@@ -594,9 +615,10 @@ class _Run:
         options, kwargs = self.options, self.options["forward_kwargs"]
         draws, rows = options["estimate_iters"], options["estimate_n_samples"]
         generator = np.random.default_rng(options["seed"])
+        sides: Any = x, y
         for _ in range(options["masks"]):
             draw = torch.Generator().manual_seed(int(generator.integers(1 << 62)))
-            masked = mask_rows(x, y, generator=draw)
+            masked = mask_rows(*sides, generator=draw)
             yield *self._observe(*masked, batch_size, options["seed"], kwargs), None
         if options["masks"]:
             return
@@ -720,26 +742,12 @@ def _warn_of_constants(W: Array) -> None:
     ):
         constant = W.shape[0] - int(xp.count_nonzero(xp.any(W != 0, axis=axis)))
         if constant == W.shape[0]:
-            warn(f"W is zero everywhere: the {what} of all {constant} nodes are constant; {why}")
+            _validation.warn(
+                f"W is zero everywhere: the {what} of all {constant} nodes are constant; {why}"
+            )
             return
         if 2 * constant > W.shape[0]:
-            warn(
+            _validation.warn(
                 f"{constant} of {W.shape[0]} nodes have constant {what}, and no evidence: {why}; "
                 "rank among the others by candidates="
             )
-
-
-def _checked_untrained(untrained: Any, run: _Run) -> int:
-    """The number of untrained models, where they can join."""
-    count = _validation.whole_number("untrained", untrained, least=0)
-    if count and run.options["estimate"]:
-        raise ValueError(
-            "untrained must be 0 with estimate=True, which speaks of the trained model alone; got "
-            f"{count}: leave one of them out"
-        )
-    if count and run.options["score"] == "magnitude":
-        raise ValueError(
-            "untrained must be 0 with score='magnitude', as it joins the channel score alone; got "
-            f"{count}: take 'channels' or 'auto'"
-        )
-    return count

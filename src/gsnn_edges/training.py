@@ -5,6 +5,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from copy import deepcopy
+from importlib import import_module
 from typing import Any
 
 from gsnn_edges import _validation
@@ -13,7 +14,7 @@ try:
     from torch import Tensor, nn  # asked for here, to say once what to install
 except ModuleNotFoundError as error:
     raise ImportError(
-        "BestCheckpoint needs torch, which is not installed: pip install 'gsnn-edges[torch]'"
+        "BestCheckpoint needs torch, which is not installed: in a clone, pip install '.[torch]'"
     ) from error
 from gsnn_edges._typing import Array
 from gsnn_edges.activations.preserve_state import unchanged
@@ -179,6 +180,49 @@ class BestCheckpoint:
                 return as_number(score), ""
             except _validation.NonFiniteError as error:  # the model has diverged
                 return math.nan, f" ({error})"
+
+
+def lightning_callback(checkpoint: BestCheckpoint) -> Any:
+    """A Lightning callback that scores each epoch, and restores the best weights at the end.
+
+    Parameters
+    ----------
+    checkpoint : BestCheckpoint
+        Of the module in training, or of the network in it.
+
+    Returns
+    -------
+    lightning.pytorch.Callback
+        Give it to the trainer: ``Trainer(callbacks=[lightning_callback(checkpoint)])``. The best
+        weights are put back after the last epoch, if an epoch had a finite score.
+
+    Raises
+    ------
+    ImportError
+        Without lightning.
+    TypeError
+        For another kind of checkpoint.
+    """
+    if not isinstance(checkpoint, BestCheckpoint):
+        raise TypeError(
+            f"checkpoint must be a BestCheckpoint; got {type(checkpoint).__name__}: make one of "
+            "the model and the validation edges first"
+        )
+    try:
+        callback: Any = import_module("lightning.pytorch").Callback
+    except ModuleNotFoundError as error:
+        need = "lightning_callback needs Lightning, which is not installed: pip install lightning"
+        raise ImportError(need) from error
+
+    class EdgeCheckpoint(callback):  # type: ignore[misc]
+        def on_train_epoch_end(self, trainer: Any, *_: Any) -> None:
+            checkpoint.step(trainer.current_epoch)
+
+        def on_fit_end(self, *_: Any) -> None:
+            if checkpoint.best_epoch is not None:
+                checkpoint.restore()
+
+    return EdgeCheckpoint()
 
 
 def as_number(score: Any) -> float:

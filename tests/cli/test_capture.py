@@ -98,12 +98,7 @@ def test_a_store_is_finished_by_the_same_call_and_kept_from_another(run, refused
 
 
 BAD = {
-    "ending": (("--out", "seen.csv"), "--out must end in .zarr, .npz"),
-    "folder": (("--out", "nowhere/seen.npz"), "make 'nowhere' first"),
-    "no out": ((), "Missing option '--out'"),
     "an input": (("--out", "data.npz"), "must be a file of its own; 'data.npz' is also --x"),
-    "score": (("--out", "seen.npz", "--score", "rank"), "is not one of"),
-    "device": (("--out", "seen.npz", "--device", "warp"), "warp"),
     "groups": (("--out", "seen.npz", "--groups", "W.npy"), "groups must come with blocks"),
     "names": (
         ("--out", "seen.npz", "--names", "few.txt"),

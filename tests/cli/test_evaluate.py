@@ -35,22 +35,10 @@ def test_a_parquet_holds_the_ranks(run, wanted, names):
     pd.testing.assert_frame_equal(pd.read_parquet("ranked.parquet"), expected, check_dtype=False)
 
 
-def test_the_table_shows_the_metrics(run, wanted):
-    shown = run(*NAMED).stdout
-    assert shown.startswith("18 rankings, direction tail, among ")
-    assert shown.endswith("\n50 nodes, 37 known edges\n")
-    row = next(line.split() for line in shown.splitlines() if line.startswith("mrr"))
-    assert row[1] == f"{wanted().mrr:.4f}"
-
-
 def test_dry_run_writes_nothing(run, folder):
-    shown = run(*NAMED, "--out", "r.csv", "--metrics", "m.json", "--dry-run")
-    assert shown.exit_code == 0
-    assert "would rank 18 edges among 50 nodes; 37 known ones never compete; W takes 10 kB" in (
-        shown.stdout
-    )
+    shown = run(*NAMED, "--out", "r.csv", "--dry-run").stdout
+    assert "would rank 18 edges among 50 nodes; 37 known ones never compete; W takes 10 kB" in shown
     assert not (folder / "r.csv").exists()
-    assert not (folder / "m.json").exists()
 
 
 def test_known_edges_are_not_ranked(run, folder, wanted, refused):
@@ -62,12 +50,6 @@ def test_known_edges_are_not_ranked(run, folder, wanted, refused):
     assert json.loads(shown.stdout)["edges"] == 18
     assert json.loads(shown.stdout)["micro"]["mrr"] == wanted().mrr
     assert "all of them are in --known" in refused(*call, "--edges", "known.csv")
-
-
-@pytest.mark.usefixtures("folder")
-def test_quiet_says_nothing(run):
-    shown = run(*NAMED, "-q", "--out", "ranked.csv")
-    assert (shown.exit_code, shown.output) == (0, "")
 
 
 @pytest.mark.usefixtures("folder")
@@ -86,13 +68,6 @@ def test_numbers_that_are_names_are_told_apart(folder, run, refused):
     for by, edges in (("name", [[0], [1]]), ("index", [[1], [2]])):
         found = json.loads(run(*call, "--by", by, "--n-resamples", 0, "--json").stdout)
         assert found["micro"]["mrr"] == evaluate_edges(W, edges, n_resamples=None).mrr
-
-
-@pytest.mark.usefixtures("wanted")
-def test_edges_by_index_need_no_names(run, problem, folder):
-    rows = pd.DataFrame(problem.test_edges.T, columns=["source", "target"])
-    rows.to_csv(folder / "index.csv")
-    assert run("evaluate", "W.npy", "--edges", "index.csv", "-q").exit_code == 0
 
 
 @pytest.mark.parametrize("name", ["W.npy", "W.npz", "W.csv", "W.zarr"])
@@ -144,7 +119,7 @@ def test_pictures_show_the_ranks_and_the_hits(drawn, run):
 def test_a_missing_library_is_an_error_before_the_work(monkeypatch, refused):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     said = refused(*NAMED, "--figure", "W.png", code=1)
-    assert said.endswith("pip install 'gsnn-edges[plots]'")
+    assert said.endswith("pip install '.[plots]'")
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])
@@ -157,36 +132,19 @@ def test_a_link_to_an_input_is_no_output(link, folder, refused):
 
 
 BAD = {
-    "wrong path": (("evaluate", "W.np", "--edges", "held_out.csv"), "must end in"),
-    "no file": (("evaluate", "WW.npy", "--edges", "held_out.csv"), "did you mean 'W.npy'?"),
-    "no edges": (("evaluate", "W.npy"), "Missing option '--edges': see gsnn-edges evaluate --help"),
-    "wrong column": (("evaluate", "W.npy", "--edges", "columns.csv"), "has 'from', 'to'"),
     "mismatched N": ((*CALL, "--names", "few.txt"), "each of the 50 nodes of W"),
-    "edges outside": (("evaluate", "W.npy", "--edges", "far.csv"), "in 0 .. 49"),
-    "empty csv": (("evaluate", "W.npy", "--edges", "empty.csv"), "is empty"),
     "head alone": (("evaluate", "W.npy", "--edges", "head.csv"), "at least one edge"),
-    "not what it says": (("evaluate", "text.npy", "--edges", "far.csv"), "whole .npy file"),
-    "no such folder": ((*NAMED, "--out", "nowhere/r.csv"), "make 'nowhere' first"),
-    "not square": (("evaluate", "x.npy", "--edges", "far.csv"), "W must be square"),
     "no names": (CALL, "not an index: give the names of all nodes too"),
     "an input": ((*NAMED, "--out", "./sub/../held_out.csv"), "is also --edges 'held_out.csv'"),
     "twice": ((*NAMED, "--out", "m.json", "--metrics", "m.json"), "is also --out 'm.json'"),
-    "no figure": ((*NAMED, "--figure", "W.gif"), "--figure must end in .png, .pdf, .svg"),
     "figure": ((*NAMED, "--figure", "nowhere/W.png"), "--figure must lie in a folder that is"),
-    "too deep": ((*NAMED, "--k", "60"), "ks must not exceed"),
-    "ending": ((*NAMED, "--metrics", "m.csv"), "--metrics must end in .json"),
-    "unknown": ((*NAMED, "--speed"), "No such option"),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
 def test_mistakes_are_one_line_and_leave_no_file(case, folder, refused):
     (folder / "sub").mkdir()
-    (folder / "columns.csv").write_text("from,to\n0,1\n")
     (folder / "few.txt").write_text("f1\nf2\n")
-    (folder / "far.csv").write_text("source,target\n0,77\n")
-    (folder / "empty.csv").touch()
     (folder / "head.csv").write_text("source,target\n")
-    (folder / "text.npy").write_text("source,target\n")
     arguments, phrase = BAD[case]
     assert phrase in refused(*arguments)

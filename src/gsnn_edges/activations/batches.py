@@ -104,7 +104,7 @@ def _as_tensor(name: str, value: Any) -> Tensor:
             value = np.require(np.asarray(value), requirements=["C", "W"])
         if not isinstance(value, Tensor):  # on the host, whatever torch's default device is
             value = torch.as_tensor(value, device="cpu")
-        rows = value.detach()
+        rows: Tensor = value.detach()
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(
             f"{name} must be a tensor or an array; got {kind}{_way_to_tensor(value)}"
@@ -174,13 +174,21 @@ def select_rows(batch: Batch, rows: slice | Tensor) -> Batch:
 
 
 def select_arguments(kwargs: Mapping[str, Any], rows: slice | Tensor, batch: int) -> dict[str, Any]:
-    """Arguments of the forward pass for some rows: tensors with a row for each are cut."""
+    """Arguments of the forward pass for some rows: tensors with a row for each are cut.
+
+    Those that stand in a list, tuple or dict too.
+    """
 
     def cut(value: Any) -> Any:
         by_row = isinstance(value, Tensor) and value.ndim and len(value) == batch
         return value[rows] if by_row else value
 
-    return {name: cut(value) for name, value in kwargs.items()}
+    def select(value: Any) -> Any:
+        if type(value) in (list, tuple):
+            return type(value)(map(cut, value))
+        return {k: cut(v) for k, v in value.items()} if type(value) is dict else cut(value)
+
+    return {name: select(value) for name, value in kwargs.items()}
 
 
 def for_model(batch: Batch, device: torch.device, model: nn.Module) -> Batch:

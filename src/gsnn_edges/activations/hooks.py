@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from gsnn_edges import _validation
 from gsnn_edges._typing import Agg, Norm
-from gsnn_edges.activations.model_layout import TAPPED, ModelLayout
+from gsnn_edges.activations.model_layout import TAPPED, ModelLayout, tapped_map
 
 NORMS = {"l1": torch.abs, "l2": torch.square, "none": lambda v: v}
 AGGS = ("sum", "mean", "max")
@@ -164,17 +165,20 @@ class Recorder:
         if [id(block) for block in self._called] == [id(block) for block in blocks]:
             return
         by_block = {id(b): name for b, name in zip(reversed(blocks), reversed(names), strict=True)}
-        calls = _validation.listing([by_block[id(block)] for block in self._called]) or "none"
+        called = [by_block[id(block)] for block in self._called]
+        runs = ((name, len(list(run))) for name, run in groupby(called))
+        way = " + ".join(f"[{name}]{f' * {count}' if count > 1 else ''}" for name, count in runs)
         raise ValueError(
             f"model must call its {len(blocks)} blocks once each, in the order in which they are "
-            f"listed; {len(self._called)} calls were seen in a forward pass: {calls}; list a block "
-            "in blocks= once for each of its calls"
+            f"listed; {len(called)} calls were seen in a forward pass: "
+            f"{_validation.listing(called) or 'none'}; list a block in blocks= once for each of "
+            f"its calls{f', as blocks={way}' if called else ''}"
         )
 
     def _tap(self, block: Any) -> Iterator[Any]:
         """Hook the linear map that an activation leaves or enters: older blocks do not record."""
-        linear = getattr(block, TAPPED[self.use_prenorm], None)
-        if not isinstance(linear, nn.Module):
+        linear = tapped_map(block, self.use_prenorm)
+        if linear is None:
             return
         if self.use_prenorm:
             yield linear.register_forward_hook(lambda m, inputs, output: self._pass_by(m, output))
@@ -216,9 +220,9 @@ class Recorder:
                     "activation itself"
                 )
         else:
-            name, linear = _RECORDS[self.use_prenorm], TAPPED[self.use_prenorm]
+            name, linear = _RECORDS[self.use_prenorm], " or ".join(TAPPED[self.use_prenorm])
             what, value = f"{kind}.{name}", getattr(block, name, None)
-            passed = self._passed.pop(id(getattr(block, linear, None)), None)
+            passed = self._passed.pop(id(tapped_map(block, self.use_prenorm)), None)
             if value is None and passed is not None:
                 return passed
             if not isinstance(value, Tensor):

@@ -1,26 +1,24 @@
-"""What a model is made of: blocks, the nodes of their channels, modules that mix samples."""
+"""What a model is made of: blocks, the nodes of their channels, the graph that it was built on."""
 
-import sys
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from gsnn_edges import _validation
 from gsnn_edges.activations.preserve_state import modules_of
 
-Mode: TypeAlias = Literal["eval"] | None
-
-# The linear map of a GSNN's block that an activation leaves or enters, by use_prenorm.
-TAPPED = {True: "lin_in", False: "lin_out"}
+# The linear map of a GSNN's block that an activation leaves or enters, by use_prenorm: its names
+# in newer and older versions.
+TAPPED = {True: ("lin_in", "lin1"), False: ("lin_out", "lin3")}
+# Where a GSNN of one block, which it calls again and again, may say how often.
+_COUNTS = ("layers", "num_layers", "n_layers")
+# Where a GSNN keeps the edges between its function nodes.
+_FUNCTION_EDGES = ("function", "to", "function")
 # The name under which torch.compile's OptimizedModule holds the module that it compiles. Its
 # class stands in torch._dynamo, which takes seconds to import.
 _COMPILED = "_orig_mod"
@@ -90,25 +88,31 @@ def find_layout(
         )
     if blocks is None:
         gsnn, where = _find_gsnn(model)
-        modules: list[nn.Module] = list(gsnn.ResBlocks)  # type: ignore[arg-type]
+        modules: list[nn.Module] = _called_blocks(gsnn)
     else:
         gsnn, where = unwrapped(model), "blocks"
         modules = _listed_blocks(model, blocks)
     if len(modules) < 2:
+        way = f": where its one block is called L times, pass blocks=[{where}[0]] * L"
         raise ValueError(
             f"model must have at least 2 blocks, to pair each layer with the next; got "
-            f"{len(modules)} in {where}"
+            f"{len(modules)} in {where}{way if modules and blocks is None else ''}"
         )
     labels = [f"{where}[{place}]" for place in range(len(modules))]
+    if blocks is None and len(gsnn.ResBlocks) == 1:  # type: ignore[arg-type]
+        labels = labels[:1] * len(modules)
     if groups is None:
         nodes_of = _groups_of_blocks(modules, labels)
     else:
         parts = enumerate(_one_for_each(groups, len(modules)))
         nodes_of = [_as_group(f"groups[{place}]", part) for place, part in parts]
     nodes = max(int(group.numpy().max()) for group in nodes_of) + 1
-    return ModelLayout(
-        modules, labels, nodes_of, nodes, groups is not None, _node_names(names, gsnn, nodes)
-    )
+    if names is None:
+        names = known_graph(gsnn, modules[0], nodes).node_names.get("function")
+        names = names if names is not None and len(names) == nodes else None
+    else:
+        names = _checked_names(names, nodes)
+    return ModelLayout(modules, labels, nodes_of, nodes, groups is not None, names)
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -145,6 +149,13 @@ def _find_gsnn(model: nn.Module) -> tuple[nn.Module, str]:
         )
     name, owner = owners.popitem()
     return owner, f"model.{name}.ResBlocks"
+
+
+def _called_blocks(gsnn: Any) -> list[nn.Module]:
+    """The residual blocks of a GSNN; a single one as often as its number of layers says."""
+    modules = list(gsnn.ResBlocks)
+    counts = [count for name in _COUNTS if type(count := getattr(gsnn, name, None)) is int]
+    return modules * counts[0] if len(modules) == 1 and counts else modules
 
 
 def _listed_blocks(model: nn.Module, blocks: Any) -> list[nn.Module]:
@@ -188,15 +199,21 @@ def _groups_of_blocks(blocks: Sequence[Any], labels: Sequence[str]) -> list[Tens
                 f"{label} ({type(block).__name__}) must have channel_groups, the node of each of "
                 "its channels: pass them by blocks= and groups="
             )
-        tapped = any(isinstance(getattr(block, name, None), nn.Module) for name in TAPPED.values())
+        tapped = any(tapped_map(block, use_prenorm) for use_prenorm in TAPPED)
         if not tapped and not hasattr(block, "_store_activations"):
             raise TypeError(
                 f"{label} ({type(block).__name__}) must have _store_activations or a module lin_in "
-                "or lin_out: it shows its activations nowhere; name the modules whose output they "
-                "are by blocks= and groups="
+                "or lin_out (lin1 or lin3): it shows its activations nowhere; name the modules "
+                "whose output they are by blocks= and groups="
             )
     pairs = zip(labels, blocks, strict=True)
     return [_as_group(f"{label}.channel_groups", block.channel_groups) for label, block in pairs]
+
+
+def tapped_map(block: Any, use_prenorm: bool) -> nn.Module | None:
+    """The linear map of a block that its activation leaves or enters, where it has one."""
+    modules = (getattr(block, name, None) for name in TAPPED[use_prenorm])
+    return next((module for module in modules if isinstance(module, nn.Module)), None)
 
 
 def _one_for_each(groups: Any, blocks: int) -> list[Any]:
@@ -229,15 +246,84 @@ def _as_group(label: str, value: Any) -> Tensor:
     return torch.from_numpy(nodes.ravel().astype(np.int64))
 
 
-def _node_names(names: Any, gsnn: nn.Module, nodes: int) -> list[str] | None:
-    """A name for each node: those of the caller, or those that a GSNN has."""
-    if names is None:
-        kinds = getattr(gsnn, "node_names_dict", None)
-        functions = kinds.get("function") if isinstance(kinds, Mapping) else None
-        if not isinstance(functions, Iterable) or isinstance(functions, str):
-            return None
-        texts = [str(name) for name in functions]
-        return texts if len(texts) == nodes else None
+@dataclass(frozen=True)
+class KnownGraph:
+    """What a model keeps of the graph that it was built on.
+
+    Attributes
+    ----------
+    node_names
+        Names by the kind of node, "input", "function" and "output", where there are any.
+    edges
+        Edges between function nodes, of shape (2, E), where there are any.
+    """
+
+    node_names: dict[str, list[str]]
+    edges: Any
+
+
+def known_graph(model: nn.Module, block: nn.Module, nodes: int) -> KnownGraph:
+    """The graph that a model keeps, in a module that holds this block of so many nodes.
+
+    Names stand in a dict ``node_names_dict``, or in a list ``homo_names`` of all nodes: function,
+    input, output. Edges stand in a dict ``edge_index_dict``, or in a buffer ``edge_index`` over all
+    nodes, numbered in that order, with a mask ``function_edge_mask`` beside it.
+    """
+    names: dict[str, list[str]] = {}
+    edges = None
+    for module in modules_of(model):
+        if any(inner is block for inner in modules_of(module)):
+            names = names or _names_by_kind(module, nodes)
+            edges = _function_edges(module, nodes) if edges is None else edges
+    return KnownGraph(names, edges)
+
+
+def _names_by_kind(module: nn.Module, nodes: int) -> dict[str, list[str]]:
+    kinds = getattr(module, "node_names_dict", None)
+    if isinstance(kinds, Mapping):
+        listed = {kind: names for kind, names in kinds.items() if not isinstance(names, str)}
+        return {kind: list(map(str, each)) for kind, each in listed.items() if np.iterable(each)}
+    every = getattr(module, "homo_names", None)
+    if isinstance(every, str) or not np.iterable(every):
+        return {}
+    names = list(map(str, every))
+    by_kind = {"function": names[:nodes]}
+    edges = _edges_of_all_nodes(module)
+    if edges is not None and edges.max(initial=0) < len(names):
+        inputs, outputs = (ends[ends >= nodes] for ends in edges)
+        first_output = int(outputs.min(initial=len(names)))
+        # No input is behind an output. A node without an edge between both could be either.
+        if inputs.max(initial=nodes - 1) + 1 == first_output:
+            by_kind |= {"input": names[nodes:first_output], "output": names[first_output:]}
+    return by_kind
+
+
+def _function_edges(module: nn.Module, nodes: int) -> Any:
+    graph = getattr(module, "edge_index_dict", None)
+    if isinstance(graph, Mapping) and _FUNCTION_EDGES in graph:
+        return graph[_FUNCTION_EDGES]
+    edges = _edges_of_all_nodes(module)
+    if edges is None:
+        return None
+    mask = _validation.as_numpy(module.function_edge_mask)
+    if mask.dtype == bool and mask.shape == edges.shape[1:]:
+        edges = edges[:, mask]
+    edges = edges[:, (edges < nodes).all(axis=0)]
+    loops = edges[0] == edges[1]
+    # Self-edges of all nodes are those that the model adds, and none of the user's graph.
+    return edges[:, ~loops] if len(set(edges[0, loops].tolist())) == nodes else edges
+
+
+def _edges_of_all_nodes(module: nn.Module) -> np.ndarray | None:
+    """Edges of a graph whose nodes of all kinds are numbered together, function nodes first."""
+    edges = getattr(module, "edge_index", None)
+    if not (isinstance(edges, Tensor) and hasattr(module, "function_edge_mask")):
+        return None
+    values: np.ndarray = _validation.as_numpy(edges)
+    return values if values.dtype.kind in "iu" and values.ndim == 2 and len(values) == 2 else None
+
+
+def _checked_names(names: Any, nodes: int) -> list[str]:
     if isinstance(names, str | Mapping) or not isinstance(names, Iterable):
         raise TypeError(
             f"node_names must be a sequence of {nodes} names; got {type(names).__name__}: list "
@@ -270,68 +356,3 @@ def run_alone(modules: Iterable[nn.Module]) -> None:
                 f"{len(module.device_ids)} devices inside the model, which runs copies of them: "
                 "put its .module in its place"
             )
-
-
-def rows_are_independent(model: nn.Module, mode: Mode = None) -> bool:
-    """Whether a sample's activations are the same in any batch: evaluation mode, as a rule."""
-    return not any(
-        (module.training and mode != "eval")
-        or (isinstance(module, _BatchNorm) and module.running_mean is None)
-        for module in modules_of(model)
-    )
-
-
-def warn_of_mode(model: nn.Module, modules: Iterable[nn.Module], mode: Mode) -> None:
-    """Warn where nobody has chosen a mode, and the one there is makes samples random or mixed."""
-    active = [
-        module
-        for module in modules
-        if _mixes_samples(module)
-        or (isinstance(module, _DropoutNd) and module.training and module.p > 0)
-    ]
-    if mode is not None or not active:
-        return
-    names = _named(active, model)
-    if any(module.training for module in active):
-        warn(
-            f"dropout or batch statistics are at work in {names}: what is captured is not what the "
-            'model does in evaluation mode; mode="eval" switches to it for this call'
-        )
-    else:
-        warn(
-            f"batch statistics are at work in {names}, in evaluation mode too, as there are no "
-            'running ones, and mode="eval" cannot change that: a sample depends on its batch'
-        )
-
-
-def warn_of_parts(
-    model: nn.Module, modules: Iterable[nn.Module], batch_size: int, rows: int
-) -> None:
-    """Warn where parts of a batch give something else than the whole."""
-    active = [module for module in modules if _mixes_samples(module)]
-    if active:
-        warn(
-            f"batch_size={batch_size} changes what is captured from {rows} rows: batch statistics "
-            f"of each part, and not of the whole, are used in {_named(active, model)}; with "
-            'mode="eval" running statistics take their place, where there are any'
-        )
-
-
-def _mixes_samples(module: nn.Module) -> bool:
-    """Whether a module takes its statistics from the batch."""
-    return isinstance(module, _BatchNorm) and (module.training or module.running_mean is None)
-
-
-def _named(modules: Sequence[nn.Module], model: nn.Module) -> str:
-    names = {id(module): name for name, module in model.named_modules()}
-    return _validation.listing([names.get(id(m)) or type(m).__name__ for m in modules], 3)
-
-
-def warn(text: str) -> None:
-    """Warn, and point at the line outside this package that the call came from."""
-    package = __name__.partition(".")[0]
-    for depth in count(1):
-        frame = sys._getframe(depth)
-        if frame.f_globals.get("__name__", "").partition(".")[0] != package or frame.f_back is None:
-            warnings.warn(text, UserWarning, stacklevel=depth + 1)
-            return

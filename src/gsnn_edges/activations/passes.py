@@ -1,7 +1,7 @@
 """One forward and one backward pass, reduced to the columns that a correlation takes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -27,16 +27,8 @@ from gsnn_edges.activations.batches import (
     tensors_in,
 )
 from gsnn_edges.activations.hooks import AGGS, NORMS, Recorder, Reducer, float32_at_least
-from gsnn_edges.activations.model_layout import (
-    Mode,
-    ModelLayout,
-    find_layout,
-    rows_are_independent,
-    run_alone,
-    unwrapped,
-    warn_of_mode,
-    warn_of_parts,
-)
+from gsnn_edges.activations.model_layout import ModelLayout, find_layout, run_alone, unwrapped
+from gsnn_edges.activations.modes import Mode, ModeWatch, rows_are_independent
 from gsnn_edges.activations.preserve_state import (
     gradients_on,
     modules_of,
@@ -303,7 +295,7 @@ class Passes:
         ]
         self._network = unwrapped(self.model)
         self._modules = modules_of(self._network, *self.layout.blocks)
-        warn_of_mode(self.model, self._modules, self.mode)
+        self._watch = ModeWatch(self.model, self._modules, self.mode)
 
     def observe(
         self,
@@ -328,30 +320,28 @@ class Passes:
         """Rows of a part where parts are exact and save memory; None, all rows, when in doubt."""
         rows = rows_in(x)
         sizes = [*(p.numel() for p in self.model.parameters()), *map(len, self.layout.groups)]
-        # A weight makes some two numbers of a row, which would all be kept.
-        large = rows > _LEAST_ROWS and 8 * sum(sizes) * rows > _PART_BYTES
+        # Most weights make a number of each row, which would be kept.
+        large = rows > _LEAST_ROWS and 4 * sum(sizes) * rows > _PART_BYTES
         # Another class may have a `reduction` and leave rows out.
         own = type(self.crit).__module__ != nn.MSELoss.__module__
         known = self.loss_reduction is not None or not own
-        alone = rows_are_independent(self.model, self.mode)
-        if not (large and known and alone and self.device.type == "cpu"):
+        exact = known and rows_are_independent(self.model, self.mode)
+        if not (large and exact and self.device.type == "cpu"):
             return None
         # The same two rows alone, and behind two others.
-        few = torch.tensor([0, 1])
-        seen, kept = [], []
+        few, seen, kept = torch.tensor([0, 1]), [], []
         try:
             _is_mean(self.crit, self.loss_reduction if own else None, y)
             with unchanged(self.model, None, self.layout.blocks):
                 for pick in (few, torch.cat([few + rows // 2, few])):
-                    parts = select_rows(x, pick), select_rows(y, pick)
                     with _bytes_saved() as saved:
-                        sides = self.run(*parts, {}, None, rows)
+                        sides = self.run(select_rows(x, pick), select_rows(y, pick), {}, None, rows)
                     seen.append([side.unflatten(0, (-1, len(pick)))[:, -2:] for side in sides])
                     kept.append(sum(saved.values()))
         except Exception:  # whatever a user's code raises; all rows may do, or raise it anew
             return None
-        for part, whole in zip(*seen, strict=True):
-            if not torch.allclose(part, whole, rtol=1e-3, atol=1e-5 * float(whole.abs().max())):
+        for alone, behind in zip(*seen, strict=True):
+            if not torch.allclose(alone, behind, rtol=1e-3, atol=1e-5 * float(behind.abs().max())):
                 return None
         size = max(_LEAST_ROWS, 2 * _PART_BYTES // max(1, kept[1] - kept[0]))
         size = -(-rows // -(-rows // size))  # parts of like size
@@ -406,8 +396,6 @@ class Passes:
         size = rows if batch_size is None else min(batch_size, rows)
         whole = rows if whole is None else whole
         averaged = size < whole and _is_mean(self.crit, self.loss_reduction, y)
-        if size < whole:
-            warn_of_parts(self.model, self._modules, size, whole)
         shape = self.layout.pairs, rows, self.reducers[0].width
         a, g = (torch.empty(shape, dtype=self.precision(x), device=self.device) for _ in range(2))
         starts: Iterable[int] = range(0, rows, size)
@@ -419,7 +407,8 @@ class Passes:
             share = (part.stop - start) / whole if averaged else 1.0
             arguments = select_arguments(kwargs, part, rows)
             x_part, y_part = select_rows(x, part), select_rows(y, part)
-            self._run_part(x_part, y_part, arguments, share, a[:, part], g[:, part])
+            watch = self._watch.forward(size, whole)
+            self._run_part(x_part, y_part, arguments, share, a[:, part], g[:, part], watch)
         a, g = a.flatten(0, 1), g.flatten(0, 1)
         self.reducers[0].check_finite("activations", a, self.layout.node_names)
         self.reducers[0].check_finite("gradients", g, self.layout.node_names)
@@ -431,13 +420,20 @@ class Passes:
         return torch.float64 if double else torch.float32
 
     def _run_part(
-        self, x: Batch, y: Batch, kwargs: dict[str, Any], share: float, a: Tensor, g: Tensor
+        self,
+        x: Batch,
+        y: Batch,
+        kwargs: dict[str, Any],
+        share: float,
+        a: Tensor,
+        g: Tensor,
+        watch: AbstractContextManager[None],
     ) -> None:
         """Fill a and g by one forward and one backward pass, each layer as it arrives."""
         recorder = Recorder(self.layout, self.reducers, self.use_prenorm, a)
         args, named = as_arguments(x)
         with recorder.attached():
-            with _noting("model(x)", x=x):
+            with _noting("model(x)", x=x), watch:
                 prediction = self._network(*args, **named, **kwargs)
             with _noting("crit(model(x), y)", prediction=prediction, y=y):
                 loss = self.crit(prediction, y)

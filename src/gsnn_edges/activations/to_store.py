@@ -26,7 +26,8 @@ from gsnn_edges.activations.batches import (
     select_arguments,
 )
 from gsnn_edges.activations.hooks import AGGS, NORMS
-from gsnn_edges.activations.model_layout import Mode, find_layout
+from gsnn_edges.activations.model_layout import find_layout
+from gsnn_edges.activations.modes import Mode
 from gsnn_edges.activations.passes import Criterion, Passes, Reduction
 from gsnn_edges.activations.preserve_state import generators_unchanged, gpus_of
 from gsnn_edges.store import ObservationStore, StoreWriter

@@ -1,6 +1,7 @@
 """Baselines that take a network: its activations alone, and the network before its training."""
 
 import copy
+import hashlib
 import inspect
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
@@ -49,6 +50,7 @@ def untrained_scores(
     like: EdgeEvidence | None = None,
     seeds: int = 5,
     reset: Callable[[Any, int], Any] | None = None,
+    fresh: Callable[..., Any] | None = None,
     **options: Any,
 ) -> list[NDArray[np.floating[Any]]]:
     """Scores by the same architecture with weights drawn anew, never trained.
@@ -68,6 +70,10 @@ def untrained_scores(
         ``reset(model, seed)`` draws all weights of a copy of the model anew, in place. By default
         its ``reset_parameters``, and where it has none those of its modules, each called with
         torch's generators seeded, and with the seed where it takes one named ``seed``.
+    fresh : callable, optional
+        ``fresh()`` makes such a model anew, in place of a copy that is reset; called as
+        ``reset_parameters`` is. Where it gives weights that there were before, as with a seed of
+        its own, they are reset all the same.
     **options
         Further arguments of ``inferer.fit``, as for the trained model, in place of those of
         ``like``. Without ``like``, ``score`` is one of them: that of the trained model, which is
@@ -80,9 +86,10 @@ def untrained_scores(
     Raises
     ------
     TypeError, ValueError
-        When ``reset`` is left out and a module with parameters has no ``reset_parameters``, as
-        some weights would stay trained; when neither ``like`` nor ``score`` is given; when
-        ``like`` is of other settings than ``inferer``; and as ``inferer.fit``.
+        When neither ``fresh`` nor ``reset`` is given and a module with parameters has no
+        ``reset_parameters``, as some weights would stay trained; when ``fresh`` makes another
+        model; when neither ``like`` nor ``score`` is given; when ``like`` is of other settings
+        than ``inferer``; and as ``inferer.fit``.
 
     Notes
     -----
@@ -103,30 +110,126 @@ def untrained_scores(
     >>> len(matrices), matrices[0].shape
     (2, (50, 50))
     """
-    # Here, so that all other baselines do without torch.
-    from gsnn_edges.activations.preserve_state import generators_unchanged
-
     if not hasattr(inferer, "model"):
         raise TypeError(
             f"inferer must be a FunctionEdgeInferer; got {type(inferer).__name__}: make one of the "
             "trained model first"
         )
     count = _validation.whole_number("seeds", seeds, least=1)
-    if reset is not None and not callable(reset):
-        raise TypeError(
-            f"reset must be a callable, reset(model, seed); got {type(reset).__name__}: "
-            "it draws the weights of a copy of the model anew"
-        )
     options = _options_like(inferer, like, options) | options
-    gpus = sorted({p.device.index for p in inferer.model.parameters() if p.device.type == "cuda"})
-    matrices = []
+    twins = untrained_twins(inferer, count, fresh=fresh, reset=reset)
+    return [twin.fit(x, y, **options) for twin in twins]
+
+
+def untrained_twins(
+    inferer: Any,
+    count: int,
+    *,
+    fresh: Callable[..., Any] | None = None,
+    reset: Callable[[Any, int], Any] | None = None,
+) -> Iterator[Any]:
+    """Inferers of the same settings, each with a model of weights drawn anew.
+
+    Parameters
+    ----------
+    inferer, fresh, reset
+        As of `untrained_scores`.
+    count : int
+        How many.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `untrained_scores`, when the first one is made.
+    """
+    # Here, so that all other baselines do without torch.
+    from gsnn_edges.activations.preserve_state import generators_unchanged, gpus_of
+
+    ways: dict[str, Any] = {"fresh": fresh, "reset": reset}
+    for name, value in ways.items():
+        if value is not None and not callable(value):
+            call = {"fresh": "fresh()", "reset": "reset(model, seed)"}[name]
+            raise TypeError(
+                f"{name} must be a callable, {call}; got {type(value).__name__}: it makes the "
+                "model, or the weights of a copy, anew"
+            )
+    known = {_weights(inferer.model)} if fresh is not None else set()
     for seed in range(count):
-        fresh = copy.copy(inferer)
-        fresh.model = copy.deepcopy(inferer.model)
-        with generators_unchanged(gpus, seed):
-            (reset or _reset_all)(fresh.model, seed)
-        matrices.append(fresh.fit(x, y, **options))
-    return matrices
+        twin = copy.copy(inferer)
+        twin.blocks = _by_name(inferer.model, inferer.blocks)
+        with generators_unchanged(gpus_of(inferer.model), seed):
+            if fresh is not None:
+                twin.model = _made_anew(fresh, seed, inferer.model)
+            else:
+                twin.model = _copied(inferer.model)
+            if fresh is None or _weights(twin.model) in known:
+                (reset or _reset_all)(twin.model, seed)
+        if fresh is not None:
+            known.add(_weights(twin.model))
+        yield twin
+
+
+def _by_name(model: Any, blocks: Any) -> Any:
+    """Blocks as their names, which are those of a copy too."""
+    if blocks is None or isinstance(blocks, str):
+        return blocks
+    names = {id(module): name for name, module in model.named_modules()}
+    return [names.get(id(block), block) for block in blocks]
+
+
+def _copied(model: Any) -> Any:
+    """A copy, also of a model that keeps a result of its last pass, with its graph."""
+    from torch import Tensor
+
+    from gsnn_edges.activations.preserve_state import parts_of
+
+    tensors = (part for part in parts_of(model) if isinstance(part, Tensor))
+    kept = {id(tensor): tensor.detach().clone() for tensor in tensors if not tensor.is_leaf}
+    return copy.deepcopy(model, kept)
+
+
+def _made_anew(fresh: Callable[..., Any], seed: int, trained: Any) -> Any:
+    """A model of ``fresh``, where the trained one lies, in its precision and mode."""
+    from gsnn_edges.activations.model_layout import unwrapped
+
+    trained = unwrapped(trained)
+    model = _called(fresh, seed)
+    shapes, wanted = (
+        {name: value.shape for name, value in getattr(one, "named_parameters", dict)()}
+        for one in (model, trained)
+    )
+    if shapes != wanted:
+        raise ValueError(
+            "fresh must make a model with the parameters of the trained one; it gave a "
+            f"{type(model).__name__} that has others: make it with the same arguments"
+        )
+    first = next(trained.parameters(), None)
+    if first is not None:
+        model.to(first.device, first.dtype)
+    modes = {name: module.training for name, module in trained.named_modules()}
+    for name, module in model.named_modules():
+        module.training = modes.get(name, trained.training)
+    return model
+
+
+def _weights(model: Any) -> bytes:
+    """A digest of all parameters."""
+    import torch
+
+    digest = hashlib.sha256()
+    for parameter in model.parameters():
+        values = parameter.detach().cpu().contiguous().reshape(-1)
+        digest.update(values.view(torch.uint8).numpy().data)
+    return digest.digest()
+
+
+def _called(draw: Callable[..., Any], seed: int) -> Any:
+    """Call with the seed, where there is an argument of that name."""
+    try:
+        takes_seed = "seed" in inspect.signature(draw).parameters
+    except ValueError:  # Python does not know what a built-in function takes
+        takes_seed = False
+    return draw(**({"seed": seed} if takes_seed else {}))
 
 
 def _options_like(
@@ -167,26 +270,30 @@ def _options_like(
 
 def _reset_all(model: Any, seed: int) -> None:
     """Draw all weights anew; reject modules whose weights would stay as they are."""
-    resets = list(_resets("", model))
-    stuck = [name or type(model).__name__ for name, reset in resets if reset is None]
+    resets = list(_resets(model))
+    stuck = [name for name, reset in resets if reset is None]
     if stuck:
         raise ValueError(
             "model must have reset_parameters in every module with parameters, or weights stay "
-            f"trained; {_validation.listing(stuck, 3)} has none: pass reset=, a callable "
-            "reset(model, seed) that draws the weights anew"
+            f"trained; {_validation.listing(stuck, 3)} has none: pass fresh=, a callable that "
+            "makes the model with weights drawn anew at each call"
         )
     for _, reset in resets:
-        takes_seed = "seed" in inspect.signature(reset).parameters
-        reset(**({"seed": seed} if takes_seed else {}))
+        _called(reset, seed)
 
 
-def _resets(name: str, module: Any) -> Iterator[tuple[str, Any]]:
+def _resets(model: Any) -> Iterator[tuple[str, Any]]:
     """The outermost modules that reset themselves; None for parameters that none resets."""
-    reset = getattr(module, "reset_parameters", None)
-    if callable(reset):
-        yield name, reset
-        return
-    if any(True for _ in module.parameters(recurse=False)):
-        yield name, None
-    for child, inner in module.named_children():
-        yield from _resets(f"{name}.{child}".lstrip("."), inner)
+    from gsnn_edges.activations.preserve_state import modules_of
+
+    names = {id(module): name for name, module in model.named_modules()}
+    inside: set[int] = set()
+    for module in modules_of(model):
+        reset = getattr(module, "reset_parameters", None)
+        if id(module) in inside:
+            continue
+        if callable(reset):
+            inside.update(map(id, modules_of(module)))
+        elif all(parameter is None for parameter in module._parameters.values()):
+            continue
+        yield names.get(id(module)) or type(module).__name__, reset if callable(reset) else None

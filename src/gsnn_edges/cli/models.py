@@ -4,10 +4,11 @@ import json
 import pickle
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from operator import attrgetter
 from os import PathLike
@@ -32,10 +33,8 @@ if TYPE_CHECKING:
 _WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 # Where training libraries put the weights in what they save.
 _WRAPPED = ("state_dict", "model_state_dict", "model")
-# Wrappers put this before the name of every weight.
-_PREFIXES = ("module.", "_orig_mod.")
-# Where a GSNN keeps the edges between its function nodes.
-_FUNCTION_EDGES = ("function", "to", "function")
+# What DistributedDataParallel, torch.compile and Lightning put before the name of every weight.
+_PREFIXES = ("module.", "_orig_mod.", "model.")
 
 
 def load_model(
@@ -55,8 +54,8 @@ def load_model(
     weights : str or path, optional
         A state dict: ``.safetensors``, or ``.pt``, ``.pth``, ``.bin`` or ``.ckpt`` as `torch.save`
         writes it, read with ``weights_only=True``: no code of the file runs. A dict that holds it
-        under "state_dict", "model_state_dict" or "model" will do. Left out, the model is as it was
-        made.
+        under "state_dict", "model_state_dict" or "model" will do, and so will names that all
+        begin with "module.", "model." or "_orig_mod.". Left out, the model is as it was made.
     model_args : mapping, optional
         Keyword arguments of the call.
     folder : str or path
@@ -76,6 +75,11 @@ def load_model(
         state dict, and weights that do not fit: the message lists missing and unexpected ones.
     ImportError
         Without torch; for .safetensors without safetensors.
+
+    Warns
+    -----
+    UserWarning
+        Where names of weights are read without what they all begin with.
 
     Examples
     --------
@@ -286,15 +290,33 @@ def _read_weights(path: str | PathLike[str]) -> "dict[str, Tensor]":
     )
     if not tensors:
         raise _broken("a state dict, names to tensors", path, f"it holds {type(state).__name__}")
-    for prefix in _PREFIXES:
-        if state and all(name.startswith(prefix) for name in state):
-            state = {name.removeprefix(prefix): value for name, value in state.items()}
     return dict(state)
+
+
+def _without_prefixes(
+    state: "Mapping[str, Tensor]", wanted: Iterable[str], path: str
+) -> "Mapping[str, Tensor]":
+    """Weights by their names in the model, without what wrappers put before all of them."""
+    stripped = ""
+    while state:
+        prefix = next((one for one in _PREFIXES if all(n.startswith(one) for n in state)), None)
+        if prefix is None or all(name.startswith(prefix) for name in wanted):
+            break
+        state = {name.removeprefix(prefix): value for name, value in state.items()}
+        stripped += prefix
+    if stripped:
+        warnings.warn(
+            f"all names in weights {path!r} begin with {stripped!r}, as a wrapper of the model "
+            "writes them: they are read without it",
+            stacklevel=4,
+        )
+    return state
 
 
 def _fill(model: "nn.Module", state: "Mapping[str, Tensor]", path: str) -> None:
     """Load weights that must be all of the model's, and no others."""
     wanted = model.state_dict()
+    state = _without_prefixes(state, wanted, path)
     wrong = {
         "missing": [name for name in wanted if name not in state],
         "unexpected": [name for name in state if name not in wanted],
@@ -324,6 +346,12 @@ class Network:
         x is a tuple of them for a model of several arguments.
     layout : dict
         ``blocks``, ``groups`` and ``node_names``, as `capture` takes them.
+    layers : ModelLayout
+        The blocks of the model, and the nodes of their channels.
+    graph : KnownGraph
+        What the model keeps of the graph that it was built on.
+    fresh : callable, optional
+        Makes the model with weights drawn anew.
     """
 
     model: Any
@@ -331,13 +359,9 @@ class Network:
     x: Any
     y: Any
     layout: dict[str, Any]
-
-    @property
-    def layers(self) -> Any:
-        """The blocks of the model, and the nodes of their channels."""
-        from gsnn_edges.activations.model_layout import find_layout
-
-        return find_layout(self.model, *self.layout.values())
+    layers: Any
+    graph: Any
+    fresh: Callable[[], Any] | None
 
     def sizes(self, score: str) -> dict[str, int]:
         """Numbers of what capture gives, without running the model."""
@@ -364,13 +388,8 @@ class Network:
         """Known edges of a file, or those of the graph that the model keeps; None without any."""
         if path is not None:
             return self.read_edges("--known", path, by)
-        for module in self.model.modules():
-            graph = getattr(module, "edge_index_dict", None)
-            if isinstance(graph, Mapping) and _FUNCTION_EDGES in graph:
-                nodes = self.layers.nodes
-                edges = graph[_FUNCTION_EDGES]
-                return _validation.edge_index("edge_index_dict", edges, (nodes, nodes))
-        return None
+        nodes, edges = self.layers.nodes, self.graph.edges
+        return None if edges is None else _validation.edge_index("model", edges, (nodes, nodes))
 
 
 def read_network(settings: Mapping[str, Any]) -> Network:
@@ -406,16 +425,22 @@ def read_network(settings: Mapping[str, Any]) -> Network:
         )
         raise ValueError(f"--x and --y must have a row for each sample; got {found}")
     if settings["trust_pickle"] is not None:
-        module = load_pickled(settings["trust_pickle"], trust_pickle=True)
+        module, fresh = load_pickled(settings["trust_pickle"], trust_pickle=True), None
     else:
         arguments = model_arguments(settings["model_args"])
         module = load_model(settings["model"], settings["weights"], model_args=arguments)
+        fresh = partial(load_model, settings["model"], model_args=arguments)
+    from gsnn_edges.activations.model_layout import find_layout, known_graph
+
+    layers = find_layout(module, *layout.values())
+    graph = known_graph(module, layers.blocks[0], layers.nodes)
     middle = [None] * (len(data) - 2)
-    nodes = [_node_names(module, "input"), *middle, _node_names(module, "output")]
+    nodes = [graph.node_names.get("input"), *middle, graph.node_names.get("output")]
     *inputs, targets = match_columns(data, nodes, settings["index"])
     x = inputs[0] if len(inputs) == 1 else tuple(inputs)
     module = _on_device(module, settings["device"])
-    return Network(module, load_criterion(settings["crit"]), x, targets, layout)
+    crit = load_criterion(settings["crit"])
+    return Network(module, crit, x, targets, layout, layers, graph, fresh)
 
 
 def _check_origin(settings: Mapping[str, Any]) -> None:
@@ -469,12 +494,3 @@ def _on_device(model: Any, device: str) -> Any:
         raise ValueError(
             f"device must be one of torch that is there; got {device!r} ({error})"
         ) from error
-
-
-def _node_names(model: Any, kind: str) -> list[str] | None:
-    """Names that a model keeps of its "input", "function" or "output" nodes; None without any."""
-    for module in model.modules():
-        names = getattr(module, "node_names_dict", None)
-        if isinstance(names, Mapping) and kind in names:
-            return [str(name) for name in names[kind]]
-    return None
