@@ -546,7 +546,7 @@ def test_files_are_whole_and_listed_and_the_table_is_printed(small, tmp_path, mo
     monkeypatch.setattr(run, "find_spec", lambda name: None)
     result = run_demo(small, epochs=0, backend="numpy", out=tmp_path / "plain")
     assert {file.suffix for file in result.files} == {".npy", ".json", ".txt"}
-    assert "pictures: none, as matplotlib is not installed: pip" in capsys.readouterr().out
+    assert "pictures: none, as matplotlib is not installed: in a clone" in capsys.readouterr().out
 
 
 OUTSIDE = {**CHAIN, OUTPUT_EDGES: torch.tensor([[4], [0]])}
