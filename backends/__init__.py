@@ -95,7 +95,7 @@ def load(name: str, device: Device = None) -> Backend:
     except ModuleNotFoundError as error:
         raise ImportError(
             f"backend={name!r} needs {package}, which is not installed "
-            f"(no module {error.name!r}): pip install 'gsnn-edges[{name}]'"
+            f"(no module {error.name!r}): in a clone, pip install '.[{name}]'"
         ) from error
     backend: Backend = getattr(module, class_name).load(device)
     return backend

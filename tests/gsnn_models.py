@@ -329,6 +329,13 @@ class Embedding(TinyGSNN):
         return (3 * x[:, 0].float()).round().long().remainder(7)
 
 
+def with_norm(norm):
+    """In evaluation mode, with a layer of its own in the middle block."""
+    model = TinyGSNN().eval()
+    model.ResBlocks[1].norm = norm
+    return model
+
+
 EVEN = [[0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]] * 3
 # The graph over nodes of all kinds, function nodes first: what each input and function node feeds.
 NAMES = [f"f{k}" for k in range(6)] + [f"in{k}" for k in range(4)] + [f"out{k}" for k in range(3)]

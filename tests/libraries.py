@@ -1,4 +1,4 @@
-"""Every way an array can come to the maths: one table for all tests."""
+"""Every way an array can come to the maths: those of the acceptance tests, and GPUs."""
 
 import importlib
 import os
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from acceptance.arrays import WAYS, Way
 
 from gsnn_edges import backends
 
@@ -16,45 +17,33 @@ DTYPES_64 = ("float64", "int64", "uint64")
 
 
 @dataclass(frozen=True)
-class Library:
+class Library(Way):
     """An array library on one of its paths."""
 
-    name: str
-    path: str = "kernel"
-    jit: bool = False
-    read_only: bool = False
     gpu: bool = False
 
     def __str__(self) -> str:
-        marks = (
-            self.path * (self.path in ("device", "plain")),
-            "jit" * self.jit,
-            "read-only" * self.read_only,
-            "gpu" * self.gpu,
-        )
-        return "-".join([self.name, *filter(None, marks)])
+        return f"{super().__str__()}{'-gpu' * self.gpu}"
+
+    @property
+    def path(self) -> str:
+        """Of the CPU: the compiled kernels, the plain code instead of them, or a device's code."""
+        if self.device_path:
+            return "device"
+        return "plain" if self.read_only else "kernel"
 
     def array(self, x: Any) -> Any:
         """Make an array of this library with the values and dtype of a NumPy array."""
-        x = np.asarray(x)
-        if self.name == "numpy":
-            x = x.copy(order="K")
-            x.flags.writeable = not self.read_only
-            return x
-        if self.name == "torch":
-            tensor = importlib.import_module("torch").from_numpy(x.copy(order="K"))
-            return tensor.cuda() if self.gpu else tensor
+        x = super().array(x)
         if self.name == "jax":
-            device = importlib.import_module("jax").devices("gpu" if self.gpu else "cpu")[0]
-            return importlib.import_module("jax.numpy").array(x, device=device)
-        return importlib.import_module("array_api_strict").asarray(x.copy())
+            return _jax().device_put(x, _jax().devices("gpu" if self.gpu else "cpu")[0])
+        return x.cuda() if self.gpu else x
 
     def call(self, fn: Callable[..., Any], *arrays: Any, **options: Any) -> Any:
         """Call a function on arrays of this library, compiled where that is the point."""
         if not self.jit:
             return fn(*arrays, **options)
-        jax = importlib.import_module("jax")
-        return jax.jit(lambda *inner: fn(*inner, **options))(*arrays)
+        return _jax().jit(lambda *inner: fn(*inner, **options))(*arrays)
 
     def run(self, fn: Callable[..., Any], *arrays: Any, **options: Any) -> np.ndarray:
         """Call a function on NumPy arrays made arrays of this library; the result is NumPy's.
@@ -69,30 +58,21 @@ class Library:
         assert backends.of(x).name == {"strict": "generic"}.get(self.name, self.name)
         return backends.of(x).to_numpy(x)
 
-    @property
-    def has_float64(self) -> bool:
-        """JAX has it only when x64 is switched on, which the tests leave off."""
-        return self.name != "jax"
+
+def _jax() -> Any:
+    return importlib.import_module("jax")
 
 
 @cache
 def jitted(fn: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """A function compiled by JAX, once for each shape."""
-    compiled: Callable[..., Any] = importlib.import_module("jax").jit(partial(fn, **options))
+    compiled: Callable[..., Any] = _jax().jit(partial(fn, **options))
     return compiled
 
 
 LIBRARIES = [
-    Library("numpy"),
-    Library("numpy", path="plain", read_only=True),
-    Library("strict"),
-    Library("torch"),
-    Library("torch", path="device"),
-    Library("jax"),
-    Library("jax", path="device"),
-    Library("jax", jit=True),
-    pytest.param(Library("torch", gpu=True), marks=pytest.mark.gpu),
-    pytest.param(Library("jax", gpu=True), marks=pytest.mark.gpu),
+    *(Library(**vars(way)) for way in WAYS),
+    *(pytest.param(Library(name, gpu=True), marks=pytest.mark.gpu) for name in ("torch", "jax")),
 ]
 
 

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from oracles import rivals
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of PyKEEN's own imports
@@ -31,23 +32,7 @@ def proper_problem(seed, nodes=20, queries=40, levels=12):
     return scores, true_edges[:, drawn[:queries]], true_edges[:, drawn]
 
 
-def counts(scores, edges, true_edges, axis=0, allowed=None):
+def counts(*problem, **options):
     """Above, level and candidates of every query, one at a time: (3, E)."""
-    if axis:
-        flipped = None if allowed is None else allowed.T
-        return counts(scores.T, edges[::-1], true_edges[::-1], 0, flipped)
-    true = set(zip(*np.asarray(true_edges).tolist(), strict=True))
-    found = []
-    for source, target in zip(*np.asarray(edges).tolist(), strict=True):
-        rivals = [
-            scores[source, other]
-            for other in range(scores.shape[1])
-            if other != target
-            and (source, other) not in true
-            and (allowed is None or allowed[source, other])
-        ]
-        own = scores[source, target]
-        above = sum(rival > own for rival in rivals)
-        level = sum(rival == own for rival in rivals)
-        found.append((above, level, 1 + len(rivals)))
-    return np.array(found).T
+    above, level, others = np.transpose(rivals(*problem, **options))
+    return np.stack([above, level, 1 + others])

@@ -1,12 +1,13 @@
 """p-values by formulas equal SciPy's, and moments those of all permutations, one by one."""
 
 import sys
+from functools import partial
 from itertools import permutations
 
 import numpy as np
 import pytest
 import scipy.stats
-from oracles import correlation
+from oracles import correlation, layered
 
 from gsnn_edges.layer_pairs import layer_parts
 from gsnn_edges.significance import (
@@ -22,17 +23,6 @@ P = np.random.default_rng(0).beta(0.4, 1, (5, 8))
 CANDIDATES = np.random.default_rng(1).random(P.shape) < 0.6
 
 
-def step_up(p, method):
-    """Step up, one p-value at a time."""
-    order, m = np.argsort(p), len(p)
-    factor = sum(1 / k for k in range(1, m + 1)) if method == "by" else 1
-    out, least = np.empty(m), 1.0
-    for rank in range(m, 0, -1):
-        least = min(least, p[order[rank - 1]] * m * factor / rank)
-        out[order[rank - 1]] = least
-    return out
-
-
 @pytest.mark.parametrize("method", ["bh", "by"])
 @pytest.mark.parametrize("some", [False, True])
 def test_adjusted_pvalues_equal_scipy_and_a_loop(eager, some, method):
@@ -42,49 +32,22 @@ def test_adjusted_pvalues_equal_scipy_and_a_loop(eager, some, method):
     found = eager.numpy(adjust_pvalues(eager.array(p), method=method, **given))
     tested = p[mask].astype(float)
     expected = scipy.stats.false_discovery_control(tested, method=method)
-    np.testing.assert_allclose(expected, step_up(tested, method), rtol=1e-12)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found[mask], expected, rtol=1e-6)
     assert np.isnan(found[~mask]).all()
 
 
-def test_adjusted_float64_stays():
-    found = adjust_pvalues(P)
-    expected = scipy.stats.false_discovery_control(P.ravel()).reshape(P.shape)
-    np.testing.assert_allclose(found, expected, rtol=1e-14)
-
-
-def test_nan_outside_the_candidates_is_not_looked_at():
+def test_float64_stays_and_what_is_no_candidate_is_not_looked_at():
     p = np.where(CANDIDATES, P, np.nan)
-    np.testing.assert_array_equal(
-        adjust_pvalues(p, candidates=CANDIDATES), adjust_pvalues(P, candidates=CANDIDATES)
-    )
-
-
-def test_no_candidate_gives_no_value():
-    assert np.isnan(adjust_pvalues(P, candidates=np.zeros(P.shape, bool))).all()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"p": [0.5]}, TypeError, "p must be an array"),
-        ({"p": np.array([0.5, np.nan])}, ValueError, "1 values outside or NaN"),
-        ({"p": np.array([-0.1, 1.1])}, ValueError, "2 values outside or NaN"),
-        ({"method": "holm"}, ValueError, "method must be one of 'bh', 'by'"),
-        ({"candidates": CANDIDATES[0]}, ValueError, "candidates must have a value for each pair"),
-        ({"candidates": CANDIDATES * 1}, TypeError, "candidates must hold bools"),
-        ({"candidates": "A -> B"}, TypeError, "candidates must be an array"),
-    ],
-    ids=str,
-)
-def test_wrong_calls_of_adjust_pvalues(arguments, error, message):
-    with pytest.raises(error, match=message):
-        adjust_pvalues(**{"p": P, **arguments})
+    found = adjust_pvalues(p, candidates=CANDIDATES)
+    expected = scipy.stats.false_discovery_control(P[CANDIDATES])
+    np.testing.assert_allclose(found[CANDIDATES], expected, rtol=1e-14)
+    assert np.isnan(adjust_pvalues(p, candidates=np.zeros(P.shape, bool))).all()
 
 
 W = np.array([[0.0, 0.2, -0.4], [0.9, -0.99, 0.01]], dtype=np.float32)
 COUNTS = np.array([[10, 50, 200], [5, 30, 1000]], dtype=np.float32)
+GOOD = {"W": W, "n": 30}
 
 
 def tail(z, alternative):
@@ -140,27 +103,28 @@ def test_perfect_correlations_have_a_p_of_their_own(dtype):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
+        ({"p": [0.5]}, TypeError, "p must be an array"),
+        ({"p": np.array([0.5, np.nan])}, ValueError, "1 values outside or NaN"),
+        ({"p": P, "method": "holm"}, ValueError, "method must be one of 'bh', 'by'"),
+        ({"p": P, "candidates": "A -> B"}, TypeError, "candidates must be an array"),
         ({"W": [0.1]}, TypeError, "W must be an array"),
         ({"W": np.array([np.nan])}, ValueError, "1 values outside or NaN"),
-        ({"W": np.array([1.5])}, ValueError, "before any penalty"),
-        ({"n": 3}, ValueError, r"n must be finite and above 3 everywhere; got 3 at least"),
         ({"n": np.inf}, ValueError, "n must be finite"),
-        ({"n": "many"}, TypeError, "n must be a number or an array"),
         ({"n": True}, TypeError, "n must be a number or an array"),
-        ({"n": np.ones(3)}, ValueError, "n must be a number or have the shape of W"),
         ({"null_mean": -2.0}, ValueError, "null_mean must hold correlations"),
         ({"alternative": "both"}, ValueError, "alternative must be one of"),
     ],
     ids=str,
 )
-def test_wrong_calls_of_correlation_pvalue(arguments, error, message):
+def test_wrong_calls_say_what_is_wrong(arguments, error, message):
+    function, usual = (adjust_pvalues, {}) if "p" in arguments else (correlation_pvalue, GOOD)
     with pytest.raises(error, match=message):
-        correlation_pvalue(**{"W": W, "n": 30, **arguments})
+        function(**usual | arguments)
 
 
 def test_without_scipy_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.special", None)
-    with pytest.raises(ImportError, match=r"pip install 'gsnn-edges\[stats\]'"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[stats\]'"):
         correlation_pvalue(W, 30)
 
 
@@ -180,41 +144,30 @@ def observations(layers=LAYERS, samples=SAMPLES, columns=COLUMNS):
     return sides
 
 
-EACH = [slice(k * SAMPLES, (k + 1) * SAMPLES) for k in range(LAYERS)]
-ROWS = {"pooled": [slice(None)], "mean": EACH, "last": EACH[-1:], 1: EACH[1:2]}
-
-
 def all_null_correlations(a, g, method="spearman", layers="pooled"):
     """W of every order of the samples."""
     shuffled = g.reshape(LAYERS, SAMPLES, -1)
     null = []
     for order in permutations(range(SAMPLES)):
         moved = shuffled[:, order].reshape(g.shape)
-        each = [correlation(a[rows], moved[rows], method) for rows in ROWS[layers]]
-        null.append(np.mean(each, axis=0))
+        null.append(layered(partial(correlation, method=method), a, moved, LAYERS, layers))
     return np.stack(null)
 
 
-@pytest.mark.parametrize("layers", ROWS)
+@pytest.mark.parametrize("layers", ["pooled", "mean", "last", 1])
 @pytest.mark.parametrize("method", ["spearman", "pearson"])
 def test_moments_equal_those_of_all_permutations(eager, method, layers):
     a, g = observations()
-    sides = (eager.array(x) for x in (a, g))
-    found = null_moments(*sides, SAMPLES, layers=layers, method=method)
-    null = all_null_correlations(a, g, method, layers)
-    mean, variance = eager.numpy(found.mean), eager.numpy(found.variance)
-    np.testing.assert_allclose(mean, null.mean(axis=0), rtol=0, atol=1e-6)
-    np.testing.assert_allclose(variance, null.var(axis=0), rtol=0, atol=1e-6)
-    if layers != "pooled":
-        np.testing.assert_array_equal(mean, 0)
-
-
-def test_moments_in_float64_are_within_1e_9():
-    a, g = (x.astype(np.float64) for x in observations())
-    found = null_moments(a, g, SAMPLES, precision="float64")
-    null = all_null_correlations(a, g)
-    np.testing.assert_allclose(found.mean, null.mean(axis=0), rtol=0, atol=1e-9)
-    np.testing.assert_allclose(found.variance, null.var(axis=0), rtol=0, atol=1e-9)
+    sides = [eager.array(x) for x in (a, g)]
+    options = {"layers": layers, "method": method}
+    null = all_null_correlations(a, g, **options)
+    mean, variance = null.mean(axis=0), null.var(axis=0)
+    for name, atol in {"float32": 1e-6, "float64": 1e-9}.items():
+        if name == "float32" or eager.has_float64:
+            found = null_moments(*sides, SAMPLES, precision=name, **options)
+            np.testing.assert_allclose(eager.numpy(found.mean), mean, rtol=0, atol=atol)
+            np.testing.assert_allclose(eager.numpy(found.variance), variance, rtol=0, atol=atol)
+            assert layers == "pooled" or not eager.numpy(found.mean).any()
 
 
 def test_effective_sample_size_is_one_and_one_over_the_variance(eager):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from columns import kinds, matrix
-from oracles import correlation
+from oracles import channel_score, standardized
 
-from gsnn_edges import backends, channel_correlation, cross_correlation
+from gsnn_edges import channel_correlation, cross_correlation
 
 ROWS, NODES = 200, 8
 # Ragged and unsorted; node 5 has no channel on either side.
@@ -18,28 +18,30 @@ def observations(rows=ROWS):
     return [matrix(*kinds(rows, seed))[:, : len(LEFT)] for seed in (0, 1)]
 
 
-def norms_of_blocks(a, g, left, right, **options):
-    """An obvious loop over pairs of nodes."""
-    W, whole = np.zeros((NODES, NODES)), correlation(a, g, **options)
-    for i, j in np.ndindex(W.shape):
-        W[i, j] = np.linalg.norm(whole[np.ix_(left == i, right == j)])
-    return W
-
-
 def score(library, a, g, left, right, **options):
     return library.run(channel_correlation, a, g, a_nodes=left, g_nodes=right, **options)
 
 
 @pytest.mark.parametrize("right", [LEFT[::-1], EVEN], ids=["ragged", "even"])
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("options", [{}, {"row_chunk": 3}, {"ties": "ordinal"}], ids=str)
-def test_norms_equal_those_of_scipy(eager, method, options, right):
+@pytest.mark.parametrize("n_components", [None, 1, 3, 9])
+def test_equals_norms_of_blocks_and_components_never_add(eager, method, n_components, right):
     a, g = observations()
-    found = score(eager, a, g, LEFT, right, method=method, **options)
-    ties = options.get("ties", "average")
-    expected = norms_of_blocks(a, g, LEFT, right, method=method, ties=ties)
+    found = score(eager, a, g, LEFT, right, method=method, n_components=n_components)
+    expected = channel_score(a, g, LEFT, right, NODES, n_components, method)
     # Law 3 for each of at most 16 correlations of a block.
-    np.testing.assert_allclose(found, expected, rtol=0, atol=4 * 4e-6)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
+    whole = channel_score(a, g, LEFT, right, NODES, None, method)
+    assert (whole - found).min() > -2e-5
+
+
+@pytest.mark.parametrize("row_chunk", [None, 3])
+def test_ordinal_ranks_in_chunks(eager, row_chunk):
+    a, g = observations()
+    found = score(eager, a, g, LEFT, EVEN, ties="ordinal", row_chunk=row_chunk)
+    sides = (standardized(x, ties="ordinal") for x in (a, g))
+    expected = channel_score(*sides, LEFT, EVEN, NODES, method="pearson")
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
 
 
 def test_one_channel_a_node_gives_absolute_correlations(eager):
@@ -47,31 +49,6 @@ def test_one_channel_a_node_gives_absolute_correlations(eager):
     nodes = np.arange(len(LEFT))
     expected = np.abs(eager.run(cross_correlation, a, g))
     np.testing.assert_allclose(score(eager, a, g, nodes, nodes), expected, rtol=0, atol=1e-6)
-
-
-@pytest.mark.parametrize("n_components", [1, 2, 3, 9])
-def test_directions_equal_principal_components_and_never_add(eager, n_components):
-    a, g = observations()
-    options = {"method": "pearson", "n_components": n_components}
-    found = score(eager, a, g, LEFT, EVEN, **options)
-    left, right = (
-        {n: leading(x[:, nodes == n], n_components) for n in range(NODES)}
-        for x, nodes in ((a, LEFT), (g, EVEN))
-    )
-    expected = [[np.linalg.norm(left[i] @ right[j].T) for j in range(NODES)] for i in range(NODES)]
-    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
-    whole = score(eager, a, g, LEFT, EVEN, method="pearson")
-    assert (whole - found).min() > -1e-6
-
-
-def leading(columns, n_components):
-    """Principal components of standardized columns, by a singular value decomposition."""
-    x = columns[:, (columns != columns[:1]).any(axis=0)].astype(np.float64)
-    x /= np.abs(x).max(axis=0)
-    x -= x.mean(axis=0)
-    x /= np.linalg.norm(x, axis=0)
-    vectors = np.linalg.svd(x, full_matrices=False)[2]
-    return (x @ vectors.T).T[:n_components]
 
 
 def test_noise_has_the_norm_that_the_docstring_says():
@@ -90,37 +67,21 @@ def test_signs_of_channels_do_not_matter():
     np.testing.assert_allclose(found, channel_correlation(a, g, LEFT, EVEN), atol=1e-6)
 
 
-def test_nodes_may_be_more_than_have_channels():
-    a, g = observations()
-    W = channel_correlation(a, g, LEFT, EVEN, nodes=12)
-    assert W.shape == (12, 12)
-    np.testing.assert_array_equal(W[8:], 0)
-    np.testing.assert_array_equal(W[:, 8:], 0)
-
-
-@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
-def test_the_result_is_an_array_of_the_backend(name):
-    W = channel_correlation(*observations(), LEFT, EVEN, backend=name)
-    assert backends.of(W).name == name
-
-
 @pytest.mark.parametrize(("precision", "bound"), [("float32", 4 * 4e-6), ("float64", 1e-8)])
-def test_precision_is_that_of_the_result(precision, bound):
+def test_precision_backend_and_nodes_are_those_of_the_result(precision, bound):
     a, g = observations()
-    W = channel_correlation(a, g, LEFT, EVEN, precision=precision)
-    assert W.dtype == precision
-    np.testing.assert_allclose(W, norms_of_blocks(a, g, LEFT, EVEN), rtol=0, atol=bound)
+    W = channel_correlation(a, g, LEFT, EVEN, precision=precision, backend="torch", nodes=12)
+    assert W.numpy().dtype == precision
+    expected = channel_score(a, g, LEFT, EVEN, 12)
+    np.testing.assert_allclose(W, expected, rtol=0, atol=bound)
 
 
 @pytest.mark.parametrize(
     ("rows", "options", "phrase"),
     [
         (2, {}, "a and g must be at least 3; got 2"),
-        (ROWS, {"a_nodes": LEFT[1:]}, "a_nodes .* 16 columns"),
-        (ROWS, {"g_nodes": LEFT - 1}, "g_nodes .* counted from 0"),
         (ROWS, {"a_nodes": LEFT / 1.0}, "a_nodes .* whole number"),
         (ROWS, {"nodes": 7}, "nodes must be at least 8; got 7"),
-        (ROWS, {"n_components": 0}, "n_components must be at least 1"),
         (ROWS, {"row_chunk": 0}, "row_chunk must be at least 1"),
         (ROWS, {"method": "kendall"}, "method must be one of"),
     ],

@@ -24,11 +24,6 @@ class Small(NumpyBackend):
         return self.free
 
 
-def test_a_small_problem_is_one_chunk():
-    chunks = chunk_sizes(Small(free=1 << 33), (100, 50, 60), 4, None)
-    assert (chunks.sources, chunks.targets) == (50, 60)
-
-
 @pytest.mark.parametrize("free", [None, 1 << 20, 1 << 26, 1 << 40])
 def test_chunks_fit_the_free_memory(free):
     shape = (10_000, 5000, 4000)
@@ -42,9 +37,11 @@ def test_chunks_fit_the_free_memory(free):
         assert held <= free
 
 
-def test_row_chunk_is_kept_but_for_what_there_is():
-    assert chunk_sizes(Small(free=1 << 20), (1000, 500, 500), 4, 300).sources == 300
-    assert chunk_sizes(Small(free=1 << 20), (1000, 500, 500), 4, 700).sources == 500
+def test_a_small_problem_is_one_chunk_and_row_chunk_is_kept_but_for_what_there_is():
+    chunks = chunk_sizes(Small(free=1 << 33), (100, 50, 60), 4, None)
+    assert (chunks.sources, chunks.targets) == (50, 60)
+    for wish, sources in ((300, 300), (700, 500)):
+        assert chunk_sizes(Small(free=1 << 20), (1000, 500, 500), 4, wish).sources == sources
 
 
 def test_targets_that_do_not_fit_come_in_chunks_and_change_nothing(monkeypatch):

@@ -4,7 +4,6 @@ import json
 import sys
 from fnmatch import fnmatchcase
 from fractions import Fraction
-from itertools import permutations
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ import scipy.stats
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from libraries import require
 from numpy.testing import assert_allclose, assert_array_equal
 from rankings import PykeenRanks
 from rankings import pykeen_metrics as pykeen
@@ -89,7 +89,10 @@ def assert_equals_a_loop(A, problem, direction, allowed, **options):
     found = evaluate_edges(
         A, edges, true_edges, direction=direction, n_resamples=None, ks=KS[:2], **options
     )
-    parts = [rankings.counts(scores, edges, true_edges, axis, allowed) for axis in AXES[direction]]
+    parts = [
+        rankings.counts(scores, edges, true_edges, head=axis == 1, allowed=allowed)
+        for axis in AXES[direction]
+    ]
     above, level, candidates = np.concatenate(parts, axis=1)
     queries = found.queries
     assert_array_equal(queries.ranks.optimistic, 1 + above)
@@ -175,6 +178,29 @@ def test_pools_of_many_blocks_equal_scikit_learn(nodes):
     assert_allclose([found.auroc, found.average_precision, found.prevalence], expected, rtol=1e-12)
 
 
+@STRANGE
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("levels", [1, 30, 10**7])
+def test_kernels_count_what_sorts_count(levels, dtype, monkeypatch):
+    require("numba")
+    rng, nodes = np.random.default_rng(0), 300
+    scores = rng.integers(-levels, levels, (nodes, nodes)).astype(dtype) / levels
+    scores[rng.random(scores.shape) < 0.1] = -0.0
+    scores[0, 1] = 1e30  # a query; all others are near each other
+    places = [*range(1, 252), *rng.choice(np.arange(nodes, nodes**2), 900, replace=False)]
+    edges = np.stack(np.divmod(places, nodes))  # of node 0 more than are counted one by one
+    edges = edges[:, edges[0] != edges[1]]
+    for matrix in (scores, np.asfortranarray(scores)):
+        results = []
+        for path in ("plain", "kernel"):
+            monkeypatch.setenv("GSNN_EDGES_PATH", path)
+            options = {"direction": "both", "exclude_self": True, "n_resamples": None}
+            found = evaluate_edges(matrix, edges, edges[:, 5:], query_chunk_size=70, **options)
+            results.append((found.separation, found.to_frame()))
+        assert results[0][0] == results[1][0]
+        assert results[0][1].equals(results[1][1])
+
+
 @pytest.mark.parametrize("levels", [1, 3, 50])
 def test_ranks_of_ties_equal_pykeens(levels):
     scores = np.random.default_rng(levels).integers(0, levels, (30, 30)).astype(np.float32)
@@ -184,21 +210,6 @@ def test_ranks_of_ties_equal_pykeens(levels):
     expected = PykeenRanks.from_scores(own, torch.from_numpy(scores))
     for kind in ("optimistic", "realistic", "pessimistic"):
         assert_array_equal(getattr(found, kind), getattr(expected, kind).numpy(), kind)
-
-
-@pytest.mark.parametrize("level", [0, 1, 2, 4])
-@pytest.mark.parametrize("above", [0, 1, 7])
-def test_random_ties_are_the_mean_over_all_orders(above, level):
-    scores = np.zeros((13, 13))
-    scores[0, : 1 + above + level] = [1] * (level + 1) + [2] * above
-    tied = ["query", *range(level)]
-    places = [order.index("query") for order in permutations(tied)]
-    expected = np.mean([1 / (1 + above + place) for place in places])
-    with pytest.warns(UserWarning, match="self-edges"):
-        found = evaluate_edges(scores, [[0], [0]], n_resamples=None)
-    assert_allclose(found.mrr_random_ties, expected, rtol=1e-13)
-    if level == 0:
-        assert found.mrr_random_ties == found.mrr
 
 
 @pytest.mark.parametrize("first", [1, 2, 14, 15, 16, 17, 100, 1000])
@@ -415,21 +426,18 @@ def ranking():
 
 def test_frame_has_a_row_for_each_ranking(ranking):
     frame = ranking.to_frame()
-    scores, edges, _ = rankings.proper_problem(0)
+    edges = rankings.proper_problem(0)[1]
     assert list(frame.columns) == [
         *("source", "target", "direction", "score", "candidates"),
         *("optimistic", "realistic", "pessimistic", "tie_reciprocal"),
     ]
-    assert_array_equal(frame["source"], [NAMES[node] for node in np.tile(edges[0], 2)])
-    assert_array_equal(frame["score"], np.tile(scores[edges[0], edges[1]], 2))
     assert_array_equal(frame["direction"], np.repeat(["tail", "head"], 40))
-    assert_allclose((1 / frame["realistic"]).mean(), ranking.mrr, rtol=1e-12)
     assert_array_equal(evaluated().to_frame()[["source", "target"]].to_numpy().T, edges)
 
 
 def test_frame_without_pandas_says_what_to_install(ranking, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match=r"pip install 'gsnn-edges\[frames\]'"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[frames\]'"):
         ranking.to_frame()
 
 
@@ -456,11 +464,6 @@ def test_table_names_and_aligns_all_metrics(ranking):
     assert repr(ranking) == str(ranking)
 
 
-def test_result_cannot_be_changed(ranking):
-    with pytest.raises(AttributeError, match="cannot assign to field 'mrr'"):
-        ranking.mrr = 1.0
-
-
 A = np.arange(9.0).reshape(3, 3)
 EDGE = [[0], [1]]
 ABC = {"node_names": ["a1", "b1", "b2"]}
@@ -471,19 +474,14 @@ ABC = {"node_names": ["a1", "b1", "b2"]}
     [
         ((A[0], EDGE), {}, ValueError, "A must have 2 dimensions"),
         ((A.astype(int) + 2**53, EDGE), {}, ValueError, "A must hold whole numbers of at most"),
-        ((A, EDGE, [[0], [7]]), {}, ValueError, "all_true_edges must hold targets in 0 .. 2"),
         ((A, EDGE), {"cluster": "node"}, ValueError, "cluster must be one of 'query', 'source'"),
         ((A, EDGE), {"ks": [0]}, ValueError, "ks must be at least 1; got 0"),
-        ((A, EDGE), {"ks": "10"}, TypeError, "ks must be a list of whole numbers; got '10'"),
-        ((A, EDGE), {"confidence": 1}, ValueError, "confidence must lie in"),
         ((A, EDGE), {"confidence": 0}, ValueError, "confidence must be above 0"),
         ((A, EDGE), {"seed": -1}, ValueError, "seed must be at least 0"),
-        ((A, EDGE), {"query_chunk_size": 0}, ValueError, "query_chunk_size must be at least 1"),
         ((A, [[0, 1, 1], [1, 1, 2]]), {"exclude_self": True}, ValueError, "1 of its 3 edges are"),
         ((A, EDGE), {"candidates": "a -> b -> c", **ABC}, ValueError, "two patterns with an"),
         ((A, EDGE), {"candidates": " -> b", **ABC}, ValueError, "two patterns with an arrow"),
         ((A, EDGE), {"candidates": ["* -> *", "* -> X"], **ABC}, ValueError, "'X' of .* none"),
-        ((A, EDGE), {"node_names": "abc"}, TypeError, "a sequence of strings; got 'abc'"),
         ((A, EDGE), {"node_names": ["a", "b", 7]}, TypeError, "must be strings; got 7"),
         ((A, EDGE), {"node_names": ["a", "b", "a"]}, ValueError, "different; got 'a' more than"),
     ],

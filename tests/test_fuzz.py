@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 from libraries import DTYPES_64, LIBRARIES, Library, require
 
-from gsnn_edges import cross_correlation, mrr, rankdata
+from gsnn_edges import backends, cross_correlation, mrr, rankdata
 from gsnn_edges.options import BACKENDS
 
 CASES, QUICK = 2000, 100  # all, and those that every run of the tests makes
@@ -141,6 +141,7 @@ def test_a_random_call(seed, monkeypatch):
     axis = int(rng.integers(-2, 2))
     ranks = library.numpy(library.call(rankdata, a, axis=axis, ties=ties))
     np.testing.assert_array_equal(ranks, scipy.stats.rankdata(x, axis=axis, method=ties))
+    assert ranks.dtype == ("float64" if x.dtype == "float64" else "float32")
 
     options = {"method": method, "ties": ties}
     options["precision"] = "float32" if jax or rng.random() < 0.8 else "float64"
@@ -148,7 +149,9 @@ def test_a_random_call(seed, monkeypatch):
     expected = correlation(x, y, method, ties)
     # Values cannot leave JAX where it compiles, nor be ranked by mrr.
     for place in [{}] if library.jit else [{}, {"backend": backend}]:
-        found = np.asarray(library.call(cross_correlation, a, g, **options, **place))
+        found = library.call(cross_correlation, a, g, **options, **place)
+        assert backends.of(found).name == place.get("backend", backends.of(a).name)
+        found = np.asarray(found)
         assert found.dtype == options["precision"]
         difference = (found - expected) / bound(x, y, options["precision"])
         np.testing.assert_allclose(difference, 0, rtol=0, atol=1)

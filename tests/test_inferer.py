@@ -19,6 +19,7 @@ from gsnn_models import (
     in_float64,
     lived_in,
     slow_capture,
+    with_norm,
 )
 from model_state import assert_unchanged, global_state
 from oracles import correlation, reciprocal_ranks
@@ -284,12 +285,6 @@ def test_an_estimate_is_the_mean_of_the_draws(training, rows, layers, score, met
         np.testing.assert_array_equal(made.fit(x, y, method, **call, **how), evidence.W)
 
 
-def with_norm(norm):
-    model = TinyGSNN().eval()
-    model.ResBlocks[1].norm = norm
-    return model
-
-
 UNTRACKED = nn.BatchNorm1d(6, track_running_stats=False)
 
 
@@ -343,13 +338,12 @@ def test_the_standard_error_does_not_follow_the_size_of_a_draw(score):
 # What must not happen
 
 
-@pytest.mark.parametrize("estimate", [False, True])
 @pytest.mark.parametrize("name", MODELS)
-def test_the_model_and_the_global_generators_do_not_move(name, estimate):
+def test_the_model_and_the_global_generators_do_not_move(name):
     model = lived_in(MODELS[name]().train())
     x, y = data_for(model)
     with assert_unchanged(model):
-        inferer(model).fit(x, y, estimate=estimate, estimate_iters=2, estimate_n_samples=20)
+        inferer(model).fit(x, y, estimate=True, estimate_iters=2, estimate_n_samples=20)
 
 
 @BOTH

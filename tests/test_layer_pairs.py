@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import scipy.stats
 from columns import kinds, matrix
+from oracles import standardized
 
 from gsnn_edges import cross_correlation
 from gsnn_edges.layer_pairs import checked_layers, chosen_pairs, layer_pairs, layer_parts
@@ -20,21 +20,11 @@ def observations():
     return a, g
 
 
-def standard(x, method):
-    """Centred columns of length 1, in float64, layer by layer; constant columns are 0."""
-    if method == "spearman":
-        x = scipy.stats.rankdata(x, axis=0)
-    else:
-        x = x / np.abs(x).max(axis=0, initial=1e-30)
-    x = x.astype(np.float64) - x.mean(axis=0, dtype=np.float64)
-    x = x / np.where(np.ptp(x, axis=0) == 0, np.inf, np.linalg.norm(x, axis=0))
-    return x.reshape(PAIRS, SAMPLES, -1)
-
-
 def slow_parts(a, g, method):
     """Sum products, layer by layer, of centred columns and of the means of columns."""
     within = between = 0
-    for left, right in zip(standard(a, method), standard(g, method), strict=True):
+    sides = (standardized(x, method).reshape(PAIRS, SAMPLES, -1) for x in (a, g))
+    for left, right in zip(*sides, strict=True):
         means = left.mean(axis=0), right.mean(axis=0)
         within = within + (left - means[0]).T @ (right - means[1])
         between = between + SAMPLES * np.outer(*means)
@@ -106,17 +96,3 @@ def test_layers_have_a_default_for_each_score(layers, score, expected):
 def test_layers_that_are_not_there_are_refused(layers, error, phrase):
     with pytest.raises(error, match=phrase):
         checked_layers(layers, "magnitude", 2)
-
-
-@pytest.mark.parametrize(
-    ("samples", "error", "phrase"),
-    [
-        (7, ValueError, "samples must divide .* 240, into layer pairs; got 7"),
-        (480, ValueError, "samples must divide"),
-        (2, ValueError, "samples must be at least 3; got 2"),
-        (60.0, TypeError, "samples must be a whole number"),
-    ],
-)
-def test_samples_that_do_not_fit_are_an_error(samples, error, phrase):
-    with pytest.raises(error, match=phrase):
-        layer_parts(*observations(), samples)

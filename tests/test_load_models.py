@@ -123,20 +123,6 @@ def test_a_library_that_a_users_module_lacks_is_its_own_error(folder):
         load_model("toy:factory")
 
 
-@pytest.mark.parametrize(
-    ("weights", "phrase"),
-    [
-        ({}, "missing: weight, bias"),
-        (state() | {"extra": torch.ones(1)}, "unexpected: extra"),
-        (state(4), r"of another shape: weight \(4, 3\) for \(2, 3\), bias \(4,\) for \(2,\)"),
-    ],
-)
-def test_weights_that_do_not_fit_are_listed(weights, phrase, folder):
-    torch.save(weights, folder / "w.pt")
-    with pytest.raises(ValueError, match=phrase):
-        load_model("toy:factory", folder / "w.pt")
-
-
 class Evil:
     """Leaves a mark when it is unpickled."""
 
@@ -144,33 +130,34 @@ class Evil:
         return os.mkdir, ("mark",)
 
 
-@pytest.mark.parametrize("saved", [Evil(), nn.Linear(3, 2), {"weight": Evil()}])
-def test_weights_run_no_code(saved, folder):
-    torch.save(saved, folder / "w.pt")
-    with pytest.raises(ValueError, match="holds other objects, as a pickled module does"):
-        load_model("toy:factory", folder / "w.pt")
-    assert not (folder / "mark").exists()
+OBJECTS = "holds other objects, as a pickled module does"
+# What a file holds, its bytes or what torch saves, and how it is refused.
+WRONG_WEIGHTS = [
+    ("w.pt", {}, "missing: weight, bias"),
+    ("w.pt", state() | {"extra": torch.ones(1)}, "unexpected: extra"),
+    ("w.pt", state(4), r"of another shape: weight \(4, 3\) for \(2, 3\), bias \(4,\) for \(2,\)"),
+    ("w.pt", {"epoch": 3}, "must be a state dict"),
+    ("w.pt", Evil(), OBJECTS),
+    ("w.pt", nn.Linear(3, 2), OBJECTS),
+    ("w.pt", {"weight": Evil()}, OBJECTS),
+    ("w.pt", b"weights", "or broken"),
+    ("w.pt", b"PK\x03\x04" + bytes(30), "or broken"),
+    ("w.safetensors", b"weights", "must be a .safetensors file"),
+    ("w.npy", b"1", "must end in .safetensors, .pt"),
+]
 
 
-@pytest.mark.parametrize(
-    ("file", "content", "phrase"),
-    [
-        ("w.pt", b"weights", "or broken"),
-        ("w.pt", b"PK\x03\x04" + bytes(30), "or broken"),
-        ("w.safetensors", b"weights", "must be a .safetensors file"),
-        ("w.npy", b"1", "must end in .safetensors, .pt"),
-    ],
-)
-def test_a_file_that_is_not_what_its_ending_says(file, content, phrase, folder):
-    (folder / file).write_bytes(content)
+@pytest.mark.parametrize(("file", "held", "phrase"), WRONG_WEIGHTS)
+def test_weights_that_are_none_of_the_model_are_explained_and_run_no_code(
+    file, held, phrase, folder
+):
+    if isinstance(held, bytes):
+        (folder / file).write_bytes(held)
+    else:
+        torch.save(held, folder / file)
     with pytest.raises(ValueError, match=phrase):
         load_model("toy:factory", folder / file)
-
-
-def test_a_dict_of_something_else_is_no_state(folder):
-    torch.save({"epoch": 3}, folder / "w.pt")
-    with pytest.raises(ValueError, match="must be a state dict"):
-        load_model("toy:factory", folder / "w.pt")
+    assert not (folder / "mark").exists()
 
 
 @pytest.mark.parametrize(
@@ -195,21 +182,17 @@ def test_a_pickle_is_loaded_where_it_is_trusted_and_a_warning_says_what_that_mea
 
 
 @pytest.mark.parametrize(
-    ("saved", "kind", "phrase"),
+    ("held", "kind", "phrase"),
     [
-        ({"a": 1}, TypeError, "must hold a torch.nn.Module; .* holds dict"),
         (None, ValueError, "or broken"),
+        ({"a": 1}, TypeError, "must hold a torch.nn.Module; .* dict"),
     ],
 )
-def test_a_pickle_of_something_else_is_refused(saved, kind, phrase, folder):
-    if saved is None:
+def test_a_pickle_of_something_else_is_refused(held, kind, phrase, folder):
+    torch.save(held, folder / "whole.pt")
+    if held is None:
         (folder / "whole.pt").write_bytes(b"no pickle")
-    else:
-        torch.save(saved, folder / "whole.pt")
-    with (
-        pytest.warns(UserWarning, match="is unpickled"),
-        pytest.raises(kind, match=phrase),
-    ):
+    with pytest.warns(UserWarning, match="is unpickled"), pytest.raises(kind, match=phrase):
         load_pickled(folder / "whole.pt", trust_pickle=True)
 
 

@@ -129,6 +129,7 @@ WRONG = {
     "masks with draws": ({"masks": 2, "estimate": True}, "masks must be 0 with estimate=True"),
     "negative masks": ({"masks": -1}, "masks must be at least 0"),
     "masks of one column": ({"masks": 1, "y": torch.ones(60)}, "need x and y as matrices"),
+    "masks of a dict": ({"masks": 1, "x": {"x": torch.ones(60, 25)}}, r"matrices.*got dict \(\)"),
     "magnitudes": ({"measured": MEASURED, "score": "magnitude"}, "measured must be None with sc"),
     "both": ({"measured": MEASURED, "masks": 1}, "measured must be None with .*masks=1"),
     "a name": ({"measured": ["f1", "g"]}, "nodes of the model, by name or index below 50; got g"),

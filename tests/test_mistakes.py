@@ -48,7 +48,6 @@ EVEN = TinyGSNN([[0, 1, 2, 3, 4, 5]] * 3).eval()
 NETWORK = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
 X, Y = data(12)  # 4 inputs, 3 outputs
 EDGES = np.array([[0, 1, 3], [1, 3, 5]])  # of 6 function nodes
-PAIRS = [(0, 1), (1, 2), (2, 3)]
 NODES = [f"P{i}" for i in range(6)]
 W = np.random.default_rng(0).standard_normal((6, 6))
 HELD_OUT = EDGES[:, :2]
@@ -96,10 +95,8 @@ SPLIT = {"edge_index": EDGES, "fractions": (0.5, 0.5), "seed": 0}
 ROWS = [
     (fit, FIT, {
         "edges of PyG": (TypeError, "one kind.* take the entry", {"edge_index": {"to": EDGES}}),
-        "names": (TypeError, "<U4: map node names", {"edge_index": [["TP53"], ["MDM2"]]}),
         "a zip": (TypeError, "zip object.*make a list", {"edge_index": zip([0], [1], strict=True)}),
         "unequal rows": (ValueError, r"\[1\]\]: give each", {"edge_index": [[0, 1], [1]]}),
-        "adjacency": (ValueError, "adjacency.*nonzero", {"edge_index": np.eye(7, dtype=int)}),
         "no node": (ValueError, "counted from 0; got -1", {"edge_index": [[-1], [0]]}),
         "no y": (TypeError, "y must be .*NoneType: pass x and y", {"y": None}),
         "SciPy": (TypeError, r"csr_matrix: call its toarray\(\)", {"x": sparse.csr_matrix(X)}),
@@ -128,7 +125,6 @@ ROWS = [
         "by number": (TypeError, r"blocks\[0\] must be .*got int", {"blocks": [0, 1]}),
     }),
     (ge.cross_correlation, OBSERVED, {
-        "a frame": (TypeError, "g must be an array.*DataFrame", {"g": pd.DataFrame(RNA)}),
         "masked": (TypeError, "a must have a value", {"a": np.ma.masked_array(RNA, RNA > 1)}),
         "sparse": (TypeError, "must be dense", {"a": X, "g": X.to_sparse()}),
         "device alone": (ValueError, "device='cuda' needs backend=", {"device": "cuda"}),
@@ -149,14 +145,11 @@ ROWS = [
         "from -1": (ValueError, "g_nodes must hold node .*got -1", {"g_nodes": [-1, 0, 1]}),
     }),
     (ge.partial_correlation, OBSERVED, {
-        "both": (ValueError, "got both", {"conditions": RNA, "parents": [[0], [0]]}),
         "other rows": (ValueError, "conditions .*8 and 12", {"conditions": RNA[:8]}),
         "too many": (ValueError, "at least 13 obs", {"conditions": np.tile(RNA, (1, 3))[:, :10]}),
-        "a frame": (TypeError, "conditions must be an", {"conditions": pd.DataFrame(RNA)}),
     }),
     (ge.evaluate_edges, RANKED, {
         "evidence": (TypeError, "A must be .*EdgeEvidence: pass the W that", {"A": EVIDENCE}),
-        "pairs": (ValueError, r"all_true_edges .*\(3, 2\): transpose", {"all_true_edges": PAIRS}),
         "heads": (ValueError, "direction must be .*'heads'", {"direction": "heads"}),
         "cluster": (ValueError, "cluster must be one of .*'target'", {"cluster": "target"}),
         "one k": (TypeError, "ks must be a list of whole numbers; got 10", {"ks": 10}),
@@ -172,9 +165,7 @@ ROWS = [
         "by kind": (TypeError, "node_names must be a sequence", {"node_names": {"f": NODES}}),
     }),
     (ge.EdgeEvidence, {"W": W}, {
-        "a frame": (TypeError, "W must be an array.*DataFrame", {"W": pd.DataFrame(W)}),
         "numbers": (TypeError, "node_names must be strings; got 0", {"node_names": range(6)}),
-        "from 1": (ValueError, "known_edges .*0 .. 5.*got 6", {"known_edges": EDGES + 1}),
         "a count alone": (TypeError, "counts must be a mapping .*got 500", {"counts": 500}),
         "a tensor": (TypeError, "settings .*tensor", {"settings": {"mask": torch.ones(2)}}),
     }),
@@ -204,7 +195,6 @@ ROWS = [
     }),
     (recover, {"infer": lambda keep: W, "fraction": 0.3}, {
         "W": (TypeError, "infer must be a callable.*ndarray", {"infer": W}),
-        "no return": (TypeError, r"infer\(keep\) returns .*NoneType", {"infer": lambda keep: None}),
     }),
     (track, TRACKED, {
         "weights": (TypeError, "model must be .*OrderedDict", {"model": MODEL.state_dict()}),

@@ -3,17 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from columns import kinds, matrix
 from gsnn_models import TinyGSNN, data
-from oracles import correlation
+from oracles import channel_score, correlation, layered
 from torch import nn
 
 from gsnn_edges import (
     FunctionEdgeInferer,
     capture,
     capture_channels,
-    channel_correlation,
-    cross_correlation,
     permutation_test,
 )
 from gsnn_edges.backends.numpy_backend import NumpyBackend
@@ -102,19 +99,15 @@ def test_only_candidates_compete(eager):
     assert_those_of_a_loop(eager, found, correlation(a, g), null, mean, mask)
 
 
-def averaged(score, layers):
-    """The mean of a score over the chosen layer pairs."""
-    each = [slice(k * SAMPLES, (k + 1) * SAMPLES) for k in range(LAYERS)]
-    chosen = {"pooled": [slice(None)], "mean": each, "last": each[-1:], 1: each[1:2]}[layers]
-    return lambda a, g: np.mean([score(a[rows], g[rows]) for rows in chosen], axis=0)
-
-
 @pytest.mark.parametrize("layers", ["mean", "last", 1])
 @pytest.mark.parametrize("alternative", ["two-sided", "greater"])
 def test_layers_by_themselves_equal_a_loop(eager, alternative, layers):
     found = run(eager, alternative=alternative, layers=layers)
-    score = averaged(correlation, layers)
     a, g = observations()
+
+    def score(a, g):
+        return layered(correlation, a, g, LAYERS, layers)
+
     assert_those_of_a_loop(eager, found, score(a, g), permuted_scores(score, a, g))
     np.testing.assert_array_equal(eager.numpy(found.null_mean), 0)
     assert (found.layers, found.choice) == (LAYERS, layers)
@@ -123,14 +116,15 @@ def test_layers_by_themselves_equal_a_loop(eager, alternative, layers):
 @pytest.mark.parametrize("n_components", [None, 1])
 @pytest.mark.parametrize("layers", ["pooled", None, "last"])
 def test_channel_score_equals_a_loop(eager, layers, n_components):
-    options = {"nodes": 5, "n_components": n_components}
-    found = run(eager, layers=layers, **CHANNELS, **options)
-
-    def whole(a, g):
-        return channel_correlation(a, g, LEFT, RIGHT, precision="float64", **options)
-
-    score = averaged(whole, layers or "mean")
+    found = run(eager, layers=layers, nodes=5, n_components=n_components, **CHANNELS)
     a, g = observations()
+
+    def each(a, g):
+        return channel_score(a, g, LEFT, RIGHT, 5, n_components)
+
+    def score(a, g):
+        return layered(each, a, g, LAYERS, layers or "mean")
+
     assert_those_of_a_loop(eager, found, score(a, g), permuted_scores(score, a, g))
     assert found.null_mean is None
 
@@ -163,12 +157,6 @@ def test_columns_that_no_permutation_moves_get_p_1(alternative):
     for fixed in (found.p[0], found.p[-1], found.p[:, -1], found.p_familywise[0]):
         np.testing.assert_array_equal(fixed, 1)
     np.testing.assert_array_equal(found.statistic[-1], 0)
-
-
-def test_statistic_is_the_cross_correlation_of_columns_of_every_kind():
-    a, g = (matrix(*kinds(120, seed)) for seed in (0, 1))
-    found = permutation_test(a, g, 40, n_resamples=1, seed=0)
-    np.testing.assert_allclose(found.statistic, cross_correlation(a, g), rtol=0, atol=4e-6)
 
 
 @pytest.fixture(scope="module")
@@ -204,26 +192,21 @@ def test_the_statistic_is_what_infer_gives(inferred, score, more, layers, method
     assert found.choice == expected.settings["layers"]
 
 
-def test_seed_repeats_and_no_global_generator_is_touched():
+def test_seed_repeats():
     a, g = observations()
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
     first, second, other = (
         permutation_test(a, g, SAMPLES, n_resamples=9, seed=seed).maxima for seed in (3, 3, 4)
     )
     np.testing.assert_array_equal(first, second)
     assert (first != other).any()
-    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
 
 
-def test_verbose_shows_progress(capfd):
-    permutation_test(*observations(), SAMPLES, n_resamples=3, seed=0, verbose=True)
+def test_progress_is_shown_and_columns_may_be_missing(capfd):
+    a, g = observations()
+    permutation_test(a, g, SAMPLES, n_resamples=3, seed=0, verbose=True)
     said = capfd.readouterr().err
     assert "permutations" in said
     assert "100%" in said
-
-
-def test_columns_that_are_not_there():
-    a, g = observations()
     found = permutation_test(a[:, :0], g, SAMPLES, n_resamples=3, seed=0)
     assert found.p.shape == found.p_familywise.shape == (0, 6)
 
@@ -235,13 +218,9 @@ def test_columns_that_are_not_there():
         ({"n_resamples": 0}, "n_resamples must be at least 1"),
         ({"seed": -1}, "seed must be at least 0"),
         ({"row_chunk": 0}, "row_chunk must be at least 1"),
-        ({"alternative": "less"}, "alternative must be one of 'two-sided', 'greater'"),
         ({"method": "kendall"}, "method must be one of"),
-        ({"a_nodes": LEFT, "alternative": "greater"}, "must be given together; got g_nodes=None"),
         ({"candidates": np.ones((5, 6), bool)}, "candidates must have a value for each pair"),
         ({"nodes": 4, "alternative": "greater"}, "must be given together; got a_nodes=None"),
-        ({"a_nodes": LEFT, "g_nodes": RIGHT}, "alternative must be 'greater' with a_nodes"),
-        ({"n_components": 2}, "n_components=2 needs a_nodes and g_nodes"),
         ({"n_components": 0}, "n_components must be at least 1"),
         ({"layers": "first"}, "layers must be one of 'pooled', 'mean', 'last'; got 'first'"),
         ({"layers": 3}, r"layer pair in 0 \.\. 2; got 3: 4 blocks make 3 pairs"),

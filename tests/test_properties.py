@@ -6,9 +6,21 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from model_state import global_state
 from rankings import PykeenRanks
 
-from gsnn_edges import cross_correlation, mrr, rankdata
+from gsnn_edges import (
+    bootstrap_interval,
+    compare,
+    cross_correlation,
+    evaluate_edges,
+    mrr,
+    permutation_test,
+    rankdata,
+    recover_edges,
+    split_edges,
+)
+from gsnn_edges.demo import graph, simulate
 
 # Law 3, columns without ties and with many; two answers differ by twice that (law 6).
 CONTINUOUS, TIED = 1e-6, 4e-6
@@ -128,6 +140,28 @@ def test_neither_sides_nor_order_matter_for_columns_with_ties(x, method, random)
     moved = cross_correlation(x[order], g[order], method=method)
     np.testing.assert_allclose(W, back.T, rtol=0, atol=2 * TIED)
     np.testing.assert_allclose(W, moved, rtol=0, atol=2 * TIED)
+
+
+A, EDGES = np.random.default_rng(0).random((20, 20)), np.array([[0, 1, 2], [1, 2, 3]])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: permutation_test(A, A, 10, n_resamples=3, seed=0),
+        lambda: bootstrap_interval(A, A, 10, n_resamples=3, seed=0),
+        lambda: evaluate_edges(A, EDGES, n_resamples=100, seed=0),
+        lambda: compare({"W": A}, EDGES[:, :2], EDGES, known_edges=EDGES[:, 2:], seed=0),
+        lambda: split_edges(EDGES, (0.5, 0.5), seed=0),
+        lambda: recover_edges(lambda keep: A, EDGES, fraction=0.4, seed=0),
+        lambda: simulate(graph("dream4-1"), seed=0, train_rows=20, test_rows=10),
+    ],
+    ids=lambda call: call.__code__.co_names[0],
+)
+def test_what_draws_moves_no_global_generator(call):
+    before = global_state()
+    call()
+    assert global_state() == before
 
 
 @st.composite

@@ -9,7 +9,7 @@ from columns import kinds, matrix
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from libraries import DTYPES_64, Library, each_library, require
+from libraries import Library, each_library, require
 
 from gsnn_edges import backends, channel_correlation, cross_correlation, rankdata
 from gsnn_edges.ranks import (
@@ -42,29 +42,6 @@ def test_ranks_of_a_million_observations_equal_scipy(library, ties):
     np.testing.assert_array_equal(ranks, scipy.stats.rankdata(x, axis=0, method=ties))
 
 
-@pytest.mark.parametrize(
-    "dtype", ["float16", "float64", "int8", "uint8", "int32", "uint32", "int64"]
-)
-def test_every_real_dtype_is_ranked_as_it_is(library, dtype):
-    if dtype == "float16" and library.name == "strict":
-        pytest.skip("the standard has no float16")
-    if (dtype in DTYPES_64 and not library.has_float64) or (library.jit and dtype != "int8"):
-        pytest.skip("JAX has no 64-bit dtypes unless they are switched on, and compiles for each")
-    rng = np.random.default_rng(1)
-    x = (100 * rng.standard_normal((500, 3))).astype(np.int64).astype(dtype)
-    ranks = library.numpy(library.call(rankdata, library.array(x)))
-    np.testing.assert_array_equal(ranks, scipy.stats.rankdata(x, axis=0))
-    assert ranks.dtype == (np.float64 if dtype == "float64" else np.float32)
-
-
-def test_float64_values_that_float32_would_merge_keep_their_order(library):
-    if not library.has_float64:
-        pytest.skip("JAX has no float64 unless it is switched on")
-    x = 1e8 + np.random.default_rng(2).permutation(1000)[:, None] * 1e-3
-    ranks = library.numpy(library.call(rankdata, library.array(x)))
-    np.testing.assert_array_equal(ranks, scipy.stats.rankdata(x, axis=0))
-
-
 @each_library("axis", [0, 1, 2, -1], fixed=1)
 def test_any_axis_of_any_shape(library, axis):
     x = np.random.default_rng(3).integers(0, 4, (5, 6, 7)).astype(np.float32)
@@ -78,18 +55,6 @@ def test_an_empty_array_has_empty_ranks(library, shape):
     np.testing.assert_array_equal(ranks, np.ones(shape, np.float32))
 
 
-@pytest.mark.parametrize("view", ["transposed", "backwards", "every second", "expanded"])
-def test_views_of_numpy_and_torch_arrays_are_ranked_in_place(view):
-    x = np.random.default_rng(4).integers(0, 9, (40, 30)).astype(np.float32)
-    x = {
-        "transposed": x.T,
-        "backwards": x[::-1, ::-1],
-        "every second": x[::2, ::2],
-        "expanded": np.broadcast_to(x[:, :1], (40, 30)),
-    }[view]
-    np.testing.assert_array_equal(rankdata(x), scipy.stats.rankdata(x, axis=0))
-
-
 @given(hnp.arrays(np.float32, st.integers(1, 60), elements=st.floats(-4, 4, width=16)))
 def test_ordinal_ranks_are_a_permutation_and_average_ranks_have_its_sum(x):
     count = np.arange(1, len(x) + 1, dtype=np.float32)
@@ -97,22 +62,9 @@ def test_ordinal_ranks_are_a_permutation_and_average_ranks_have_its_sum(x):
     assert rankdata(x).sum() == count.sum()
 
 
-@given(
-    hnp.arrays(np.float32, st.integers(2, 60), elements=st.floats(-100, 100, width=16)),
-    st.integers(-20, 20),
-)
-def test_a_power_of_two_and_a_permutation_leave_ranks_unchanged(x, exponent):
-    np.testing.assert_array_equal(rankdata(x * np.float32(2.0**exponent)), rankdata(x))
-    order = np.random.default_rng(len(x)).permutation(len(x))
-    np.testing.assert_array_equal(rankdata(x[order]), rankdata(x)[order])
-
-
 def test_ranks_become_float64_where_float32_cannot_hold_them():
     assert rank_dtype(np, np.float32, 2**23 - 1) == "float32"
     assert rank_dtype(np, np.float32, 2**23) == "float64"
-
-
-def test_more_observations_than_float32_ranks_need_float64():
     jnp = pytest.importorskip("jax.numpy")
     with pytest.raises(ValueError, match="jax_enable_x64"):
         rank_dtype(jnp, jnp.float32, 2**23)
@@ -121,13 +73,9 @@ def test_more_observations_than_float32_ranks_need_float64():
 @pytest.mark.parametrize(
     ("x", "options", "error", "phrase"),
     [
-        ([1.0, 2.0], {}, TypeError, "x must be an array"),
         (np.array([True, False]), {}, TypeError, "real numbers"),
         (np.array([1j]), {}, TypeError, "real numbers"),
-        (np.array(["a"]), {}, TypeError, "real numbers"),
-        (np.array([1.0, np.nan]), {}, ValueError, "x must be finite; got 1 NaN"),
         (np.array([[1.0, np.inf], [2.0, 3.0]]), {}, ValueError, "column 1"),
-        (np.zeros(3), {"ties": "min"}, ValueError, "ties must be one of"),
         (np.zeros(3), {"ties": None}, ValueError, "got None"),
         (np.zeros(3), {"axis": 1}, ValueError, "axis must lie in -1 .. 0"),
         (np.zeros(3), {"axis": -2}, ValueError, "axis must be at least -1"),
@@ -328,18 +276,13 @@ def test_drawn_rows_are_the_rows_of_the_draw(ops, method, shift):
     np.testing.assert_allclose(np.repeat(found, counts, axis=1), expected, rtol=0, atol=1e-6)
 
 
-@each_library("offset", [-(10**9), 0, 10**9], fixed=10**9)
-def test_whole_numbers_far_from_zero_keep_their_differences(ops, offset):
-    x = (offset + np.random.default_rng(6).integers(0, 50, (3, 400))).astype(np.int32)
-    rows = standardized(ops, x, "pearson")
-    np.testing.assert_allclose(rows, standard(x - float(offset)), rtol=0, atol=3e-7)
-
-
-@pytest.mark.parametrize("offset", [-(1 << 62), 1 << 62])
-def test_int64_beyond_float64_keeps_its_differences(ops, library, offset):
-    if not library.has_float64:
+@pytest.mark.parametrize(
+    ("dtype", "offset"), [("int32", 10**9), ("int64", -(1 << 62)), ("int64", 1 << 62)]
+)
+def test_whole_numbers_far_from_zero_keep_their_differences(ops, library, dtype, offset):
+    if dtype == "int64" and not library.has_float64:
         pytest.skip("JAX has no int64 unless it is switched on")
-    x = offset + np.random.default_rng(7).integers(0, 50, (3, 400))
+    x = (offset + np.random.default_rng(6).integers(0, 50, (3, 400))).astype(dtype)
     rows = standardized(ops, x, "pearson")
     np.testing.assert_allclose(rows, standard((x - offset).astype(float)), rtol=0, atol=3e-7)
 

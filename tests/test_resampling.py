@@ -74,13 +74,6 @@ def test_precision_float64_is_within_1e_9(backend):
     assert_those_of_rows(a, g, counts, found, atol=1e-9)
 
 
-@pytest.mark.parametrize("row_chunk", [1, 5, 1000])
-def test_row_chunk_does_not_change_the_answer(row_chunk):
-    (a, g), counts = observations(), drawn(draws=1)
-    (expected,), (W,) = draws(a, g, counts), draws(a, g, counts, row_chunk=row_chunk)
-    np.testing.assert_allclose(W, expected, rtol=0, atol=1e-6)
-
-
 def test_draws_of_different_widths_are_padded_by_what_weighs_nothing():
     # The second draw has two distinct rows, and is padded to the width of the first.
     (a, g), counts = observations(), np.zeros((2, ROWS), int)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from gsnn_edges import mrr, recover_edges, split_edges
+from gsnn_edges import recover_edges, split_edges
 
 
 def graph(seed, nodes=30, edges=120):
@@ -76,16 +76,6 @@ def test_duplicates_stay_together_and_columns_in_order():
         assert_array_equal(np.diff([column[pair] for pair in seen]) > 0, True)
 
 
-def test_seed_decides_and_no_global_generator_moves():
-    edges = graph(2)
-    before = np.random.get_state()[1].copy()  # noqa: NPY002 - to see that it stays
-    first, again, other = (split_edges(edges, seed=seed) for seed in (5, 5, 6))
-    assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
-    for one, two in zip(first, again, strict=True):
-        assert_array_equal(one, two)
-    assert pairs(first[0]) != pairs(other[0])
-
-
 @pytest.mark.parametrize("stratified", [False, True])
 @pytest.mark.parametrize("seed", range(10))
 def test_first_part_keeps_the_components(seed, stratified):
@@ -122,7 +112,6 @@ SOME = np.array([[0, 1, 0], [1, 2, 1]])
 @pytest.mark.parametrize(
     ("options", "error", "phrase"),
     [
-        ({"fractions": (0.8, 0.1)}, ValueError, r"fractions must .* add up to 1; got .* 0.9"),
         ({"fractions": (1.2, -0.2)}, ValueError, "fractions must lie in 0 .. 1"),
         ({"fractions": (float("nan"), 1)}, ValueError, "fractions must lie in 0 .. 1"),
         ({"fractions": ()}, ValueError, "fractions must lie in 0 .. 1"),
@@ -163,44 +152,14 @@ class Recorder:
 
 def test_draws_are_of_the_fraction():
     # Seven different edges between different nodes; 0.4 of them are 2.8.
-    found = recover_edges(Recorder(), EDGES, fraction=0.4, repeats=50, seed=0)
+    found, again = (
+        recover_edges(Recorder(), EDGES, fraction=0.4, repeats=50, seed=0) for _ in range(2)
+    )
+    assert_array_equal(np.concatenate(found.edges, axis=1), np.concatenate(again.edges, axis=1))
     assert [len(pairs(edges)) for edges in found.edges] == [3] * 50
     assert set().union(*map(pairs, found.edges)) == pairs(EDGES) - {(2, 2)}
     twice = [(edges.T == [0, 1]).all(1).sum() for edges in found.edges]
     assert set(twice) == {0, 2}
-
-
-def test_seed_decides_what_is_hidden():
-    runs = [recover_edges(Recorder(), EDGES, fraction=0.4, seed=seed) for seed in (0, 0, 1)]
-    same = [np.array_equal(a, b) for a, b in zip(runs[0].edges, runs[1].edges, strict=True)]
-    other = [np.array_equal(a, b) for a, b in zip(runs[0].edges, runs[2].edges, strict=True)]
-    assert (all(same), all(other), len(same)) == (True, False, 5)
-
-
-def test_hidden_edges_of_a_gsnn_by_hand():
-    torch = pytest.importorskip("torch")
-    from gsnn_edges import FunctionEdgeInferer
-    from gsnn_edges.demo import GSNN, train, tutorial
-
-    problem = tutorial(seed=0)
-    model = GSNN(problem.edge_index_dict, problem.node_names_dict, channels=4, seed=0)
-    train(model, *map(torch.from_numpy, (problem.x_train, problem.y_train)), epochs=2)
-    inferer = FunctionEdgeInferer(model, torch.nn.MSELoss(), problem.known_edges)
-
-    def infer(keep):
-        # As many rows as edges: the mask is (1, E), so that it is not cut along with x.
-        rows = len(keep)
-        mask = torch.from_numpy(keep)[None]
-        x, y = problem.x_test[:rows], problem.y_test[:rows]
-        return inferer.fit(x, y, batch_size=10, forward_kwargs={"edge_mask": mask})
-
-    found = recover_edges(infer, problem.known_edges, fraction=0.2, repeats=2, seed=0)
-    edges = problem.known_edges
-    keep = np.ones(edges.shape[1], bool)
-    assert_array_equal(found.shown, [mrr(infer(keep), hidden, edges) for hidden in found.edges])
-    keep = np.array([tuple(pair) not in pairs(found.edges[1]) for pair in edges.T.tolist()])
-    assert found.hidden[1] == mrr(infer(keep), found.edges[1], edges)
-    assert np.abs(infer(keep) - infer(np.ones_like(keep))).max() > 0.1
 
 
 @pytest.mark.parametrize(
@@ -214,7 +173,6 @@ def test_hidden_edges_of_a_gsnn_by_hand():
         ({"repeats": 0}, ValueError, "repeats must be at least 1"),
         ({"seed": None}, TypeError, "seed must be a whole number"),
         ({"edge_index": EDGES.T}, ValueError, r"edge_index must have shape \(2, E\)"),
-        ({"infer": np.eye(6)}, TypeError, r"infer must be a callable, infer\(keep\) -> W; got nd"),
         ({"infer": lambda keep: np.full((6, 6), np.nan)}, ValueError, "A must be finite"),
     ],
 )

@@ -27,6 +27,7 @@ from gsnn_models import (
     data_for,
     hook,
     lived_in,
+    with_norm,
 )
 from model_state import assert_unchanged, global_state
 from torch import nn
@@ -252,10 +253,7 @@ class Breaking(TinyGSNN):
 
 AROUND = {
     "bare": lambda m: m,
-    "data parallel": nn.DataParallel,
-    "compiled": lambda m: torch.compile(m, backend="eager"),
-    "nested": Nested,
-    "all": lambda m: torch.compile(nn.DataParallel(Nested(m)), backend="eager"),
+    "wrapped": lambda m: torch.compile(nn.DataParallel(Nested(m)), backend="eager"),
 }
 
 
@@ -287,12 +285,6 @@ def test_the_mode_eval_gives_what_an_evaluated_model_gives(name):
     with assert_unchanged(trained):
         result = capture(trained, MSE, x, y, mode="eval")
     assert_equal(result, capture(evaluated, MSE, x, y))
-
-
-def with_norm(norm):
-    model = TinyGSNN().eval()
-    model.ResBlocks[1].norm = norm
-    return model
 
 
 def untracked():

@@ -378,7 +378,7 @@ def test_a_matrix_that_is_not_there_or_a_library_that_is_not_installed(tmp_path,
         open_matrix(tmp_path / "W.npy")
     (tmp_path / "W.zarr").mkdir()
     monkeypatch.setitem(sys.modules, "zarr", None)
-    with pytest.raises(ImportError, match=r"zarr.*pip install 'gsnn-edges\[store\]'"):
+    with pytest.raises(ImportError, match=r"zarr.*pip install '\.\[store\]'"):
         open_matrix(tmp_path / "W.zarr")
 
 

@@ -82,7 +82,7 @@ def imported(module: str, need: str, extra: str) -> Any:
         return import_module(module)
     except ModuleNotFoundError as error:
         raise ImportError(
-            f"{need}, which is not installed: pip install 'gsnn-edges[{extra}]'"
+            f"{need}, which is not installed: in a clone, pip install '.[{extra}]'"
         ) from error
 
 

@@ -75,7 +75,7 @@ def masked_inputs(
 
 
 def mask_rows(
-    x: Tensor, y: Tensor, keep: Keep = 0.7, *, generator: torch.Generator | None = None
+    x: Any, y: Any, keep: Keep = 0.7, *, generator: torch.Generator | None = None
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Inputs and targets of a masked network: each row keeps a random part of its measurements.
 
@@ -109,11 +109,11 @@ def mask_rows(
     >>> masked[1], kept[1]
     (tensor([1., 5., 5., 0., 1., 1., 0.]), tensor([ True,  True, False]))
     """
-    shapes = [tuple(part.shape) if isinstance(part, Tensor) else type(part) for part in (x, y)]
-    if any(len(s) != 2 for s in shapes if isinstance(s, tuple)) or len({s[0] for s in shapes}) > 1:
+    shapes = [tuple(getattr(part, "shape", ())) for part in (x, y)]
+    if [len(shape) for shape in shapes] != [2, 2] or shapes[0][0] != shapes[1][0]:
         raise ValueError(
             "masks need x and y as matrices of as many rows, (B, inputs) and (B, outputs); got "
-            f"{shapes[0]} and {shapes[1]}"
+            f"{type(x).__name__} {shapes[0]} and {type(y).__name__} {shapes[1]}"
         )
     low, high = keep if isinstance(keep, tuple) else (keep, keep)
     if not 0 < low <= high < 1:

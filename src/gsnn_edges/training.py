@@ -14,7 +14,7 @@ try:
     from torch import Tensor, nn  # asked for here, to say once what to install
 except ModuleNotFoundError as error:
     raise ImportError(
-        "BestCheckpoint needs torch, which is not installed: pip install 'gsnn-edges[torch]'"
+        "BestCheckpoint needs torch, which is not installed: in a clone, pip install '.[torch]'"
     ) from error
 from gsnn_edges._typing import Array
 from gsnn_edges.activations.preserve_state import unchanged

@@ -250,7 +250,7 @@ def test_the_second_and_the_third_stage_need_no_torch(run, folder, nodes):
     env = {"PYTHONPATH": str(folder / "without")}
     shown = run("infer", *MODEL, env=env)
     assert (shown.code, shown.out) == (1, "")
-    assert "pip install 'gsnn-edges[torch]'" in shown.err
+    assert "pip install '.[torch]'" in shown.err
     run.well("correlate", "nodes.zarr", "--out", "without.npy", "-q", env=env)
     assert_allclose(read(folder / "without.npy"), cross_correlation(*nodes), rtol=0, atol=ACCURACY)
     run.well("evaluate", "without.npy", "--edges", "held_out.csv", "--names", "nodes.zarr", env=env)

@@ -119,7 +119,7 @@ def test_pictures_show_the_ranks_and_the_hits(drawn, run):
 def test_a_missing_library_is_an_error_before_the_work(monkeypatch, refused):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     said = refused(*NAMED, "--figure", "W.png", code=1)
-    assert said.endswith("pip install 'gsnn-edges[plots]'")
+    assert said.endswith("pip install '.[plots]'")
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])

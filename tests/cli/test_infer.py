@@ -161,15 +161,6 @@ def test_arguments_that_a_factory_does_not_take_are_wrong_input(refused):
     assert "unexpected keyword argument 'depth'" in said
 
 
-def test_what_a_factory_prints_is_not_on_standard_output(folder, run):
-    (folder / "talking.py").write_text(
-        "from tiny import model as made\ndef model():\n    print('hello')\n    return made()\n"
-    )
-    shown = run("infer", "--model", "talking:model", "--untrained-model", *DATA, "--json")
-    assert json.loads(shown.stdout)["nodes"] == 50
-    assert "hello" in shown.stderr
-
-
 @pytest.mark.usefixtures("folder")
 def test_known_edges_are_those_of_the_model(run):
     found = json.loads(run(*CALL, "--json").stdout)

@@ -40,7 +40,7 @@ def main(present: list[str]) -> None:
     check_evidence()
     if not find_spec("matplotlib"):
         said = refused(partial(plots.heatmap, W @ W.T, order=None))
-        assert "pip install 'gsnn-edges[plots]'" in said, said
+        assert "pip install '.[plots]'" in said, said
     check_command()
 
 

@@ -4,7 +4,8 @@ try:
     import torch  # noqa: F401 - here, to say once what to install
 except ModuleNotFoundError as error:
     raise ImportError(
-        "capturing from a GSNN needs torch, which is not installed: pip install 'gsnn-edges[torch]'"
+        "capturing from a GSNN needs torch, which is not installed: in a clone, "
+        "pip install '.[torch]'"
     ) from error
 
 from gsnn_edges.activations.passes import ChannelObservations, capture, capture_channels

@@ -338,7 +338,9 @@ class Passes:
                     parts = select_rows(x, pick), select_rows(y, pick)
                     with _bytes_saved() as saved:
                         sides = self.run(*parts, {}, None, rows)
-                    seen.append([side.unflatten(0, (-1, len(pick)))[:, -2:] for side in sides])
+                    seen.append(
+                        [side.reshape(-1, len(pick), *side.shape[1:])[:, -2:] for side in sides]
+                    )
                     kept.append(sum(saved.values()))
         except Exception:  # whatever a user's code raises; all rows may do, or raise it anew
             return None

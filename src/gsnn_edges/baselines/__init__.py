@@ -3,5 +3,13 @@
 from gsnn_edges.baselines.comparison import Comparison, compare
 from gsnn_edges.baselines.confirmation import EdgeConfirmation, confirm_edges
 from gsnn_edges.baselines.networks import untrained_scores
+from gsnn_edges.baselines.structural import structural_score
 
-__all__ = ["Comparison", "EdgeConfirmation", "compare", "confirm_edges", "untrained_scores"]
+__all__ = [
+    "Comparison",
+    "EdgeConfirmation",
+    "compare",
+    "confirm_edges",
+    "structural_score",
+    "untrained_scores",
+]

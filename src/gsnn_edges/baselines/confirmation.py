@@ -264,7 +264,7 @@ def _random_like(edges: Indices, known: Indices, nodes: int, rng: np.random.Gene
     free = ~np.eye(nodes, dtype=bool)
     for some in (known, edges):
         free[tuple(some)] = False
-    drawn = []
+    drawn: list[tuple[int, int]] = []
     for source, target in edges.T:
         sources, targets = np.nonzero(free)
         if not len(sources):

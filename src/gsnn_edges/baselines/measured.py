@@ -4,7 +4,7 @@ A matrix (N, N) holds a score for each pair (source, target), nan where a node t
 not measured, and for a node with itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,8 +60,40 @@ class NodeValues:
         return columns
 
 
-def node_values(name: str, pair: Any, count: int) -> NodeValues:
-    """Values (rows, K) and the nodes (K,) of their columns, checked.
+def node_count(nodes: Any) -> tuple[int, list[str] | None]:
+    """Number of nodes, and their names where ``nodes`` are names."""
+    if isinstance(nodes, int | np.integer):
+        return _validation.whole_number("nodes", nodes, least=1), None
+    if not isinstance(nodes, list | tuple | np.ndarray):
+        raise TypeError(f"nodes must be a number, or a list of names; got {type(nodes).__name__}")
+    return len(nodes), _validation.node_names(nodes, len(nodes), name="nodes")
+
+
+def paired_values(
+    measured: Any, perturbations: Any, count: int, names: Sequence[str] | None = None
+) -> tuple[NodeValues | None, NodeValues | None]:
+    """Measured values and perturbations, of the same rows."""
+    values = None if measured is None else node_values("measured", measured, count, names)
+    if perturbations is None:
+        return values, None
+    inputs = node_values("perturbations", perturbations, count, names)
+    if values is None:
+        raise ValueError(
+            "perturbations must come with measured, what they are correlated with; got measured="
+            "None: pass both, or leave perturbations out"
+        )
+    if len(values.values) != len(inputs.values):
+        raise ValueError(
+            "measured and perturbations must be of the same samples; got "
+            f"{len(values.values)} and {len(inputs.values)} rows"
+        )
+    return values, inputs
+
+
+def node_values(
+    name: str, pair: Any, count: int, node_names: Sequence[str] | None = None
+) -> NodeValues:
+    """Values (rows, K) and the nodes (K,) of their columns, by index or name, checked.
 
     Raises
     ------
@@ -78,7 +110,8 @@ def node_values(name: str, pair: Any, count: int) -> NodeValues:
     _validation.array(f"the values of {name}", values)
     _validation.ndim(f"the values of {name}", values, 2, "(rows, K)")
     _validation.finite(f"the values of {name}", values)
-    nodes = _validation.node_indices(f"the nodes of {name}", pair[1], values.shape[1])
+    nodes = _indices(name, pair[1], node_names)
+    nodes = _validation.node_indices(f"the nodes of {name}", nodes, values.shape[1])
     if len(values) < 3:
         raise ValueError(
             f"the values of {name} must have at least 3 rows; got {len(values)}: any two columns "
@@ -98,6 +131,27 @@ def node_values(name: str, pair: Any, count: int) -> NodeValues:
             "node first"
         )
     return NodeValues(values.astype(np.float64), nodes)
+
+
+def _indices(name: str, nodes: Any, node_names: Sequence[str] | None) -> Any:
+    """Indices of nodes that may be names."""
+    if isinstance(nodes, np.ndarray):
+        nodes = nodes.tolist()
+    if not isinstance(nodes, str | list | tuple) or not any(isinstance(n, str) for n in nodes):
+        return nodes
+    if node_names is None:
+        raise ValueError(
+            f"the nodes of {name} are names, and those of all nodes are not known: "
+            "pass node_names, or give indices"
+        )
+    places = {node: place for place, node in enumerate(node_names)}
+    unknown = [node for node in nodes if node not in places]
+    if unknown:
+        raise ValueError(
+            f"the nodes of {name} must be among the names of the nodes; got "
+            f"{_validation.listing(unknown)}: spell them as there"
+        )
+    return [places[node] for node in nodes]
 
 
 def plain_correlation(measured: NodeValues, count: int) -> Scores:

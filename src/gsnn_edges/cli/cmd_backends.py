@@ -40,7 +40,7 @@ def _backends() -> list[dict[str, Any]]:
 
     rows = []
     for name, (_, package) in BACKENDS.items():
-        extra = f"'gsnn-edges[{name}]'" if name in _DEVICES else "gsnn-edges"
+        extra = f"'.[{name}]'" if name in _DEVICES else "."
         row: dict[str, Any] = {"backend": name, "version": None, "devices": [], "precisions": []}
         if name in available():
             double = _validation.has_float64(load(name).xp)
@@ -77,7 +77,7 @@ def _extras() -> list[dict[str, Any]]:
             "name": name,
             "there": [],
             "missing": [],
-            "install": f"pip install 'gsnn-edges[{name}]'",
+            "install": f"pip install '.[{name}]'",
         }
         for name in _EXTRAS
     }

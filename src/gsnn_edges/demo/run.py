@@ -380,7 +380,7 @@ def where_pictures_are(files: tuple[Path, ...]) -> str:
     pictures = [str(file) for file in files if file.name in _PICTURES]
     if pictures:
         return f"pictures: {', '.join(pictures)}"
-    return "pictures: none, as matplotlib is not installed: pip install 'gsnn-edges[plots]'"
+    return "pictures: none, as matplotlib is not installed: in a clone, pip install '.[plots]'"
 
 
 def _score_table(scores: dict[str, Score]) -> str:
