@@ -86,7 +86,8 @@ class NumpyBackend(GenericBackend):
         kernels = _kernels(rows.size, dtype_name(rows), "counts")
         if kernels is None:
             return None
-        order = np.argsort(row, kind="stable")
+        # Of 16 bits, NumPy counts instead of comparing.
+        order = np.argsort(row.astype(np.min_scalar_type(len(rows))), kind="stable")
         columns, ends = column[order], np.searchsorted(row[order], np.arange(len(rows) + 1))
         counts = np.empty((2, len(row)), np.int64)
 

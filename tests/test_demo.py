@@ -170,6 +170,8 @@ def test_weights_follow_the_seed_and_come_back_by_a_reset_or_a_state(norm):
     options = {"norm": norm, "layers": 2}
     first, again, other = (GSNN(CHAIN, CHAIN_NAMES, seed=seed, **options) for seed in (3, 3, 4))
     assert_array_equal(torch.get_rng_state(), before)
+    if norm != "batch":
+        assert list(first.state_dict()) == [name for name, _ in first.named_parameters()]
     weight = "ResBlocks.0.lin_in.weight"
     assert_array_equal(first.state_dict()[weight] != other.state_dict()[weight], True)
     with torch.no_grad():
