@@ -1,8 +1,9 @@
 """Compiled kernels for arrays in host memory; they hold no formula that the generic code lacks.
 
 `rank_rows` is the sort, ties and standardization of `gsnn_edges.ranks` fused into one loop over
-words that stay in cache. numba compiles a kernel at its first call and keeps it on disk; kernels
-hold no lock of Python's, so that threads share the rows.
+words that stay in cache; `count_above` and `count_between` are the counts of link ranking. numba
+compiles a kernel at its first call and keeps it on disk; kernels hold no lock of Python's, so that
+threads share the rows.
 """
 
 from collections.abc import Callable
@@ -24,19 +25,30 @@ _ONE, _NONE = np.uint64(1), np.uint64(0)
 # Values of runs whose keys differ in their lower half only; more are sorted by digits.
 _FEW = 24
 
+# Scores of a row that are searched; more of them are searched in a sorted row.
+_MANY = 200
+# Candidates of a place among sorted values: fewer are passed one by one.
+_NEAR = 8
+
 # How bits become keys that compare as the values do.
 _UNSIGNED, _SIGNED, _FLOAT = range(3)
 _KINDS = {"u": _UNSIGNED, "i": _SIGNED, "f": _FLOAT}
 
-# Bytes of a key and dtype of the ranks of each kernel that is loaded.
+# Bytes of a key, and dtype of the ranks or "counts", of each kernel that is loaded.
 loaded: set[tuple[int, str]] = set()
 
 
-def load(key: int, dtype: str) -> None:
-    """Load the kernel for keys of 4 or 8 bytes and ranks of a dtype."""
-    x, out = np.zeros((0, 1), f"u{key}"), np.zeros((0, 1), dtype)
-    rank_rows(x, out, average=True, standardize=True, shift=True)
-    loaded.add((key, dtype))
+def load(key: int, result: str) -> None:
+    """Load the kernels for keys of 4 or 8 bytes and ranks of a dtype, or "counts"."""
+    x = np.zeros((0, 1), f"u{key}")
+    if result == "counts":
+        x.flags.writeable = False
+        places, values, bins = np.zeros(1, np.int64), np.zeros(1, x.dtype), np.zeros(2, np.int32)
+        count_above(x, places, places, places, places, places, places)
+        count_between(x, places, places, values, bins, values[0], np.zeros((1, 2), np.int64))
+    else:
+        rank_rows(x, np.zeros((0, 1), result), average=True, standardize=True, shift=True)
+    loaded.add((key, result))
 
 
 def rank_rows(
@@ -70,10 +82,11 @@ def rank_rows(
 def _compiled(function: _Function) -> _Function:
     """Compile at the first call, and keep the code on disk where a folder can be written to."""
     try:
-        kernel: _Function = njit(cache=True, nogil=True)(function)
+        kernel: Any = njit(cache=True, nogil=True)(function)
     except RuntimeError:
         kernel = njit(nogil=True)(function)
-    return kernel
+    compiled: _Function = kernel
+    return compiled
 
 
 @_compiled
@@ -234,3 +247,91 @@ def _end_of_run(words: Any, start: int) -> int:
     while stop < words.size and words[stop] >> _HALF == upper:
         stop += 1
     return stop
+
+
+@_compiled
+def count_above(
+    bits: Any, removed: Any, starts: Any, columns: Any, ends: Any, above: Any, level: Any
+) -> None:
+    """Count the competing scores of a row above each of its queries, and level with it.
+
+    Parameters
+    ----------
+    bits : (rows, n) uint32 or uint64 ndarray, read-only
+        Of floats.
+    removed, starts : int64 ndarrays
+        ``removed[starts[r]:starts[r + 1]]`` are the columns of row r that do not compete.
+    columns, ends : int64 ndarrays
+        ``columns[ends[r]:ends[r + 1]]`` are the queries of row r.
+    above, level : int64 ndarrays like ``columns``, written to
+    """
+    keys = np.empty(bits.shape[1], bits.dtype)
+    for row in range(bits.shape[0]):
+        _fill_keys(bits[row], keys)
+        first, last = ends[row], ends[row + 1]
+        scores = keys[columns[first:last]]
+        keys[removed[starts[row] : starts[row + 1]]] = 0
+        if last - first > _MANY:
+            keys.sort()
+        for query in range(first, last):
+            score = scores[query - first]
+            if last - first > _MANY:
+                right = np.searchsorted(keys, score, "right")
+                above[query] = keys.size - right
+                level[query] = right - np.searchsorted(keys, score)
+                continue
+            more, equal = np.uint32(0), np.uint32(0)
+            for key in keys:
+                more += np.uint32(key > score)
+                equal += np.uint32(key == score)
+            above[query], level[query] = more, equal
+
+
+@_compiled
+def count_between(
+    bits: Any, removed: Any, starts: Any, values: Any, bins: Any, shift: Any, counts: Any
+) -> None:
+    """Count the competing scores below each of some values and above the one before, and level.
+
+    Parameters
+    ----------
+    bits, removed, starts
+        As of `count_above`.
+    values : unsigned ndarray
+        Keys in rising order, all different, and the largest of their dtype behind them.
+    bins, shift
+        ``bins[k]``, int32, is the place of the first value whose distance from the least one is at
+        least k, without its lowest ``shift`` bits.
+    counts : (values, 2) int64 ndarray
+        Between and level: what is counted is added.
+    """
+    keys = np.empty(bits.shape[1], bits.dtype)
+    least, last = values[0], bins.size - 2
+    for row in range(bits.shape[0]):
+        _fill_keys(bits[row], keys)
+        keys[removed[starts[row] : starts[row + 1]]] = 0
+        for key in keys:
+            if key == 0:
+                continue
+            near = min(np.int64((max(key, least) - least) >> shift), last)
+            place, stop = bins[near], bins[near + 1]
+            while stop - place > _NEAR:
+                middle = (place + stop) // 2
+                if values[middle] < key:
+                    place = middle + 1
+                else:
+                    stop = middle
+            while values[place] < key:
+                place += 1
+            counts[place, np.int64(values[place] == key)] += 1
+
+
+@_compiled
+def _fill_keys(bits: Any, keys: Any) -> None:
+    """Keys that compare as floats do; 0 is below that of every finite one."""
+    one = bits.dtype.type(1)
+    top = one << bits.dtype.type(8 * bits.itemsize - 1)
+    for place in range(bits.size):
+        key = bits[place]
+        key = key ^ key if key == top else key
+        keys[place] = ~key if key & top else key | top

@@ -67,6 +67,26 @@ class GenericBackend:
         """
         return None
 
+    def count_above(
+        self, rows: Array, removed: np.ndarray, row: np.ndarray, column: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Count the scores of a row above, and level with, its scores at ``(row, column)``.
+
+        ``removed`` are places in the flat rows, rising and different, of what does not count.
+        None where a sort is quicker, or no kernel is there.
+        """
+        return None
+
+    def count_between(
+        self, rows: Array, removed: np.ndarray, values: np.ndarray
+    ) -> np.ndarray | None:
+        """Count the scores below each value and above the one before, and those level with it.
+
+        ``removed`` as of `count_above`; the values rise and differ. An int64 array of shape
+        (values + 1, 2), with what is above all values in its last row, or None as there.
+        """
+        return None
+
     def sort_rows(self, x: Array) -> tuple[Array, Array]:
         """Sort each row: ``(keys, order)``.
 

@@ -34,6 +34,9 @@ _KERNEL_VALUES = 4_000_000
 # Just below the largest allocation from which glibc learns.
 _LESSON_BYTES = 31 << 20
 
+# Bins of values at most, by the leading bits of their distance from the least.
+_BIN_BITS = 20
+
 _UNSIGNED = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 
 
@@ -72,6 +75,50 @@ class NumpyBackend(GenericBackend):
         if not all(finite):
             raise NonFiniteError
         return out
+
+    def count_above(
+        self, rows: np.ndarray, removed: np.ndarray, row: np.ndarray, column: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        kernels = _kernels(rows.size, dtype_name(rows), "counts")
+        if kernels is None:
+            return None
+        order = np.argsort(row, kind="stable")
+        columns, ends = column[order], np.searchsorted(row[order], np.arange(len(rows) + 1))
+        counts = np.empty((2, len(row)), np.int64)
+
+        def count(
+            bits: np.ndarray, columns_removed: np.ndarray, starts: np.ndarray, top: int
+        ) -> None:
+            here = ends[top : top + len(starts)]
+            kernels.count_above(bits, columns_removed, starts, columns, here, *counts)
+
+        _count_rows(count, rows, removed)
+        above, level = np.empty_like(counts)
+        above[order], level[order] = counts
+        return above, level
+
+    def count_between(
+        self, rows: np.ndarray, removed: np.ndarray, values: np.ndarray
+    ) -> np.ndarray | None:
+        kernels = _kernels(rows.size, dtype_name(rows), "counts")
+        if kernels is None:
+            return None
+        keys = _ordered_keys(values.astype(rows.dtype))
+        distance, bits = keys - keys[0], min(_BIN_BITS, rows.size.bit_length())
+        shift = keys.dtype.type(max(0, int(distance[-1]).bit_length() - bits))
+        sizes = np.bincount((distance >> shift).astype(np.int64))
+        bins = np.append(0, np.cumsum(sizes)).astype(np.int32)
+        keys = np.append(keys, ~keys.dtype.type(0))
+        parts = []
+
+        def count(
+            bits: np.ndarray, columns_removed: np.ndarray, starts: np.ndarray, top: int
+        ) -> None:
+            parts.append(np.zeros((len(keys), 2), np.int64))
+            kernels.count_between(bits, columns_removed, starts, keys, bins, shift, parts[-1])
+
+        _count_rows(count, rows, removed)
+        return sum(parts)
 
     def sort_rows(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         # NumPy's own argsort moves an index beside each key and is the slow way.
@@ -132,20 +179,20 @@ class NumpyBackend(GenericBackend):
             return None
 
 
-def _kernels(values: int, source: str, dtype: str) -> ModuleType | None:
+def _kernels(values: int, source: str, result: str) -> ModuleType | None:
     """Module of kernels, if numba is there, and so many values are worth a load of the kernel."""
     path, key = path_of_tests(), 8 if source.endswith("64") else 4
     kernels = sys.modules.get(f"{__package__}.cpu_kernels")
     if path == "plain":
         return None
-    if (key, dtype) not in getattr(kernels, "loaded", ()):
+    if (key, result) not in getattr(kernels, "loaded", ()):
         if values < _KERNEL_VALUES and path != "kernel":
             return None
         try:
             kernels = import_module(f"{__package__}.cpu_kernels")
         except ImportError:
             return None
-        kernels.load(key, dtype)
+        kernels.load(key, result)
     return kernels
 
 
@@ -238,6 +285,29 @@ def _over_threads(
     _keep_freed_memory()
     _run_threads(panel_at, range(0, count if length else 0, panel))
     return out
+
+
+def _count_rows(
+    count: Callable[[np.ndarray, np.ndarray, np.ndarray, int], None],
+    rows: np.ndarray,
+    removed: np.ndarray,
+) -> None:
+    """Have all allowed threads ``count`` the bits of blocks of rows, with what is removed."""
+    height, width = rows.shape
+    starts = np.searchsorted(removed, np.arange(height + 1) * width)
+    columns = removed % width
+    panel = max(1, -(-height // (4 * allowed_threads())))
+    if not rows.flags.c_contiguous:
+        panel = min(panel, _TILE)
+
+    def panel_at(top: int) -> None:
+        block = rows[top : top + panel]
+        block = block if block.flags.c_contiguous else _contiguous(block)
+        bits = block.view(f"u{rows.itemsize}")
+        bits.flags.writeable = False  # numba compiles anew for what is
+        count(bits, columns, starts[top : top + panel + 1], top)
+
+    _run_threads(panel_at, range(0, height, panel))
 
 
 def _height(length: int) -> int:

@@ -1,6 +1,7 @@
 """Stores of observations, small and awkward."""
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -44,3 +45,17 @@ def digest(folder):
         ).hexdigest()
         for path in paths
     }  # fmt: skip
+
+
+class Disk:
+    """Counts what is put on the disk itself; one that is full takes no more than ``room``."""
+
+    def __init__(self, monkeypatch, room=None):
+        self.count, self.room, self.fsync = 0, room, os.fsync
+        monkeypatch.setattr(os, "fsync", self.take)
+
+    def take(self, handle):
+        self.count += 1
+        if self.room is not None and self.count > self.room:
+            raise OSError(28, "No space left on device")
+        self.fsync(handle)

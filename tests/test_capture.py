@@ -367,7 +367,7 @@ def test_large_models_run_in_parts_where_parts_are_exact(name, monkeypatch):
     y = y if change is None else change(y)
     call = partial(capture, model, crit, x, y, seed=3, **options)
     whole = call()
-    monkeypatch.setattr("gsnn_edges.activations.passes._PART_BYTES", 10_000)
+    monkeypatch.setattr("gsnn_edges.activations.passes._PART_BYTES", 8_000)
     with assert_unchanged(model):
         result = call()
     sizes = sizes_of(model)

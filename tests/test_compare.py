@@ -9,8 +9,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import bootstrap, ttest_1samp
 
 from gsnn_edges import EdgeEvidence, compare, evaluate_edges
-from gsnn_edges.baselines import measured
+from gsnn_edges.baselines import graph, measured
 from gsnn_edges.baselines.comparison import BASELINES, mrr_difference
+from gsnn_edges.baselines.structural import STRUCTURAL, structural_rows
 
 NODES = 20
 VALUES = measured.OF_VALUES
@@ -65,14 +66,18 @@ def test_scores_rank_as_evaluate_edges_ranks_them(options):
     assert (row.kind, row.coverage, row.mrr_difference) == ("given", 1.0, None)
 
 
+def filled(matrix):
+    return np.where(np.isnan(matrix), np.nanmin(matrix) - 1, matrix)
+
+
 @pytest.mark.parametrize("left_out", [set(), {"perturbations"}, {*data()}])
 def test_baselines_are_those_of_what_is_given(left_out):
     _, edges, true, known = problem()
     options = {name: value for name, value in data().items() if name not in left_out}
     comparison = run(**options)
     missing = {
-        "measured": {*VALUES},
-        "perturbations": {"perturbation_correlation"},
+        "measured": {*VALUES, *STRUCTURAL},
+        "perturbations": {"perturbation_correlation", *STRUCTURAL},
         "observations": {"activation_correlation"},
     }
     absent = set().union(*(missing[name] for name in left_out))
@@ -83,9 +88,11 @@ def test_baselines_are_those_of_what_is_given(left_out):
             measured.node_values(name, options[name], NODES) if name in options else None
             for name in ("measured", "perturbations")
         )
-        for name, scores in measured.measured_scores(y, x, known, NODES):
-            scores = np.where(np.isnan(scores), np.nanmin(scores) - 1, scores)
-            ranking = evaluate_edges(scores, edges, true, n_resamples=None)
+        wanted = dict(measured.measured_scores(y, x, known, NODES))
+        if x is not None:
+            wanted |= dict(structural_rows(y, x, known, NODES, 0))
+        for name, scores in wanted.items():
+            ranking = evaluate_edges(filled(scores), edges, true, n_resamples=None)
             assert comparison[name].ranking.to_dict() == ranking.to_dict()
 
 
@@ -197,6 +204,97 @@ def test_one_edge_has_no_interval():
     assert_allclose(comparison.difference("W", "random").interval, [np.nan, np.nan])
 
 
+def of_data(x, y):
+    """Stand for networks: matrices that follow from the measured values."""
+    base = np.zeros((NODES, NODES))
+    base[: y.shape[1], : x.shape[1]] = y.T @ x
+    return [base + shift * np.eye(NODES) for shift in (0.0, 1.0)]
+
+
+def retrain(x, y):
+    return {"W": of_data(x, y)[0]}
+
+
+def test_permuted_rows_are_a_control_of_all_that_needs_no_training():
+    given = data()
+    order = np.random.default_rng([0, 1]).permutation(40)
+    comparison = run(
+        **given, untrained=of_data, permuted=1, n_resamples=200, scores={"W": problem()[0]}
+    )
+    _, edges, true, known = problem()
+    y, x = (measured.node_values(k, given[k], NODES) for k in ("measured", "perturbations"))
+    again = measured.node_values("measured", (y.values[order], y.nodes), NODES)
+    wanted = dict(measured.measured_scores(again, x, known, NODES))
+    wanted |= dict(structural_rows(again, x, known, NODES, 0))
+    for name, scores in wanted.items():
+        row = comparison[name]
+        mrr = evaluate_edges(filled(scores), edges, true, n_resamples=None).mrr
+        assert_allclose(row.permuted.mrr, mrr)
+        assert_allclose(row.permuted.mrr_difference.value, row.ranking.mrr - mrr, atol=1e-12)
+        low, high = row.permuted.mrr_difference.interval
+        assert low <= row.permuted.mrr_difference.value <= high
+    for name in ("random", *graph.OF_GRAPH):
+        assert comparison[name].permuted.mrr_difference.value == 0
+    untrained = comparison.untrained_permuted[""]
+    again = of_data(x.values, y.values[order])
+    mrrs = [evaluate_edges(matrix, edges, true, n_resamples=None).mrr for matrix in again]
+    assert_allclose([ranking.mrr for ranking in untrained.rankings], mrrs)
+    assert comparison["W"].permuted is comparison["activation_correlation"].permuted is None
+    lines = [line for line in str(comparison).splitlines() if "needs retrain=" in line]
+    assert [line.split()[0] for line in lines] == ["W", "activation_correlation"]
+    apart = run(**given, permuted=1, permute="columns", structural=False)
+    order = np.random.default_rng([0, 1]).permuted(np.tile(np.arange(40)[:, None], 12), axis=0)
+    columns = np.take_along_axis(y.values, order, axis=0)
+    scores = measured.plain_correlation(measured.node_values("y", (columns, y.nodes), NODES), NODES)
+    mrr = evaluate_edges(filled(scores), edges, true, n_resamples=None).mrr
+    assert_allclose(apart["plain_correlation"].permuted.mrr, mrr)
+    listed = run(**given, untrained=untrained_matrices(), permuted=1, structural=False)
+    assert "needs untrained(x, y)" in str(listed)
+    assert not {row.name for row in listed.rows} & {*STRUCTURAL}
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_retrain_gives_a_trained_network_its_control(several):
+    scores = {"W": problem()[0]} | ({"other": -problem()[0]} if several else {})
+    result = retrain if several else (lambda x, y: EdgeEvidence(retrain(x, y)["W"]))
+    given = data()
+    comparison = run(**given, scores=scores, permuted=2, retrain=result)
+    rng = np.random.default_rng([0, 2])
+    (y, _), (x, _) = given["measured"], given["perturbations"]
+    _, edges, true, _ = problem()
+    wanted = [
+        evaluate_edges(retrain(x, y[rng.permutation(40)])["W"], edges, true, n_resamples=None).mrr
+        for _ in range(2)
+    ]
+    assert_allclose([ranking.mrr for ranking in comparison["W"].permuted.rankings], wanted)
+    assert not several or comparison["other"].permuted is None
+
+
+def test_several_models_rank_by_their_mean_and_show_their_spread():
+    members = untrained_matrices()
+    _, edges, true, _ = problem()
+    row = run(scores={"W": [EdgeEvidence(each) for each in members]})["W"]
+    singles = [evaluate_edges(each, edges, true, n_resamples=None) for each in members]
+    mean = evaluate_edges(np.mean(members, axis=0), edges, true, n_resamples=None)
+    assert_allclose(row.ranking.mrr, mean.mrr)
+    assert_allclose(row.std["mrr"], np.std([each.mrr for each in singles], ddof=1))
+    assert_allclose(row.std["hits@10"], np.std([each.hits[10] for each in singles], ddof=1))
+    ranks = np.array([each.queries.ranks.realistic for each in singles])
+    assert_array_equal(row.top_frequency(5), (ranks <= 5).mean(axis=0))
+    frame = run(scores=[*members]).to_frame().set_index("name")
+    assert_allclose(frame.loc["W", "mrr_std"], row.std["mrr"])
+    assert_allclose(frame.loc["W model 2", "mrr"], singles[2].mrr)
+
+
+def test_a_structural_score_that_cannot_be_is_left_out_with_its_reason():
+    given = data(rows=12)
+    comparison = run(**given, permuted=1)
+    assert not {row.name for row in comparison.rows} & {*STRUCTURAL}
+    assert len(comparison.notes) == 1
+    assert "structural_score is left out: measured must have more rows" in str(comparison)
+    assert comparison.to_dict()["notes"] == [*comparison.notes]
+
+
 @pytest.fixture(scope="module")
 def comparison():
     scores = problem()[0]
@@ -268,6 +366,7 @@ def test_table_has_a_line_for_each_row(comparison):
 NAN = np.full((NODES, NODES), np.nan)
 SQUARE = np.zeros((NODES, NODES))
 FEW = np.arange(12.0).reshape(4, 3), [0, 1, 2]
+CONTROLLED = {"measured": FEW, "permuted": 1}
 
 
 @pytest.mark.parametrize(
@@ -293,6 +392,29 @@ FEW = np.arange(12.0).reshape(4, 3), [0, 1, 2]
         ({"seed": -1}, ValueError, "seed must be at least 0"),
         ({"direction": "up"}, ValueError, "direction must be one of"),
         ({"n_resamples": 7}, ValueError, "n_resamples must be at least 100"),
+        ({"permuted": 1}, ValueError, "permuted must come with measured"),
+        ({"scores": {"W": []}}, ValueError, r"scores\['W'\] must hold a matrix"),
+        (CONTROLLED | {"retrain": 3}, TypeError, r"retrain must be a callable, retrain\(x, y\)"),
+        (
+            CONTROLLED | {"retrain": lambda x, y: print},
+            TypeError,
+            r"what retrain returns\['W'\] must be an array",
+        ),
+        (
+            CONTROLLED | {"retrain": lambda x, y: np.eye(3)},
+            ValueError,
+            "what retrain returns must be a matrix of the 20 nodes of scores; got 3 nodes",
+        ),
+        (
+            CONTROLLED | {"retrain": lambda x, y: {"V": SQUARE}},
+            ValueError,
+            "must return scores of those that are compared, W; got V",
+        ),
+        (
+            CONTROLLED | {"retrain": lambda x, y: SQUARE, "scores": {"W": SQUARE, "V": SQUARE}},
+            ValueError,
+            "must return a mapping by the names of scores, W, V",
+        ),
     ],
 )
 def test_arguments_that_break_a_rule_are_refused(options, error, message):

@@ -13,6 +13,7 @@ import scipy.stats
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from libraries import require
 from numpy.testing import assert_allclose, assert_array_equal
 from rankings import PykeenRanks
 from rankings import pykeen_metrics as pykeen
@@ -175,6 +176,29 @@ def test_pools_of_many_blocks_equal_scikit_learn(nodes):
     found = evaluate_edges(scores, edges, true_edges, n_resamples=None).separation
     expected = pool_by_scikit_learn(scores, edges, true_edges, np.ones((nodes, nodes), bool))
     assert_allclose([found.auroc, found.average_precision, found.prevalence], expected, rtol=1e-12)
+
+
+@STRANGE
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("levels", [1, 30, 10**7])
+def test_kernels_count_what_sorts_count(levels, dtype, monkeypatch):
+    require("numba")
+    rng, nodes = np.random.default_rng(0), 300
+    scores = rng.integers(-levels, levels, (nodes, nodes)).astype(dtype) / levels
+    scores[rng.random(scores.shape) < 0.1] = -0.0
+    scores[0, 1] = 1e30  # a query; all others are near each other
+    places = [*range(1, 252), *rng.choice(np.arange(nodes, nodes**2), 900, replace=False)]
+    edges = np.stack(np.divmod(places, nodes))  # of node 0 more than are counted one by one
+    edges = edges[:, edges[0] != edges[1]]
+    for matrix in (scores, np.asfortranarray(scores)):
+        results = []
+        for path in ("plain", "kernel"):
+            monkeypatch.setenv("GSNN_EDGES_PATH", path)
+            options = {"direction": "both", "exclude_self": True, "n_resamples": None}
+            found = evaluate_edges(matrix, edges, edges[:, 5:], query_chunk_size=70, **options)
+            results.append((found.separation, found.to_frame()))
+        assert results[0][0] == results[1][0]
+        assert results[0][1].equals(results[1][1])
 
 
 @pytest.mark.parametrize("levels", [1, 3, 50])

@@ -178,6 +178,7 @@ WRONG = {
     "groups a number": (of_net(3), TypeError, "groups must be a sequence.*got int"),
     "groups for others": (of_net([[0]] * 3), ValueError, "each of the 2 blocks; got 3"),
     "groups empty": (of_net([]), ValueError, r"groups\[0\] must give a node index.*\(0,\)"),
+    "one empty": (of_net([[0], np.arange(0)]), ValueError, r"groups\[1\] must give a.*\(0,\)"),
     "groups of floats": (of_net([0.5]), ValueError, r"groups\[0\] must give a node.*float64"),
     "groups negative": (of_net([[0], [-1]]), ValueError, r"groups\[1\] must give a node index"),
     "groups by name": (of_net(["TP53"]), TypeError, r"groups\[0\] must give a node index.*<U4"),

@@ -14,7 +14,7 @@ import pytest
 from acceptance.program import Command, ended
 from libraries import require
 from numpy.testing import assert_allclose, assert_array_equal
-from stores import draw, write_store
+from stores import Disk, draw, write_store
 
 from gsnn_edges import channel_correlation, correlate_store
 from gsnn_edges.cli.cmd_correlate import run_in_child
@@ -176,15 +176,8 @@ def test_one_process_needs_nobody_and_takes_what_is_finished(store, observations
 
 def test_blocks_that_are_finished_are_kept(store, observations, tmp_path, monkeypatch):
     call = {"store": store, "out": tmp_path / "W.zarr", "processes": 1}
-    count, fsync = iter(range(100)), os.fsync
-
-    def full(handle):
-        if next(count) > 22:
-            raise OSError(28, "No space left on device")
-        fsync(handle)
-
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
+        Disk(patch, room=23)
         with pytest.raises(OSError, match="No space left"):
             correlate_distributed(**call, row_chunk=5)
     unfinished = tmp_path / "W.zarr.unfinished"

@@ -335,6 +335,20 @@ def test_rows_of_a_comparison_are_those_of_its_frame(compared):
     assert legend(ax) == kinds
 
 
+def test_comparison_shows_single_models_and_permuted_values(edges):
+    rng = np.random.default_rng(0)
+    nodes = int(np.hstack(edges).max()) + 1
+    models = [*rng.random((2, nodes, nodes))]
+    y = rng.random((20, 3)), [0, 1, 2]
+    options = {"known_edges": edges[0], "n_resamples": None, "seed": 0, "measured": y}
+    seen = compare({"a": models}, edges[1], np.hstack(edges), permuted=1, **options)
+    lines = labelled(plots.comparison(seen))
+    mrrs = [ranking.mrr for ranking in seen["a"].members]
+    assert_allclose(lines["single models"].get_xydata(), [(mrr, 0) for mrr in mrrs])
+    crosses = [row.permuted.mrr for row in seen.rows[2:]]
+    assert_allclose(lines["permuted values"].get_xdata(), crosses)
+
+
 def test_comparison_without_intervals_has_no_lines(evidence, edges):
     options = {"known_edges": edges[0], "n_resamples": None, "seed": 0}
     bare = compare({"W": evidence.W}, edges[1], np.hstack(edges), **options)

@@ -253,10 +253,7 @@ class Breaking(TinyGSNN):
 
 AROUND = {
     "bare": lambda m: m,
-    "data parallel": nn.DataParallel,
-    "compiled": lambda m: torch.compile(m, backend="eager"),
-    "nested": Nested,
-    "all": lambda m: torch.compile(nn.DataParallel(Nested(m)), backend="eager"),
+    "wrapped": lambda m: torch.compile(nn.DataParallel(Nested(m)), backend="eager"),
 }
 
 

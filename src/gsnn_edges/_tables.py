@@ -224,7 +224,7 @@ def _array_of(column: Any) -> NDArray[Any]:
     """Values of a column, None where pandas has one of its own missing values."""
     values: NDArray[Any] = column.to_numpy()
     if values.dtype == object and hasattr(column, "notna"):
-        values = np.where(column.notna(), values, None)
+        values = np.where(column.notna(), values, np.array(None))
     return values
 
 

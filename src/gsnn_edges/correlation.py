@@ -119,7 +119,8 @@ def cross_correlation(
         device=device,
         devices=devices,
     )
-    return correlate(*as_arrays(a=a, g=g), options)
+    a, g = as_arrays(a=a, g=g)
+    return correlate(a, g, options)
 
 
 def correlate(a: Array, g: Array, options: CorrelationOptions) -> Array:

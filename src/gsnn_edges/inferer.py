@@ -615,9 +615,10 @@ class _Run:
         options, kwargs = self.options, self.options["forward_kwargs"]
         draws, rows = options["estimate_iters"], options["estimate_n_samples"]
         generator = np.random.default_rng(options["seed"])
+        sides: Any = x, y
         for _ in range(options["masks"]):
             draw = torch.Generator().manual_seed(int(generator.integers(1 << 62)))
-            masked = mask_rows(x, y, generator=draw)
+            masked = mask_rows(*sides, generator=draw)
             yield *self._observe(*masked, batch_size, options["seed"], kwargs), None
         if options["masks"]:
             return

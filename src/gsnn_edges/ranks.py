@@ -132,8 +132,7 @@ def _rank_rows(
 ) -> Array:
     """Ranks of each row, each in the place of its value."""
     if standardize:
-        options = {"ties": ties, "dtype": dtype, "shift": shift}
-        return standardize_rows(x, ops=ops, method="spearman", **options)
+        return standardize_rows(x, ops=ops, method="spearman", ties=ties, dtype=dtype, shift=shift)
     wide = dtype
     if dtype == "int32":
         wide = rank_dtype(ops.xp, x.dtype, x.shape[1])

@@ -193,7 +193,7 @@ def edges_between_nodes(edges: np.ndarray) -> np.ndarray:
 def reciprocal_ranks(matrix: Array, edges: np.ndarray) -> tuple[Floats, Floats]:
     """Filtered reciprocal rank of each edge, and its expectation under chance."""
     pool = Pool(int(matrix.shape[0]), exclude_self=True)
-    queries = rank_queries(matrix, edges, edges, _ROWS, pool=pool)
+    queries = rank_queries(matrix, edges, edges, np.zeros(edges.shape[1], bool), _ROWS, pool=pool)
     return 1 / queries.ranks.realistic, expected_reciprocal_rank(queries.candidates)
 
 

@@ -61,7 +61,7 @@ def run(pytestconfig):
 
 
 @pytest.mark.sizes(SIZE)
-@pytest.mark.parametrize("share", [None, 5])
+@pytest.mark.parametrize("share", [None, 1, 5])
 def bench_capture_by_parts(size, share, run, record):
     rows = share and size["B"] // share
     record(f"fit of a gather GSNN, batch_size={rows}", **run("fit", *size.values(), rows))

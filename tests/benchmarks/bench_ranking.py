@@ -3,11 +3,12 @@
 import warnings
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from benchmarks.problems import array_of, gather_mrr, scored_edges
 
-from gsnn_edges import evaluate_edges, mrr
+from gsnn_edges import EdgeEvidence, evaluate_edges, mrr
 
 SIZES = [{"N": 5000, "E": 50_000}, {"N": 10_000, "E": 200_000}]
 
@@ -26,6 +27,34 @@ def bench_evaluate_edges(size, pool_metrics, timed):
     call = partial(evaluate_edges, scores, queries, queries, **options)
     ours = partial(mrr, scores, queries, queries)
     timed(f"evaluate_edges, {options}", call, "mrr, numpy", ours)
+
+
+def scikit_learn(scores, queries):
+    metrics = pytest.importorskip("sklearn.metrics")
+    true = np.zeros(scores.shape, bool)
+    true[tuple(queries)] = True
+    pairs = true.ravel(), scores.ravel()
+    return metrics.roc_auc_score(*pairs), metrics.average_precision_score(*pairs)
+
+
+@pytest.mark.sizes(SIZES[0])
+def bench_areas(size, timed):
+    scores, queries = scored_edges(*size.values())
+    ours = partial(evaluate_edges, scores, queries, queries, n_resamples=None)
+    call = partial(scikit_learn, scores, queries)
+    timed("scikit-learn, AUROC and average precision", call, "evaluate_edges", ours)
+
+
+@pytest.mark.sizes({"N": 3000, "E": 15_000})
+@pytest.mark.parametrize("share", [None, 9])
+def bench_strongest(size, share, timed):
+    scores, known = scored_edges(*size.values())
+    evidence = EdgeEvidence(scores, known_edges=known)
+    pairs = scores.size // share if share else 100
+    call = partial(evidence.to_frame if share else evidence.top, pairs)
+    timed(
+        f"{call.func.__name__}, pairs: {pairs}", call, "np.sort of W", lambda: np.sort(scores, None)
+    )
 
 
 def competitors(scores, queries):

@@ -104,7 +104,7 @@ def _as_tensor(name: str, value: Any) -> Tensor:
             value = np.require(np.asarray(value), requirements=["C", "W"])
         if not isinstance(value, Tensor):  # on the host, whatever torch's default device is
             value = torch.as_tensor(value, device="cpu")
-        rows = value.detach()
+        rows: Tensor = value.detach()
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(
             f"{name} must be a tensor or an array; got {kind}{_way_to_tensor(value)}"

@@ -320,30 +320,28 @@ class Passes:
         """Rows of a part where parts are exact and save memory; None, all rows, when in doubt."""
         rows = rows_in(x)
         sizes = [*(p.numel() for p in self.model.parameters()), *map(len, self.layout.groups)]
-        # A weight makes some two numbers of a row, which would all be kept.
-        large = rows > _LEAST_ROWS and 8 * sum(sizes) * rows > _PART_BYTES
+        # Most weights make a number of each row, which would be kept.
+        large = rows > _LEAST_ROWS and 4 * sum(sizes) * rows > _PART_BYTES
         # Another class may have a `reduction` and leave rows out.
         own = type(self.crit).__module__ != nn.MSELoss.__module__
         known = self.loss_reduction is not None or not own
-        alone = rows_are_independent(self.model, self.mode)
-        if not (large and known and alone and self.device.type == "cpu"):
+        exact = known and rows_are_independent(self.model, self.mode)
+        if not (large and exact and self.device.type == "cpu"):
             return None
         # The same two rows alone, and behind two others.
-        few = torch.tensor([0, 1])
-        seen, kept = [], []
+        few, seen, kept = torch.tensor([0, 1]), [], []
         try:
             _is_mean(self.crit, self.loss_reduction if own else None, y)
             with unchanged(self.model, None, self.layout.blocks):
                 for pick in (few, torch.cat([few + rows // 2, few])):
-                    parts = select_rows(x, pick), select_rows(y, pick)
                     with _bytes_saved() as saved:
-                        sides = self.run(*parts, {}, None, rows)
+                        sides = self.run(select_rows(x, pick), select_rows(y, pick), {}, None, rows)
                     seen.append([side.unflatten(0, (-1, len(pick)))[:, -2:] for side in sides])
                     kept.append(sum(saved.values()))
         except Exception:  # whatever a user's code raises; all rows may do, or raise it anew
             return None
-        for part, whole in zip(*seen, strict=True):
-            if not torch.allclose(part, whole, rtol=1e-3, atol=1e-5 * float(whole.abs().max())):
+        for alone, behind in zip(*seen, strict=True):
+            if not torch.allclose(alone, behind, rtol=1e-3, atol=1e-5 * float(behind.abs().max())):
                 return None
         size = max(_LEAST_ROWS, 2 * _PART_BYTES // max(1, kept[1] - kept[0]))
         size = -(-rows // -(-rows // size))  # parts of like size

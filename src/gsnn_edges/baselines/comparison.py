@@ -1,7 +1,8 @@
 """Evidence beside baselines: the same metrics over the same queries and candidates."""
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from statistics import fmean
 from typing import Any, Literal, TypeAlias
@@ -14,6 +15,7 @@ from gsnn_edges._typing import Array
 from gsnn_edges.baselines.graph import OF_GRAPH, Scores, random_scores
 from gsnn_edges.baselines.measured import OF_VALUES, NodeValues, measured_scores, paired_values
 from gsnn_edges.baselines.networks import activation_correlation
+from gsnn_edges.baselines.structural import STRUCTURAL, structural_rows
 from gsnn_edges.evaluation import LinkRanking, evaluate_edges
 from gsnn_edges.evaluation.candidates import listed
 from gsnn_edges.evaluation.metrics import NO_INTERVAL, Interval, resampled_sums
@@ -22,10 +24,15 @@ from gsnn_edges.evaluation.results import json_safe, number, number_range, text_
 from gsnn_edges.evidence import EdgeEvidence
 
 Values = NDArray[np.float64]
-Kind = Literal["given", "baseline", "untrained"]
-Untrained: TypeAlias = Callable[[int], Array] | Sequence[Array]
+Kind = Literal["given", "baseline", "model", "untrained"]
+Permute = Literal["rows", "columns"]
+Untrained: TypeAlias = (
+    Callable[[int], Array] | Callable[[Any, Any], Sequence[Array]] | Sequence[Array]
+)
+Scored: TypeAlias = Array | EdgeEvidence | Sequence[Array | EdgeEvidence]
 
-BASELINES = ("random", *OF_GRAPH, "activation_correlation", *OF_VALUES)
+BASELINES = ("random", *OF_GRAPH, "activation_correlation", *OF_VALUES, *STRUCTURAL)
+PERMUTE = ("rows", "columns")
 _NAN = float("nan")
 
 
@@ -100,13 +107,17 @@ def mrr_difference(
 
 
 def _difference(
-    ranking: LinkRanking, others: Sequence[LinkRanking], n_resamples: int | None, seed: int
+    rankings: Sequence[LinkRanking],
+    others: Sequence[LinkRanking],
+    n_resamples: int | None,
+    seed: int,
 ) -> MrrDifference:
+    """MRR of rankings, in the mean, minus that of others."""
     return mrr_difference(
-        _reciprocal_ranks(ranking),
-        np.stack([_reciprocal_ranks(other) for other in others]),
+        np.mean([_reciprocal_ranks(ranking) for ranking in rankings], axis=0),
+        np.stack([_reciprocal_ranks(ranking) for ranking in others]),
         n_resamples,
-        confidence=ranking.confidence,
+        confidence=rankings[0].confidence,
         rng=np.random.default_rng(seed),
     )
 
@@ -119,19 +130,44 @@ def _reciprocal_ranks(ranking: LinkRanking) -> Values:
 
 
 @dataclass(frozen=True, eq=False)
+class PermutedControl:
+    """A score made of the same data with the rows of y permuted: what the graph alone gives.
+
+    Attributes
+    ----------
+    rankings : tuple of LinkRanking
+        One for each permutation, and for each untrained model where it is theirs.
+    mrr_difference : MrrDifference
+        MRR of the score minus the mean MRR of these.
+    """
+
+    rankings: tuple[LinkRanking, ...]
+    mrr_difference: MrrDifference
+
+    @property
+    def mrr(self) -> float:
+        """Mean MRR of the permuted data."""
+        return fmean(ranking.mrr for ranking in self.rankings)
+
+
+@dataclass(frozen=True, eq=False)
 class ComparedScore:
     """A score and how it ranks the queries.
 
     Attributes
     ----------
     name : str
-    kind : {"given", "baseline", "untrained"}
-        From ``scores``, a baseline, or an untrained model.
+    kind : {"given", "baseline", "model", "untrained"}
+        From ``scores``, a baseline, one of several models, or an untrained one.
     ranking : LinkRanking
     coverage : float
         Share of the queries that the score knows, in [0, 1]; the others share the lowest score.
     mrr_difference : MrrDifference or None
         MRR minus the mean MRR of the untrained models; None where there are none.
+    permuted : PermutedControl or None
+        None where no control was asked for, or where a network would have to be trained for it.
+    members : tuple of LinkRanking
+        Of the single models, where ``scores`` had several; ``ranking`` is of their mean.
     """
 
     name: str
@@ -139,6 +175,23 @@ class ComparedScore:
     ranking: LinkRanking
     coverage: float
     mrr_difference: MrrDifference | None = None
+    permuted: PermutedControl | None = None
+    members: tuple[LinkRanking, ...] = ()
+
+    @property
+    def std(self) -> dict[str, float]:
+        """Standard deviation (ddof = 1) of each figure over the single models, by its name."""
+        if len(self.members) < 2:
+            return {}
+        each = [_figures(ranking) for ranking in self.members]
+        return {name: float(np.std([one[name] for one in each], ddof=1)) for name in each[0]}
+
+    def top_frequency(self, k: int) -> Values:
+        """Share of the single models that rank each query among the first k, (queries,)."""
+        k = _validation.whole_number("k", k, least=1)
+        rankings = self.members or (self.ranking,)
+        within = [ranking.queries.ranks.realistic <= k for ranking in rankings]
+        return np.asarray(np.mean(within, axis=0))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -156,6 +209,10 @@ class Comparison:
     n_resamples : int or None
     seed : int
         Of all resamples.
+    untrained_permuted : dict of str to PermutedControl
+        Of the untrained models, by the names of ``untrained``.
+    notes : tuple of str
+        What was left out, and why; the last lines of the table.
 
     Examples
     --------
@@ -173,6 +230,8 @@ class Comparison:
     untrained: Mapping[str, tuple[LinkRanking, ...]]
     n_resamples: int | None
     seed: int
+    untrained_permuted: Mapping[str, PermutedControl] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> ComparedScore:
         for row in self.rows:
@@ -198,7 +257,7 @@ class Comparison:
         KeyError
             When there is no such row.
         """
-        rankings = self[name].ranking, [self[other].ranking]
+        rankings = [self[name].ranking], [self[other].ranking]
         return _difference(*rankings, self.n_resamples, self.seed)
 
     def to_dict(self) -> dict[str, Any]:
@@ -207,8 +266,9 @@ class Comparison:
         Returns
         -------
         dict
-            "rows", each with "name", "kind", "coverage", "mrr_difference" and "ranking" (as
-            `LinkRanking.to_dict`), and "untrained", a list of rankings for each name.
+            "rows", each with "name", "kind", "coverage", "mrr_difference", "ranking" (as
+            `LinkRanking.to_dict`), "permuted", "std" and "members"; "untrained", a list of rankings
+            for each name, "untrained_permuted" and "notes".
         """
         rows = [
             {
@@ -217,6 +277,9 @@ class Comparison:
                 "coverage": row.coverage,
                 "mrr_difference": row.mrr_difference and json_safe(asdict(row.mrr_difference)),
                 "ranking": row.ranking.to_dict(),
+                "permuted": row.permuted and _control_dict(row.permuted),
+                "std": json_safe(row.std),
+                "members": [ranking.to_dict() for ranking in row.members],
             }
             for row in self.rows
         ]
@@ -224,17 +287,24 @@ class Comparison:
             name: [ranking.to_dict() for ranking in rankings]
             for name, rankings in self.untrained.items()
         }
-        return {"rows": rows, "untrained": untrained}
+        controls = {name: _control_dict(each) for name, each in self.untrained_permuted.items()}
+        return {
+            "rows": rows,
+            "untrained": untrained,
+            "untrained_permuted": controls,
+            "notes": list(self.notes),
+        }
 
     def to_frame(self) -> Any:
-        """Rows of a pandas DataFrame, one for each score, baseline and untrained model.
+        """Rows of a pandas DataFrame, one for each score, baseline and single model.
 
         Returns
         -------
         pandas.DataFrame
             Columns "name", "kind", "coverage", the metrics, and "mrr_low", "mrr_high",
-            "mrr_difference", "mrr_difference_low" and "mrr_difference_high", nan where
-            there is none.
+            "mrr_difference", "mrr_difference_low" and "mrr_difference_high", "permuted_mrr",
+            "permuted_difference" with its ends, and "..._std" of each metric over several models;
+            nan where there is none.
 
         Raises
         ------
@@ -247,29 +317,35 @@ class Comparison:
             for name, rankings in self.untrained.items()
             for seed, ranking in enumerate(rankings)
         )
-        return pd.DataFrame([_frame_row(row) for row in (*self.rows, *untrained)])
+        members = (
+            ComparedScore(f"{row.name} model {place}", "model", ranking, 1.0)
+            for row in self.rows
+            for place, ranking in enumerate(row.members)
+        )
+        return pd.DataFrame([_frame_row(row) for row in (*self.rows, *members, *untrained)])
 
     def __str__(self) -> str:
         first = self.rows[0].ranking
         level = f"{100 * first.confidence:g}% interval"
-        title = ("", "mrr", level, "amri", "auroc", "coverage", "mrr difference", level)
-        lines = [_text_row(row) for row in self.rows]
+        title = ("", "mrr", level, "over models", "amri", "auroc", "coverage")
+        title += ("mrr difference", level, "permuted", "minus permuted", level)
+        controlled = any(row.permuted for row in self.rows)
+        lines = [_text_row(row, controlled) for row in self.rows]
         place = sum(row.kind == "given" for row in self.rows)
-        lines[place:place] = [_untrained_row(*each) for each in self.untrained.items()]
+        lines[place:place] = [
+            _untrained_row(*each, self.untrained_permuted.get(each[0]), controlled)
+            for each in self.untrained.items()
+        ]
         heading = f"{first.heading()}; MRR by chance {number(first.expected_mrr)}"
-        return text_table(heading, title, lines)
+        return "\n".join([text_table(heading, title, lines), *self.notes])
 
     __repr__ = __str__
 
 
-def _frame_row(row: ComparedScore) -> dict[str, Any]:
-    ranking, pool, difference = row.ranking, row.ranking.separation, row.mrr_difference
+def _figures(ranking: LinkRanking) -> dict[str, float]:
+    pool = ranking.separation
     return {
-        "name": row.name,
-        "kind": row.kind,
-        "coverage": row.coverage,
         "mrr": ranking.mrr,
-        **_ends("mrr", ranking.intervals.get("mrr")),
         "adjusted_mrr": ranking.adjusted_mrr,
         **{f"hits@{k}": hits for k, hits in ranking.hits.items()},
         "mean_rank": ranking.mean_rank,
@@ -277,8 +353,34 @@ def _frame_row(row: ComparedScore) -> dict[str, Any]:
         "amri": ranking.amri,
         "auroc": _NAN if pool is None else pool.auroc,
         "average_precision": _NAN if pool is None else pool.average_precision,
+    }
+
+
+def _frame_row(row: ComparedScore) -> dict[str, Any]:
+    difference, control = row.mrr_difference, row.permuted
+    minus = None if control is None else control.mrr_difference
+    figures = _figures(row.ranking)
+    return {
+        "name": row.name,
+        "kind": row.kind,
+        "coverage": row.coverage,
+        "mrr": figures.pop("mrr"),
+        **_ends("mrr", row.ranking.intervals.get("mrr")),
+        **figures,
         "mrr_difference": _NAN if difference is None else difference.value,
         **_ends("mrr_difference", None if difference is None else difference.interval),
+        "permuted_mrr": _NAN if control is None else control.mrr,
+        "permuted_difference": _NAN if minus is None else minus.value,
+        **_ends("permuted_difference", None if minus is None else minus.interval),
+        **{f"{name}_std": std for name, std in row.std.items()},
+    }
+
+
+def _control_dict(control: PermutedControl) -> dict[str, Any]:
+    return {
+        "mrr": control.mrr,
+        "mrr_difference": json_safe(asdict(control.mrr_difference)),
+        "rankings": [ranking.to_dict() for ranking in control.rankings],
     }
 
 
@@ -286,37 +388,52 @@ def _ends(name: str, interval: Interval | None) -> dict[str, float]:
     return dict(zip((f"{name}_low", f"{name}_high"), interval or NO_INTERVAL, strict=True))
 
 
-def _text_row(row: ComparedScore) -> tuple[str, ...]:
+def _text_row(row: ComparedScore, controlled: bool) -> tuple[str, ...]:
     difference, pool = row.mrr_difference, row.ranking.separation
+    mrrs = [ranking.mrr for ranking in row.members]
     return (
         row.name,
         number(row.ranking.mrr),
         number_range(row.ranking.intervals.get("mrr")),
+        f"{number(fmean(mrrs))} ± {number(row.std['mrr'])}" if row.std else "",
         number(row.ranking.amri),
         number(None if pool is None else pool.auroc),
         number(row.coverage),
         "" if difference is None else f"{difference.value:+.4f}",
         number_range(None if difference is None else difference.interval),
+        *_control_cells(row.permuted, "needs retrain=" if controlled else ""),
     )
 
 
-def _untrained_row(name: str, rankings: Sequence[LinkRanking]) -> tuple[str, ...]:
+def _control_cells(control: PermutedControl | None, need: str) -> tuple[str, str, str]:
+    """MRR of permuted rows and the difference from it, or what they need."""
+    if control is None:
+        return need, "", ""
+    minus = control.mrr_difference
+    return number(control.mrr), f"{minus.value:+.4f}", number_range(minus.interval)
+
+
+def _untrained_row(
+    name: str, rankings: Sequence[LinkRanking], control: PermutedControl | None, controlled: bool
+) -> tuple[str, ...]:
     """Means over the untrained models."""
     aurocs = [ranking.separation.auroc for ranking in rankings if ranking.separation is not None]
     return (
         f"{name} untrained, mean of {len(rankings)}".lstrip(),
         number(fmean(ranking.mrr for ranking in rankings)),
         "",
+        "",
         number(fmean(ranking.amri for ranking in rankings)),
         number(fmean(aurocs) if aurocs else None),
         "",
         "",
         "",
+        *_control_cells(control, "needs untrained(x, y)" if controlled else ""),
     )
 
 
 def compare(
-    scores: Mapping[str, Array | EdgeEvidence] | EdgeEvidence,
+    scores: Mapping[str, Scored] | Scored,
     edge_index: Any,
     all_true_edges: Any,
     *,
@@ -326,6 +443,10 @@ def compare(
     perturbations: tuple[Any, Any] | None = None,
     untrained: Untrained | Mapping[str, Untrained] | None = None,
     seeds: int = 5,
+    permuted: int = 0,
+    permute: Permute = "rows",
+    retrain: Callable[[Any, Any], Any] | None = None,
+    structural: bool = True,
     candidates: Any = None,
     direction: Direction = "tail",
     ks: Sequence[int] | None = None,
@@ -343,7 +464,8 @@ def compare(
     ----------
     scores : mapping of str to array of shape (N, N) or EdgeEvidence, or an EdgeEvidence
         Matrices to judge, such as ``{"W": W}``; of any array library. Evidence alone is named
-        "W".
+        "W". A list of them is of several models of one architecture: their mean is ranked, and
+        each of them for the standard deviation of every figure.
     edge_index, all_true_edges, candidates, direction, ks, exclude_self, node_names
         As of `gsnn_edges.evaluate_edges`, which ranks every row. ``exclude_self=True`` is fairer
         where self-edges are no answer: baselines of pairs do not score them.
@@ -353,13 +475,27 @@ def compare(
         Activations of all nodes, as `gsnn_edges.capture` gives them.
     measured, perturbations : pair of (values of shape (rows, K), nodes of shape (K,)), optional
         Values of measured nodes and inputs of perturbed ones, with the node of each column, each
-        node at most once; rows are the same samples in both.
+        node at most once, by index or by name; rows are the same samples in both.
     untrained : callable, sequence of matrices, or mapping of score names to such, optional
         Scores by the same settings before training: ``untrained(seed)`` gives a matrix (N, N),
         and is called for 0 .. seeds - 1; or the matrices themselves, as `untrained_scores` gives
-        them. A mapping gives a score its own; what is no mapping serves all rows.
+        them. A callable of two arguments, ``untrained(x, y)``, gives such a list for the inputs
+        and measured values, of which ``permuted`` needs several. A mapping gives a score its own;
+        what is no mapping serves all rows.
     seeds : int
-        Untrained models of a callable.
+        Untrained models of a callable of a seed.
+    permuted : int
+        So many times, permute the measured values and score anew: a control of what the graph
+        gives without the data.
+    permute : {"rows", "columns"}
+        Permute whole rows, so that inputs say nothing of the measured values, which still say
+        something of each other; or each column by itself, which leaves the graph alone.
+    retrain : callable, optional
+        ``retrain(x, y)`` trains a fresh model on inputs and permuted measured values and gives
+        its scores, as ``scores``: a matrix or evidence, or a mapping by their names. Without it
+        the rows of trained networks have no control, and say so.
+    structural : bool
+        Rank by `structural_score` too, where ``measured`` and ``perturbations`` are known.
     confidence : float
         Level of all intervals, between 0 and 1.
     n_resamples : int or None
@@ -371,14 +507,16 @@ def compare(
     -------
     Comparison
         A row for each of ``scores``, then for each baseline. ``row.mrr_difference`` is its MRR
-        minus the mean MRR of the untrained models, with an interval over queries and over seeds.
+        minus the mean MRR of the untrained models, with an interval over queries and over seeds;
+        ``row.permuted`` its control, ``row.std`` the spread over several models.
 
     Raises
     ------
     TypeError, ValueError
         For a score that is no finite (N, N) matrix or is named as a baseline, known edges that
         hold a query, values that do not go with their nodes, an untrained model for a score that
-        is not there, and as `gsnn_edges.evaluate_edges`.
+        is not there, a ``retrain`` that returns something else than scores, and as
+        `gsnn_edges.evaluate_edges`.
 
     Notes
     -----
@@ -388,7 +526,9 @@ def compare(
     initial weights, not of another training.
 
     Peak memory is that of `gsnn_edges.evaluate_edges`, and a few float64 matrices (N, N). Baselines
-    are computed on the host in float64; correlations of ``observations`` where these lie.
+    are computed on the host in float64; correlations of ``observations`` where these lie. Scores
+    of the graph alone are their own control. The structural score warns where it takes more than
+    two minutes.
 
     Examples
     --------
@@ -408,7 +548,8 @@ def compare(
     adamic_adar              0.3333   0.0000  0.5238    1.0000
     two_step_paths           0.4000   0.2500  0.5714    1.0000
     """
-    matrices = _matrices(scores)
+    members = _matrices("scores", scores)
+    matrices = {name: _mean(some) for name, some in members.items()}
     count = next(iter(matrices.values())).shape[0]
     edges = _validation.edge_index("edge_index", edge_index, (count, count))
     known = _validation.edge_index("known_edges", known_edges, (count, count))
@@ -435,34 +576,135 @@ def compare(
         seed=seed,
     )
     values, inputs = paired_values(measured, perturbations, count, node_names)
-    before = {
-        name: tuple(rank(matrix) for matrix in some)
-        for name, some in _untrained_matrices(untrained, matrices, seeds, count).items()
-    }
+    orders = _orders(permuted, permute, values, seed)
+    structural = _validation.flag("structural", structural) and inputs is not None
+    data = [_rows(pair, None) for pair in (perturbations, measured)]
 
-    def row(name: str, kind: Kind, matrix: Array, coverage: float) -> ComparedScore:
+    def of_values(shuffled: NodeValues | None) -> dict[str, Scores]:
+        return dict(_of_values(shuffled, inputs, known, count, structural, seed, notes))
+
+    def of_untrained(sources: Any, y: Any) -> dict[str, tuple[LinkRanking, ...]]:
+        some = _untrained_matrices(sources, matrices, seeds, count, data[0], y)
+        return {name: tuple(map(rank, each)) for name, each in some.items()}
+
+    notes: dict[str, None] = {}
+    baselines = dict(_of_nodes(count, known, observations, seed)) | of_values(values)
+    if not isinstance(untrained, Mapping):
+        untrained = {} if untrained is None else {"": untrained}
+    before = of_untrained(untrained, data[1])
+    of_data = {name: some for name, some in untrained.items() if _takes_data(some)}
+    controls: dict[str, list[LinkRanking]] = {}
+    untrained_controls: dict[str, list[LinkRanking]] = {}
+    for order in orders:
+        shuffled = _rows(measured, order)
+        retrained = {} if retrain is None else _retrained(retrain, data[0], shuffled, matrices)
+        again = retrained | of_values(replace(values, values=values.values[order]))
+        for name, matrix in again.items():
+            controls.setdefault(name, []).append(rank(_filled(matrix)))
+        for name, rankings in of_untrained(of_data, shuffled).items():
+            untrained_controls.setdefault(name, []).extend(rankings)
+
+    def control(
+        rankings: Sequence[LinkRanking], others: Sequence[LinkRanking] | None
+    ) -> PermutedControl | None:
+        if not others:
+            return None
+        return PermutedControl(tuple(others), _difference(rankings, others, n_resamples, seed))
+
+    def row(name: str, kind: Kind, matrix: Array, coverage: float = 1.0) -> ComparedScore:
         ranking, others = rank(matrix), before.get(name) or before.get("")
-        difference = _difference(ranking, others, n_resamples, seed) if others else None
-        return ComparedScore(name, kind, ranking, coverage, difference)
+        difference = _difference([ranking], others, n_resamples, seed) if others else None
+        of_graph = name == "random" or name in OF_GRAPH
+        again = [ranking] * len(orders) if of_graph else controls.get(name)
+        single = members.get(name, ())
+        each = tuple(map(rank, single)) if len(single) > 1 else ()
+        return ComparedScore(
+            name, kind, ranking, coverage, difference, control([ranking], again), each
+        )
 
-    rows = [row(name, "given", matrix, 1.0) for name, matrix in matrices.items()]
-    for name, matrix in _baselines(count, known, observations, values, inputs, seed):
-        scored = ~np.isnan(matrix)
-        lowest = matrix[scored].min() - 1 if scored.any() else 0.0
-        coverage = float(scored[edges[0], edges[1]].mean())
-        rows.append(row(name, "baseline", np.where(scored, matrix, lowest), coverage))
-    return Comparison(tuple(rows), before, n_resamples, seed)
+    rows = [row(name, "given", matrix) for name, matrix in matrices.items()]
+    for name, matrix in baselines.items():
+        coverage = float((~np.isnan(matrix[edges[0], edges[1]])).mean())
+        rows.append(row(name, "baseline", _filled(matrix), coverage))
+    of_before = {name: control(before[name], each) for name, each in untrained_controls.items()}
+    return Comparison(tuple(rows), before, n_resamples, seed, of_before, tuple(notes))
 
 
-def _baselines(
-    count: int,
-    known: np.ndarray,
-    observations: Any,
-    measured: NodeValues | None,
-    perturbations: NodeValues | None,
-    seed: int,
+def _filled(matrix: Any) -> Any:
+    """A matrix whose nan are less than all else."""
+    if not isinstance(matrix, np.ndarray):
+        return matrix
+    scored = ~np.isnan(matrix)
+    lowest = matrix[scored].min() - 1 if scored.any() else 0.0
+    return matrix if scored.all() else np.where(scored, matrix, lowest)
+
+
+def _orders(
+    permuted: Any, permute: Any, measured: NodeValues | None, seed: int
+) -> list[tuple[np.ndarray, ...]]:
+    """Indices that permute the rows, together or column by column."""
+    _validation.choice("permute", permute, PERMUTE)
+    permuted = _validation.whole_number("permuted", permuted, least=0)
+    if not permuted:
+        return []
+    if measured is None:
+        raise ValueError(
+            "permuted must come with measured, whose rows it permutes; got measured=None: pass "
+            "measured=(y, nodes), and perturbations=(x, nodes)"
+        )
+    rng = np.random.default_rng([seed, permuted])
+    rows, columns = measured.values.shape
+    if permute == "rows":
+        return [(rng.permutation(rows),) for _ in range(permuted)]
+    places = np.tile(np.arange(rows)[:, None], columns)
+    return [(rng.permuted(places, axis=0), np.arange(columns)) for _ in range(permuted)]
+
+
+def _rows(pair: Any, order: tuple[np.ndarray, ...] | None) -> Any:
+    """The values of a pair as they were passed, with their rows in an order."""
+    if pair is None:
+        return None
+    values = pair[0] if hasattr(pair[0], "shape") else np.asarray(pair[0])
+    return values if order is None else values[order]
+
+
+def _retrained(retrain: Any, x: Any, y: Any, scores: Mapping[str, Array]) -> dict[str, Array]:
+    """Scores of a fresh model, by the names of those that it is a control for."""
+    if not callable(retrain):
+        raise TypeError(
+            f"retrain must be a callable, retrain(x, y); got {type(retrain).__name__}: it trains "
+            "a fresh model and returns its scores"
+        )
+    result = retrain(x, y)
+    if not isinstance(result, Mapping):
+        if len(scores) > 1:
+            raise ValueError(
+                f"retrain must return a mapping by the names of scores, {', '.join(scores)}, as "
+                f"there are several; got {type(result).__name__}"
+            )
+        result = {next(iter(scores)): result}
+    unknown = [name for name in result if name not in scores]
+    if unknown:
+        raise ValueError(
+            f"retrain must return scores of those that are compared, {', '.join(scores)}; got "
+            f"{_validation.listing(unknown)}"
+        )
+    label = "what retrain returns"
+    found = {name: _mean(some) for name, some in _matrices(label, result).items()}
+    count = next(iter(scores.values())).shape[0]
+    for name, matrix in found.items():
+        if matrix.shape[0] != count:
+            raise ValueError(
+                f"{label} must be a matrix of the {count} nodes of scores; got {matrix.shape[0]} "
+                f"nodes for {name!r}: score the same architecture"
+            )
+    return found
+
+
+def _of_nodes(
+    count: int, known: np.ndarray, observations: Any, seed: int
 ) -> Iterator[tuple[str, Scores]]:
-    """Every baseline that the arguments allow, one at a time."""
+    """Every baseline of the graph, and that of a network's activations."""
     yield "random", random_scores(count, seed)
     for name, of_graph in OF_GRAPH.items():
         yield name, of_graph(known, count)
@@ -475,33 +717,74 @@ def _baselines(
             )
         _validation.samples("the observations (rows) of observations", observations.shape[0])
         yield "activation_correlation", activation_correlation(observations)
-    if measured is not None:
-        yield from measured_scores(measured, perturbations, known, count)
 
 
-def _matrices(scores: Any) -> dict[str, Array]:
-    """Finite square matrices of one size by name, those of evidence among them."""
-    if isinstance(scores, EdgeEvidence):
+def _of_values(
+    measured: NodeValues | None,
+    perturbations: NodeValues | None,
+    known: np.ndarray,
+    count: int,
+    structural: bool,
+    seed: int,
+    notes: dict[str, None],
+) -> Iterator[tuple[str, Scores]]:
+    """Every baseline of the measured values; why one is left out is noted."""
+    if measured is None:
+        return
+    yield from measured_scores(measured, perturbations, known, count)
+    if structural:
+        try:
+            yield from structural_rows(measured, perturbations, known, count, seed)
+        except (ValueError, ImportError) as error:
+            notes[f"structural_score is left out: {error}"] = None
+
+
+def _matrices(label: str, scores: Any) -> dict[str, list[Array]]:
+    """Finite square matrices of one size by name, of one model or of several."""
+    if isinstance(scores, EdgeEvidence | list | tuple):
         scores = {"W": scores}
     if not isinstance(scores, Mapping) or not scores:
         raise TypeError(
-            "scores must map names to matrices, at least one, such as {'W': W}; got "
+            f"{label} must map names to matrices, at least one, such as {{'W': W}}; got "
             f"{type(scores).__name__}{' without an entry' if isinstance(scores, Mapping) else ''}"
         )
-    matrices = {k: v.W if isinstance(v, EdgeEvidence) else v for k, v in scores.items()}
-    for name in matrices:
+    members = {
+        name: list(some) if isinstance(some, list | tuple) else [some]
+        for name, some in scores.items()
+    }
+    for name, some in members.items():
         if not isinstance(name, str):
             raise TypeError(f"scores must have names of str; got {name!r}: map it to str first")
         if name in BASELINES:
             raise ValueError(
                 f"scores must not be named as a baseline; got {name}: choose another name"
             )
-    sizes = {name: _size(f"scores[{name!r}]", matrix) for name, matrix in matrices.items()}
+        if not some:
+            raise ValueError(f"{label}[{name!r}] must hold a matrix; got an empty list")
+    matrices = {
+        name: [each.W if isinstance(each, EdgeEvidence) else each for each in some]
+        for name, some in members.items()
+    }
+    sizes = {
+        f"{name} {place}" if place else name: _size(f"{label}[{name!r}]", matrix)
+        for name, some in matrices.items()
+        for place, matrix in enumerate(some)
+    }
     if len(set(sizes.values())) > 1:
         raise ValueError(
-            f"scores must be matrices of the same nodes; got sizes {sizes}: order all as the model"
+            f"{label} must be matrices of the same nodes; got sizes {sizes}: order all as the model"
         )
+    if all(isinstance(each, EdgeEvidence) for some in members.values() for each in some):
+        for some in members.values():
+            EdgeEvidence.mean(some)  # of one score, method and nodes, or it raises
     return matrices
+
+
+def _mean(matrices: Sequence[Array]) -> Array:
+    """A matrix, or the mean of several in float64."""
+    if len(matrices) == 1:
+        return matrices[0]
+    return EdgeEvidence.mean([EdgeEvidence(matrix) for matrix in matrices]).W
 
 
 def _size(name: str, matrix: Any) -> int:
@@ -511,23 +794,40 @@ def _size(name: str, matrix: Any) -> int:
     return nodes
 
 
+def _takes_data(untrained: Any) -> bool:
+    """Whether untrained models are made of x and y, and not of a seed."""
+    if not callable(untrained):
+        return False
+    try:
+        inspect.signature(untrained).bind(0)
+    except TypeError:
+        return True
+    except ValueError:  # a builtin without a signature takes a seed
+        pass
+    return False
+
+
 def _untrained_matrices(
-    untrained: Any, scores: Mapping[str, Array], seeds: int, count: int
+    untrained: Mapping[str, Any],
+    scores: Mapping[str, Array],
+    seeds: int,
+    count: int,
+    x: Any,
+    y: Any,
 ) -> dict[str, list[Array]]:
     """Untrained matrices of each score of a mapping; those of all scores under ""."""
-    if untrained is None:
-        return {}
-    each = untrained if isinstance(untrained, Mapping) else {"": untrained}
-    unknown = [name for name in each if name and name not in scores]
+    unknown = [name for name in untrained if name and name not in scores]
     if unknown:
         raise ValueError(
             f"untrained must be for scores that are compared, {', '.join(scores)}; got "
             f"{_validation.listing(unknown)}: use the names of scores"
         )
     matrices = {}
-    for name, source in each.items():
+    for name, source in untrained.items():
         label = f"untrained[{name!r}]" if name else "untrained"
-        if callable(source):
+        if _takes_data(source):
+            source = source(x, y)
+        elif callable(source):
             number_of = _validation.whole_number("seeds", seeds, least=1)
             source = [source(seed) for seed in range(number_of)]
         if not isinstance(source, list | tuple) or not source:

@@ -145,7 +145,8 @@ def untrained_twins(
     # Here, so that all other baselines do without torch.
     from gsnn_edges.activations.preserve_state import generators_unchanged, gpus_of
 
-    for name, value in (("fresh", fresh), ("reset", reset)):
+    ways: dict[str, Any] = {"fresh": fresh, "reset": reset}
+    for name, value in ways.items():
         if value is not None and not callable(value):
             call = {"fresh": "fresh()", "reset": "reset(model, seed)"}[name]
             raise TypeError(

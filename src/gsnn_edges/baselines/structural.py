@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gsnn_edges import _validation
 from gsnn_edges._io import format_bytes
 from gsnn_edges._progress import track
+from gsnn_edges.baselines.graph import without_self
 from gsnn_edges.baselines.measured import NodeValues, node_count, paired_values
 
 Floats = NDArray[np.float64]
@@ -19,6 +20,9 @@ Indices = NDArray[np.int64]
 Statistic = Literal["z", "bayes_factor"]
 
 STATISTICS = ("z", "bayes_factor")
+# Rows of a comparison.
+STRUCTURAL = ("structural_score", "structural_bayes_factor")
+_PRIOR_STD = 0.5
 # Precision of the normal prior of a known weight, and what keeps covariances invertible.
 _PENALTY, _JITTER = 1e-2, 1e-8
 # Weights to start from; smaller in dense graphs, whose effects would not settle.
@@ -215,11 +219,12 @@ class StructuralModel:
             return u, information
         source, target = self.edges
         own = found.covariances(source, target), found.of_parameters()
-        gram = data.rows * found.among_parameters(own[0]) + _PENALTY * np.eye(len(own[1]))
-        root = np.linalg.inv(np.linalg.cholesky(gram))
+        # Eigenvalues below 0 are rounding, of parameters that say the same.
+        eigenvalues, vectors = np.linalg.eigh(data.rows * found.among_parameters(own[0]))
+        root = vectors.T / np.sqrt(np.maximum(eigenvalues, 0) + _PENALTY)[:, None]
         explained = root @ (data.rows * own[1])
         nodes = np.arange(self.nodes)
-        size = max(1, _BLOCK // max(gram.shape[0] * self.nodes, 1))
+        size = max(1, _BLOCK // max(len(root) * self.nodes, 1))
         for first in range(0, self.nodes, size):
             rows = nodes[first : first + size, None]
             shared = data.rows * found.covariances(rows, nodes[None])
@@ -322,7 +327,7 @@ def structural_score(
     *,
     statistic: Statistic = "z",
     project: bool | None = None,
-    prior_std: float = 0.5,
+    prior_std: float = _PRIOR_STD,
     n_starts: int = 1,
     seed: int = 0,
     verbose: bool | None = None,
@@ -464,6 +469,20 @@ def structural_scores(
             scores = 0.5 * (squares * gain / (1 + gain) - np.log1p(gain))
         np.fill_diagonal(scores, scores.min())
         yield scores
+
+
+def structural_rows(
+    measured: NodeValues,
+    perturbations: NodeValues | None,
+    known_edges: Any,
+    count: int,
+    seed: int,
+) -> Iterator[tuple[str, Floats]]:
+    """The rows of a comparison: both statistics, projected where `structural_score` does so."""
+    ways = [(statistic, None, _PRIOR_STD) for statistic in STATISTICS]
+    scores = structural_scores(measured, perturbations, known_edges, count, ways, seed=seed)
+    for name, matrix in zip(STRUCTURAL, scores, strict=True):
+        yield name, without_self(matrix)
 
 
 def _standardized(name: str, values: NodeValues) -> Floats:

@@ -79,7 +79,7 @@ def infer(
         held_out = None if edges is None else network.read_edges("--edges", edges, by)
         if held_out is not None and known_edges is not None:
             held_out = without_known(held_out, known_edges)
-        inferer = _inferer(network, known_edges, settings)
+        inferer = make_inferer(network, known_edges, settings)
     sizes = network.sizes(settings["score"])
     if dry_run:
         need = 2 * sizes["bytes"] + 4 * sizes["nodes"] ** 2
@@ -101,7 +101,7 @@ def infer(
             **{name: settings[name] for name in names},
         )
     best = inferred.top(top)
-    strongest = _columns(best[:_SHOWN])
+    strongest = edge_columns(best[:_SHOWN])
     what = "new edges" if inferred.known_edges.size else "pairs (no known edges given)"
     title = f"{len(best[:_SHOWN])} strongest {what} among {len(inferred.W)} nodes"
     screen.table(strongest, title)
@@ -109,7 +109,7 @@ def infer(
     if evidence is not None:
         inferred.save(evidence)
     if out is not None:
-        write_table(out, _columns(best), name="--out")
+        write_table(out, edge_columns(best), name="--out")
     if figure is not None:
         _draw(inferred, held_out, figure, picture)
     files = screen.files({"edges": out, "evidence": evidence, "figure": figure})
@@ -131,7 +131,7 @@ def infer(
     rank_edges(screen, scores, held_out, result, {"seed": settings["seed"]}, None, metrics)
 
 
-def _inferer(network: Any, known_edges: Any, settings: dict[str, Any]) -> Any:
+def make_inferer(network: Any, known_edges: Any, settings: dict[str, Any]) -> Any:
     """Check backend, device and layer pairs, before the passes."""
     import numpy as np
 
@@ -156,7 +156,7 @@ def _inferer(network: Any, known_edges: Any, settings: dict[str, Any]) -> Any:
     )
 
 
-def _columns(edges: Any) -> dict[str, list[Any]]:
+def edge_columns(edges: Any) -> dict[str, list[Any]]:
     """Columns of the table of edges, by names where there are names."""
     named = any(edge.source_name is not None for edge in edges)
     return {

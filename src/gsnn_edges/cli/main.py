@@ -17,7 +17,7 @@ from gsnn_edges import __version__
 from gsnn_edges.cli.console import SCREEN_OPTIONS, Screen
 
 # In the order of their use. Each is a file cmd_NAME.py, imported when it is called.
-COMMANDS = ("capture", "correlate", "evaluate", "infer", "demo", "plan", "backends")
+COMMANDS = ("capture", "correlate", "evaluate", "infer", "compare", "demo", "plan", "backends")
 EPILOG = """\b
 Exit codes:
     0  done
@@ -96,7 +96,7 @@ def main(ctx: click.Context) -> None:
 
     In three stages over files, on one machine or on several: capture runs the model (torch),
     correlate makes W of what was captured (no torch), evaluate ranks held-out edges by W. infer
-    does all three in one.
+    does all three in one; compare ranks by several models and by baselines.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

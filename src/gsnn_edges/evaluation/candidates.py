@@ -10,6 +10,8 @@ import numpy as np
 from gsnn_edges import _validation
 
 _ARROW = "->"
+# Stretches of a row for each of its k largest scores.
+_STRETCHES = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,9 +141,12 @@ def listed(edges: np.ndarray, others: np.ndarray) -> np.ndarray:
         return np.zeros(edges.shape[1], bool)
     width = 1 + max(int(part.max(initial=0)) for part in (edges, others))
     cells, known = (ends[0] * width + ends[1] for ends in (edges, others))
-    known = np.sort(known)
-    # Half the time of np.isin.
-    return np.asarray(np.take(known, np.searchsorted(known, cells), mode="clip") == cells)
+    known, order = np.sort(known), np.argsort(cells)
+    # A third of the time of np.isin.
+    place = np.searchsorted(known, cells[order])
+    among = np.empty(len(cells), bool)
+    among[order] = np.take(known, place, mode="clip") == cells[order]
+    return among
 
 
 def top_k(
@@ -165,7 +170,8 @@ def top_k(
 
     Notes
     -----
-    A partition finds the k-th score of each row, and only what reaches it is sorted. Peak memory:
+    A partition finds the k-th score of each row, or for few of many scores one that is a little
+    lower, and only what reaches it is sorted. Peak memory:
     a copy and a mask of the scores, and some 60 bytes for each score that reaches the k-th.
 
     Examples
@@ -173,17 +179,26 @@ def top_k(
     >>> top_k(np.array([[0.1, 0.9, 0.9, 0.3], [0.4, 0.2, 0.1, 0.5]]), 2)
     (array([0, 0, 1, 1]), array([1, 2, 3, 0]))
     """
-    columns = scores.shape[1]
+    rows, columns = scores.shape
     reached = np.ones(scores.shape, bool) if pool is None else pool
     if k is not None and k < columns and scores.size:
         kind = scores.dtype
         lowest = -np.inf if kind.kind == "f" else np.iinfo(kind).min
-        sorted_in_part = np.where(reached, scores, kind.type(lowest))
-        sorted_in_part.partition(columns - k, axis=1)
-        reached = reached & (scores >= sorted_in_part[:, columns - k, None])
+        inside = scores if pool is None else np.where(pool, scores, kind.type(lowest))
+        stretch = columns // (_STRETCHES * k)
+        if stretch > 1:
+            # The k-th largest score reaches the k-th largest maximum of any stretches.
+            inside = inside[:, : columns // stretch * stretch].reshape(rows, -1, stretch).max(2)
+        least = np.partition(inside, inside.shape[1] - k, axis=1)[:, inside.shape[1] - k, None]
+        reached = reached & (scores >= least)
     # Backwards, so that the sort, stable and then reversed, leaves ties as they stood.
-    row, column = (index[::-1] for index in np.nonzero(reached))
-    order = np.lexsort((scores[row, column], -row))[::-1]
+    cells = np.flatnonzero(reached)[::-1]
+    values = scores.reshape(-1)[cells]
+    if rows == 1:
+        column = cells[np.argsort(values, kind="stable")[: -k - 1 if k else None : -1]]
+        return np.zeros_like(column), column
+    row, column = np.divmod(cells, columns)
+    order = np.lexsort((values, -row))[::-1]
     row, column = row[order], column[order]
     place = np.arange(len(row)) - np.searchsorted(row, row)
     best = place < (columns if k is None else k)

@@ -41,6 +41,10 @@ _LOOKS: dict[str, dict[str, Any]] = {
     },
     "baseline": {"color": BLACK, "marker": "s", "label": "baselines"},
 }
+_BESIDE: dict[str, dict[str, Any]] = {
+    "single models": {"color": GREY, "linestyle": "", "marker": "."},
+    "permuted values": {"color": GREY, "linestyle": "", "marker": "x"},
+}
 # Inches of the axes without rows, and of each row of a comparison.
 _FRAME, _ROW = 0.9, 0.17
 
@@ -296,7 +300,8 @@ def comparison(
     matplotlib.axes.Axes
         From the top: the compared scores, the untrained models (a diamond for each seed), the
         baselines. Lines are the intervals of the comparison. The grey line is the expected MRR of
-        random scores, which have no row of their own; kinds of edges have a grey mark each.
+        random scores, which have no row of their own; kinds of edges have a grey mark each. Small
+        dots are single models, crosses the mean MRR where measured values are permuted.
 
     Raises
     ------
@@ -316,6 +321,11 @@ def comparison(
     """
     rows, chance = _rows(compared)
     with drawing(ax, height=_FRAME + _ROW * len(rows)) as axes:
+        heights = {row[0]: height for height, row in enumerate(rows)}
+        for look, points in _beside(compared).items():
+            if points:
+                x, names = zip(*points, strict=True)
+                axes.plot(x, [heights[name] for name in names], **_BESIDE[look], label=look)
         for kind, look in _LOOKS.items():
             here = [(place, *row[2:]) for place, row in enumerate(rows) if row[1] == kind]
             if here:
@@ -331,6 +341,20 @@ def comparison(
         axes.set(xlabel="mean reciprocal rank", xlim=(0, 1.02), ylim=(len(rows) - 0.5, -0.5))
         legend_above(axes, ncols=2, centre=0.3)
     return axes
+
+
+def _beside(compared: Any) -> dict[str, list[tuple[float, str]]]:
+    """MRR and row of single models, and of permuted values."""
+    points: dict[str, list[tuple[float, str]]] = {look: [] for look in _BESIDE}
+    single, permuted = points.values()
+    for row in getattr(compared, "rows", ()):
+        name = row.name.replace("_", " ") if row.kind == "baseline" else row.name
+        single += [(ranking.mrr, name) for ranking in row.members]
+        if row.permuted is not None and row.name != "random":
+            permuted.append((row.permuted.mrr, name))
+    for name, control in getattr(compared, "untrained_permuted", {}).items():
+        permuted.append((control.mrr, f"{name} untrained".lstrip()))
+    return points
 
 
 def _rows(compared: Any) -> tuple[list[tuple[str, str, list[float], Any]], list[float]]:

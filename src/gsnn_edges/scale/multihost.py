@@ -160,7 +160,7 @@ def correlate_distributed(
         problem = opened[0]
         wide = problem.length >= FLOAT32_OBSERVATIONS or problem.store.dtype == np.float64
         with jax.enable_x64(wide), ExitStack() as held:
-            _correlate(*opened, held, resume=resume, verbose=verbose)
+            _correlate(problem, opened[1], held, resume=resume, verbose=verbose)
     finally:
         if joins:
             jax.distributed.shutdown()
