@@ -21,7 +21,7 @@ _BINS = 1 << _BITS
 _DIGIT = np.uint64(_BINS - 1)
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
-_ONE, _NONE = np.uint64(1), np.uint64(0)
+_ONE, _NONE, _TOP = np.uint64(1), np.uint64(0), np.uint64(1 << 63)
 # Values of runs whose keys differ in their lower half only; more are sorted by digits.
 _FEW = 24
 
@@ -74,8 +74,7 @@ def rank_rows(
     """
     key = max(4, x.dtype.itemsize)
     bits = np.ascontiguousarray(x, f"{x.dtype.kind}{key}").view(f"u{key}")
-    kernel = _rank_words if key == 4 else _rank_long_words
-    finite: bool = kernel(bits, _KINDS[x.dtype.kind], average, standardize, shift, out)
+    finite: bool = _rank_words(bits, _KINDS[x.dtype.kind], average, standardize, shift, out)
     return finite
 
 
@@ -94,53 +93,31 @@ def _rank_words(
     bits: Any, kind: int, average: bool, standardize: bool, shift: bool, out: Any
 ) -> bool:
     rows, length = bits.shape
+    wide = bits.itemsize == 8
+    up = _NONE if wide else _HALF
+    exponent = np.uint64(0x7FF << 52 if wide else 0x7F8 << 52)
     words, spare = np.empty(length, np.uint64), np.empty(length, np.uint64)
+    keys, run = np.empty((2, length if wide else 0), np.uint64)
     counts = np.empty((_DIGITS, _BINS), np.uint32)
-    top, exponent = np.uint32(1 << 31), np.uint32(0xFF << 23)
     finite = True
     for row in range(rows):
         counts[:] = 0
         for place in range(length):
-            key = bits[row, place]
+            key = np.uint64(bits[row, place]) << up
             if kind == _FLOAT:
                 finite &= (key & exponent) != exponent
                 # -0.0 equals 0.0. Negative floats fall as their bits rise.
-                key = np.uint32(0) if key == top else key
-                key ^= np.uint32(np.int32(key) >> 31) | top
+                key = _NONE if key == _TOP else key
+                key ^= np.uint64(np.int64(key) >> 63) | _TOP
             elif kind == _SIGNED:
-                key ^= top
-            words[place] = (np.uint64(key) << _HALF) | np.uint64(place)
-            _count(counts, np.uint64(key))
-        ordered = _by_digits(words, spare, counts)
-        _write_ranks(ordered, average, standardize, shift, out[row])
-    return finite
-
-
-@_compiled
-def _rank_long_words(
-    bits: Any, kind: int, average: bool, standardize: bool, shift: bool, out: Any
-) -> bool:
-    rows, length = bits.shape
-    words, spare = np.empty(length, np.uint64), np.empty(length, np.uint64)
-    keys, run = np.empty(length, np.uint64), np.empty(length, np.uint64)
-    counts = np.empty((_DIGITS, _BINS), np.uint32)
-    top, exponent = np.uint64(1 << 63), np.uint64(0x7FF << 52)
-    finite = True
-    for row in range(rows):
-        counts[:] = 0
-        for place in range(length):
-            key = bits[row, place]
-            if kind == _FLOAT:
-                finite &= (key & exponent) != exponent
-                key = np.uint64(0) if key == top else key
-                key ^= np.uint64(np.int64(key) >> 63) | top
-            elif kind == _SIGNED:
-                key ^= top
-            keys[place] = key
+                key ^= _TOP
+            if wide:
+                keys[place] = key
             words[place] = (key & ~_LOW) | np.uint64(place)
             _count(counts, key >> _HALF)
         ordered = _by_digits(words, spare, counts)
-        _order_lower_halves(ordered, keys, run, counts)
+        if wide:
+            _order_lower_halves(ordered, keys, run, counts)
         _write_ranks(ordered, average, standardize, shift, out[row])
     return finite
 

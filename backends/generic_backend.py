@@ -34,6 +34,8 @@ class GenericBackend:
     xp: Any
     device: Any = None
     name: ClassVar[str] = "generic"
+    # Rows of sources, and of targets, whose products stay in cache until they are reduced.
+    tile_rows: ClassVar[int | None] = None
 
     @classmethod
     def load(cls, device: Any = None) -> Self:
@@ -49,7 +51,7 @@ class GenericBackend:
     # Ranks.
 
     def ranker(self) -> "GenericBackend":
-        """Backend whose `map_rows` ranks fastest: NumPy's for arrays on a CPU."""
+        """Backend that ranks, and multiplies chunk by chunk, fastest: NumPy's on a CPU."""
         return self
 
     def has_kernel(self, x: Array, dtype: str) -> bool:

@@ -81,6 +81,12 @@ class JaxBackend(GenericBackend):
         return jnp.zeros((keys.shape[0], length), weights.dtype).at[row, keys].add(weights)
 
     def matmul(self, a: Array, b: Array) -> Array:
+        engine, eager = (
+            self.ranker(),
+            all(self.concrete(x) and not self.is_sharded(x) for x in (a, b)),
+        )
+        if eager and engine is not self:  # XLA compiles for each shape, and is not faster
+            return self.take_over(engine.matmul(self.to_numpy(a), self.to_numpy(b)))
         return long_product(a, b, self.product_length())
 
     def product_length(self) -> int:

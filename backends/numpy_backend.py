@@ -29,6 +29,8 @@ BLOCK_ELEMENTS = 1 << 18
 _LINE_ELEMENTS = 16  # float32 values in a cache line: fewer columns of an array waste the rest
 # Columns of a tile are read from a C-ordered array while their cache lines are still there.
 _TILE = 512
+# Of smaller products the threads of another library would spin longer beside ours than they gain.
+_LENT_PRODUCTS = 1 << 31
 # To load a kernel takes half a second: less than ranking so many values without it.
 _KERNEL_VALUES = 4_000_000
 # Just below the largest allocation from which glibc learns.
@@ -42,10 +44,12 @@ _UNSIGNED = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 
 @dataclass(frozen=True)
 class NumpyBackend(GenericBackend):
-    """Primitives for NumPy arrays."""
+    """Primitives for NumPy arrays; ``lender`` is a library whose large products are faster."""
 
     xp: Any = array_api_compat.numpy
+    lender: GenericBackend | None = None
     name: ClassVar[str] = "numpy"
+    tile_rows: ClassVar[int | None] = 512
 
     @classmethod
     def load(cls, device: Any = None) -> Self:
@@ -166,6 +170,23 @@ class NumpyBackend(GenericBackend):
 
         return _over_threads(call, rows, dtype)
 
+    def reordered(self, x: np.ndarray, order: np.ndarray) -> np.ndarray:
+        rows = x.reshape(-1, len(order))
+
+        def take(block: np.ndarray, out: np.ndarray) -> None:
+            np.take(block, order, axis=1, out=out, mode="clip")  # others copy once more
+
+        return _over_threads(take, rows, rows.dtype).reshape(x.shape)
+
+    def matmul(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        if self.lender is None or len(a) * b.size < _LENT_PRODUCTS:
+            return super().matmul(a, b)
+        lender = self.lender
+        return lender.to_numpy(lender.matmul(lender.take_over(a), lender.take_over(b)))
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        return _aligned(shape, dtype)
+
     def adopt(self, x: Array) -> np.ndarray:
         return np.asarray(x)
 
@@ -245,7 +266,7 @@ def _keep_freed_memory() -> None:
     np.empty(_LESSON_BYTES, np.uint8)
 
 
-def _aligned(shape: tuple[int, int], dtype: Any) -> np.ndarray:
+def _aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     """Empty array on a 64-byte border, where JAX takes it over without a copy."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.empty(size + 64, np.uint8)
@@ -262,7 +283,7 @@ def _contiguous(rows: np.ndarray) -> np.ndarray:
 
 
 def _over_threads(
-    work: Callable[[np.ndarray, np.ndarray], None], rows: np.ndarray, dtype: str
+    work: Callable[[np.ndarray, np.ndarray], None], rows: np.ndarray, dtype: Any
 ) -> np.ndarray:
     """Have all allowed threads ``work(block, out)`` on blocks of rows, which lie side by side."""
     count, length = rows.shape

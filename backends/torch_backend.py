@@ -52,7 +52,7 @@ class TorchBackend(GenericBackend):
 
     def ranker(self) -> GenericBackend:
         on_host = self.device.type == "cpu" and path_of_tests() != "device"
-        return NumpyBackend() if on_host else self
+        return NumpyBackend(lender=self) if on_host else self
 
     def sort_rows(self, x: Array) -> tuple[Array, Array]:
         # Columns of a C-ordered array would be sorted, and left, in their order.

@@ -432,6 +432,7 @@ def test_a_lower_precision_is_lifted_around_a_product(torch, by, path, monkeypat
     from torch.overrides import TorchFunctionMode
 
     monkeypatch.setenv("GSNN_EDGES_PATH", path)
+    monkeypatch.setattr(numpy_backend, "_LENT_PRODUCTS", 0)
     library, at_work = torch.backends.mkldnn.matmul, []
 
     class Watch(TorchFunctionMode):
@@ -593,7 +594,7 @@ def test_nothing_is_compiled_again_for_a_second_call_or_a_last_chunk(jax, path, 
         longer = len(compiled)
         cross_correlation(a[:, 7:27], g, backend="jax", row_chunk=10)
     assert len(compiled) == longer <= first + 2
-    assert first > 2
+    assert first > 2 if path == "device" else longer == 0
 
 
 class Gpu:

@@ -359,6 +359,7 @@ def test_table_has_a_line_for_each_row(comparison):
     untrained = np.mean([ranking.mrr for ranking in comparison.untrained["good"]])
     assert f"{untrained:.4f}" in lines[2]
     assert f"{comparison['good'].mrr_difference.value:+.4f}" in lines[0]
+    assert f" {comparison['good'].ranking.separation.auroc:.4f} " in lines[0]
     assert len(lines[0]) == len(title)
     assert repr(comparison) == str(comparison)
 
@@ -378,6 +379,7 @@ CONTROLLED = {"measured": FEW, "permuted": 1}
         ({"scores": {"W": SQUARE[:3]}}, ValueError, r"scores\['W'\] must be square"),
         ({"scores": {"W": [[1.0]]}}, TypeError, r"scores\['W'\] must be an array"),
         ({"known_edges": [[0], [NODES]]}, ValueError, "known_edges must hold targets"),
+        ({"known_edges": problem()[1][:, 3:4]}, ValueError, "1 of the 20 columns .* them, 3: leav"),
         ({"observations": SQUARE[:, :3]}, ValueError, r"must have shape \(M, 20\).*got \(20, 3\)"),
         ({"observations": SQUARE[:2]}, ValueError, "of observations must be at least 3; got 2"),
         (

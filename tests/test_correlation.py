@@ -68,15 +68,6 @@ def test_long_columns_keep_the_bounds(library, observations, method):
     assert_within_bounds(found, oracles.correlation(a, g, method))
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_float64_is_a_thousand_times_closer(library, method):
-    if not library.has_float64:
-        pytest.skip("JAX has no float64 unless it is switched on")
-    a, g = pair(3000)
-    found = library.run(cross_correlation, a, g, method=method, precision="float64")
-    close(found, oracles.correlation(a, g, method), DOUBLE)
-
-
 def test_from_2_to_the_23_observations_on_all_is_float64(monkeypatch):
     monkeypatch.setattr(ranks, "FLOAT32_OBSERVATIONS", 100)
     a, g = pair(100)

@@ -170,6 +170,8 @@ def test_weights_follow_the_seed_and_come_back_by_a_reset_or_a_state(norm):
     options = {"norm": norm, "layers": 2}
     first, again, other = (GSNN(CHAIN, CHAIN_NAMES, seed=seed, **options) for seed in (3, 3, 4))
     assert_array_equal(torch.get_rng_state(), before)
+    if norm != "batch":
+        assert list(first.state_dict()) == [name for name, _ in first.named_parameters()]
     weight = "ResBlocks.0.lin_in.weight"
     assert_array_equal(first.state_dict()[weight] != other.state_dict()[weight], True)
     with torch.no_grad():
@@ -546,7 +548,7 @@ def test_files_are_whole_and_listed_and_the_table_is_printed(small, tmp_path, mo
     monkeypatch.setattr(run, "find_spec", lambda name: None)
     result = run_demo(small, epochs=0, backend="numpy", out=tmp_path / "plain")
     assert {file.suffix for file in result.files} == {".npy", ".json", ".txt"}
-    assert "pictures: none, as matplotlib is not installed: pip" in capsys.readouterr().out
+    assert "pictures: none, as matplotlib is not installed: in a clone" in capsys.readouterr().out
 
 
 OUTSIDE = {**CHAIN, OUTPUT_EDGES: torch.tensor([[4], [0]])}

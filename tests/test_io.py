@@ -15,6 +15,7 @@ from gsnn_edges import _io
     ("text", "count"),
     [
         (12, 12),
+        ("12 B", 12),
         ("2GB", 2 * 10**9),
         (" 500 MB ", 5 * 10**8),
         ("1.5 GiB", 3 * 2**29),
@@ -29,6 +30,7 @@ def test_bytes_are_parsed(text, count):
 @pytest.mark.parametrize(
     ("amount", "error", "phrase"),
     [
+        ("80", ValueError, "must have a unit, as '80GB' or '80MB'; got '80': write bytes"),
         ("2 parsecs", ValueError, "number with a unit such as '2GB'"),
         ("GB", ValueError, "got 'GB'"),
         ("-2GB", ValueError, "max_memory must be bytes"),

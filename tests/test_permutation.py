@@ -14,7 +14,6 @@ from gsnn_edges import (
     permutation_test,
 )
 from gsnn_edges.backends.numpy_backend import NumpyBackend
-from gsnn_edges.significance import permutation
 
 LAYERS, SAMPLES, PERMUTATIONS, SEED = 3, 40, 25, 7
 LEFT, RIGHT = np.array([0, 0, 1, 3, 3, 3]), np.array([2, 2, 0, 1, 0, 3])
@@ -135,7 +134,7 @@ def test_channel_score_equals_a_loop(eager, layers, n_components):
 def test_blocks_do_not_change_the_answer(row_chunk, free, options, monkeypatch):
     usual = {"n_resamples": 20, "seed": 7, **options}
     expected = permutation_test(*observations(), SAMPLES, **usual)
-    monkeypatch.setattr(permutation, "_HOST_ROWS", (3, 5))
+    monkeypatch.setattr(NumpyBackend, "tile_rows", 3)
     monkeypatch.setattr(NumpyBackend, "free_bytes", lambda self: free)
     found = permutation_test(*observations(), SAMPLES, row_chunk=row_chunk, **usual)
     for name in ("statistic", "deviation", "exceedances", "maxima", "p", "p_familywise"):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import zarr
 from numpy.testing import assert_array_equal
+from stores import draw, write_store
 
 from gsnn_edges import correlate_store
 from gsnn_edges.store import StoreMetadata, StoreWriter, open_matrix, open_store
@@ -119,7 +120,7 @@ def test_metadata_come_back(tmp_path):
         ({"column_nodes": [0, 1]}, "column_nodes must"),
         ({"nodes": 0}, "nodes must be at least 1"),
         ({"nodes": 2}, "nodes must be more than all of column_nodes; got 2, and a column"),
-        ({"node_names": ["x"]}, "node_names must name 70 nodes; got 1"),
+        ({"node_names": ["x"]}, "node_names must name each of the 70 nodes, in their order; got 1"),
         ({"edge_index": [[0], [70]]}, "edge_index"),
     ],
 )
@@ -409,3 +410,30 @@ def test_a_lost_chunk_is_not_a_number_and_is_missed_in_a_group_too(blocks, tmp_p
     assert_array_equal(np.isnan(values), np.outer(np.arange(9) // 4 == 1, np.arange(9) < 6))
     with pytest.raises(ValueError, match="lacks 1 of its chunks, as c/1/0"):
         open_matrix(tmp_path / "g.zarr")
+
+
+def whole_matrix(path):
+    return create_matrix(path, 4, "float32", (2, 2), {}) or write_block(
+        path, 0, 0, np.ones((4, 4), np.float32)
+    )
+
+
+@pytest.mark.parametrize("shape", [[10**9, 10**9], [2, 2], [4, 6]])
+def test_a_shape_that_the_chunks_of_w_do_not_fill_is_refused_at_once(tmp_path, shape):
+    whole_matrix(tmp_path / "W.zarr")
+    assert open_matrix(tmp_path / "W.zarr").shape == (4, 4)
+    about = tmp_path / "W.zarr" / "zarr.json"
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"shape": shape}))
+    with pytest.raises(ValueError, match="path must be a whole W"):
+        open_matrix(tmp_path / "W.zarr")
+
+
+def test_stages_in_the_wrong_order_are_told_apart(tmp_path):
+    write_store(tmp_path / "seen.zarr", *draw())
+    whole_matrix(tmp_path / "W.zarr")
+    with pytest.raises(ValueError, match="holds observations: make W of them first, by correlate_"):
+        open_matrix(tmp_path / "seen.zarr")
+    with pytest.raises(ValueError, match="as W is, which correlate makes of them and evaluate tak"):
+        open_store(tmp_path / "W.zarr")
+    with pytest.raises(ValueError, match="path must lie outside of other stores; got"):
+        StoreWriter.create(tmp_path / "seen.zarr" / "more", pairs=1, samples=3, columns=2)

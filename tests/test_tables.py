@@ -82,8 +82,22 @@ def test_a_first_record_of_whole_numbers_is_names_or_values_as_it_is_said(tmp_pa
     assert_array_equal(read_array(tmp_path / "x.csv", header=True), VALUES)
     assert_array_equal(read_array(tmp_path / "x.csv", header=False)[0], [0, 1, 2])
     np.savetxt(tmp_path / "x.csv", VALUES, delimiter=",", fmt="%.17g")
-    with pytest.warns(UserWarning, match="begins with numbers, which are taken as values"):
-        assert_array_equal(read_array(tmp_path / "x.csv"), VALUES)
+    with pytest.raises(ValueError, match=r"names or values; .* begins with .*: add --header"):
+        read_array(tmp_path / "x.csv")
+    assert_array_equal(read_array(tmp_path / "x.csv", header=False), VALUES)
+
+
+@pytest.mark.parametrize("record", ["1e3", "0.5,NaN", ",0.5,2", "NA,0,1", "p1,0.5,1.5", ",1,2"])
+def test_nothing_is_guessed_of_a_first_record_that_may_be_values(tmp_path, record):
+    (tmp_path / "x.csv").write_text(f"{record}\n{record}\n")
+    with pytest.raises(ValueError, match="must say whether its first record holds names or values"):
+        read_array(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize("text", ["\ufeffa,b\n1,2\n", "a,b\r\n1,2\r\n", "\ufeff,0,1\n7,1,2\n"])
+def test_what_spreadsheets_write_is_read(tmp_path, text):
+    (tmp_path / "x.csv").write_text(text, encoding="utf-8", newline="")
+    assert_array_equal(read_array(tmp_path / "x.csv"), [[1, 2]])
 
 
 @pytest.mark.parametrize(
@@ -194,10 +208,10 @@ NO_VALUE = r"must have a value everywhere; .* has none in row {}, column {}: dro
         ("x.csv", b"a\n1\n\n3\n", NO_VALUE.format("2 of the values", "'a'")),
         ("x.csv", b"a,b\n1,2\n3,NaN\n", NO_VALUE.format("2 of the values", "'b'")),
         ("x.csv", b"a,b\n1,2\nN/A,3\n", NO_VALUE.format("2 of the values", "'a'")),
-        ("x.csv", b"0.5,2\n3,\n", NO_VALUE.format("2 of the values", "2")),
+        ("x.csv", b"a,b\n3,\n", NO_VALUE.format("1 of the values", "'b'")),
         ("x.csv", b"a,b\n1,2\n3,high\n", "has 'high' in row 2 of the values, column 'b': write"),
         ("x.csv", b"a,b\n0.5,1\n#0.1,0.2\n3,4\n", "has '#0.1' in row 2 of the values, column"),
-        ("x.csv", b"0.5,1\n3,4 # last\n", "has '4 # last' in row 2 of the values, column 2"),
+        ("x.csv", b"a,b\n3,4 # last\n", "has '4 # last' in row 1 of the values"),
         ("x.csv", b"a,b\n1,1_0\n", "has '1_0' in row 1"),
         ("x.csv", "a,b\n1,\u0661\n".encode(), "has '\u0661' in row 1"),
         ("x.csv", b"a,b\n1,True\n", "has 'True' in row 1"),
@@ -209,7 +223,6 @@ NO_VALUE = r"must have a value everywhere; .* has none in row {}, column {}: dro
         ("x.txt", b"1", "must end in .npy, .npz, .zarr"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:.* begins with numbers")
 def test_a_file_that_holds_something_else_is_explained(name, content, phrase, tmp_path):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=phrase):
@@ -543,9 +556,13 @@ def test_observations_come_back(wanted, tmp_path):
     ("change", "phrase"),
     [
         ({"g": G[:, :-1]}, "its arrays do not fit each other"),
-        ({"column_nodes": np.arange(3)}, "its arrays do not fit each other"),
+        ({"column_nodes": np.arange(3)}, "column_nodes must give a whole number for each of the 4"),
+        ({"column_nodes": np.array([1, 0, 2, 3])}, "column_nodes and nodes must be left out"),
+        ({"nodes": 2**50}, "column_nodes and nodes must be left out"),
+        ({"node_names": "abcd"}, "node_names must be a sequence of strings"),
+        ({"score": "colour"}, "score must be one of"),
         ({"a": np.where(A > 0.9, np.nan, A)}, "its values are not finite"),
-        ({"a": A[:0], "g": G[:0]}, "do not fit"),
+        ({"a": A[:0], "g": G[:0]}, "pairs must be at least 1"),
     ],
 )
 def test_observations_that_do_not_fit_are_refused(change, phrase, tmp_path):

@@ -25,12 +25,13 @@ from gsnn_edges import __version__, _validation
 # A quota is a disk that is full for one user.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _UNITS = {
-    "": 1,
     "B": 1,
     **{f"{letter}B": 1000**power for power, letter in enumerate("KMGT", 1)},
     **{f"{letter}IB": 1024**power for power, letter in enumerate("KMGT", 1)},
 }
 _HEADER, _VERSION = "header", 1
+# Begins the format of whatever this package writes.
+_OURS = "gsnn-edges "
 
 
 def parse_bytes(name: str, amount: Any) -> int:
@@ -41,8 +42,8 @@ def parse_bytes(name: str, amount: Any) -> int:
     name : str
         The argument's name, for errors.
     amount : int or str
-        Bytes, or a number with a unit: ``"2GB"``, ``"500 MB"`` (powers of 1000), ``"1.5 GiB"``
-        (of 1024). Capitals do not matter.
+        Bytes, or a text of a number with a unit: ``"2GB"``, ``"500 MB"`` (powers of 1000),
+        ``"1.5 GiB"`` (of 1024), ``"80B"``. Capitals do not matter.
 
     Raises
     ------
@@ -55,7 +56,12 @@ def parse_bytes(name: str, amount: Any) -> int:
     (2000000000, 1536)
     """
     if isinstance(amount, str):
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", amount)
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", amount, re.ASCII)
+        if match is not None and not match[2]:
+            raise ValueError(
+                f"{name} must have a unit, as '{match[1]}GB' or '{match[1]}MB'; got {amount!r}: "
+                f"write bytes as '{match[1]}B'"
+            )
         if match is None or match[2].upper() not in _UNITS:
             raise ValueError(
                 f"{name} must be bytes, or a number with a unit such as '2GB', '500 MB' or "
@@ -112,6 +118,13 @@ def new_path(name: str, value: Any) -> Path:
             f"{name} must lie in a folder that is there; got {str(path)!r}: make "
             f"{str(path.parent)!r} first"
         )
+    for folder in path.absolute().parents:
+        about = folder / "zarr.json"
+        if about.is_file() and _OURS in about.read_text(encoding="utf-8", errors="replace"):
+            raise ValueError(
+                f"{name} must lie outside of other stores; got {str(path)!r}, within "
+                f"{str(folder)!r}: choose another folder"
+            )
     return path
 
 
@@ -218,7 +231,7 @@ def write_arrays(
     arrays : mapping of str to array
     """
     _reject_folder("path", path)
-    about = {"format": f"gsnn-edges {kind}", "format_version": _VERSION, "gsnn-edges": __version__}
+    about = {"format": f"{_OURS}{kind}", "format_version": _VERSION, "gsnn-edges": __version__}
     header = np.array(json.dumps({**attributes, **about}, sort_keys=True, allow_nan=False))
     with whole(path) as unfinished, unfinished.open("wb") as file:
         np.savez(file, allow_pickle=False, **{_HEADER: header}, **arrays)

@@ -19,7 +19,7 @@ NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 # What stands for names of rows where a table of pandas is written and read again.
 INDEX_NAMES = ("", "Unnamed: 0")
 _WAY = "write numbers in it, drop the column, or say that it holds names of samples by --index"
-_MISSING = ("", "na", "n/a", "nan", "null", "none")
+MISSING = ("", "na", "n/a", "nan", "null", "none")
 
 
 def pyarrow(module: str = "pyarrow") -> Any:
@@ -130,7 +130,7 @@ class Table:
             if not compute.all(number).as_py():
                 row = compute.index(number, False).as_py()
                 value = values[row].as_py()
-                if value.lower() in _MISSING:
+                if value.lower() in MISSING:
                     raise self._missing(row, place)
                 raise self._wrong(row, place, value, _WAY)
             values = compute.cast(values, arrow.float64())

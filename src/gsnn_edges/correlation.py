@@ -1,7 +1,7 @@
 """The rectangular cross-correlation of two matrices, by chunks of columns."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -348,17 +348,34 @@ def chunks_of(sources: Operand, targets: Operand, *, may_leave: bool = False) ->
 
 def _fill(sources: Operand, targets: Operand, reduce: Reduce | None, chunks: Chunks) -> Array:
     """Write the result, some targets at a time; as a rule all of them."""
-    ops = sources.ops
+    library, ops = sources.ops, sources.ops.ranker()
+    sources, targets = (replace(side, ops=ops) for side in (sources, targets))
     home = ops.host() if chunks.leaves else ops
     out = home.empty((sources.count, targets.count), getattr(home.xp, sources.dtype))
     for top, left, block, rows in row_pairs(sources, targets, chunks):
-        products = ops.matmul(block, rows)
+        for down, part in tiles(block, sources):
+            for right, other in tiles(rows, targets):
+                products = ops.matmul(part, other)
+                products = (
+                    reduce(products, sources, targets) if reduce else ops.xp.clip(products, -1, 1)
+                )
+                products = backends.move(products, home) if chunks.leaves else products
+                out = home.write(out, products, top + down, left + right)
+                del products, other
+            del part
         del block, rows  # before the next ones are made
-        products = reduce(products, sources, targets) if reduce else ops.xp.clip(products, -1, 1)
-        products = backends.move(products, home) if chunks.leaves else products
-        out = home.write(out, products, top, left)
-        del products
-    return out
+    return out if ops is library else library.take_over(out)
+
+
+def tiles(rows: Array, operand: Operand) -> Iterator[tuple[int, Array]]:
+    """Parts of rows that are multiplied at once, each after its first node; all on a device."""
+    width, size = max(1, operand.width), operand.ops.tile_rows
+    if size is None:
+        yield 0, rows
+    else:
+        step = max(1, size // width) * width
+        for low in range(0, len(rows), step):
+            yield low // width, rows[low : low + step]
 
 
 def row_pairs(

@@ -77,7 +77,8 @@ class FunctionEdgeInferer:
         A device of that backend, or its name. By default ``device`` for torch, JAX's default
         device for JAX, the host for NumPy.
     ties : {"average", "ordinal"}
-        Equal values share the mean of their ranks, or are ranked as they stand.
+        Equal values share the mean of their ranks, or are ranked as they stand. The original ranks
+        ties by an unstable sort: its entries differ from "ordinal" by up to 0.7 where zeros abound.
     precision : {"float32", "float64"}
         Of the correlation; see `cross_correlation`.
     blocks, groups : optional
@@ -330,9 +331,9 @@ class FunctionEdgeInferer:
         untrained : int
             Average W, but for its diagonal, with that of so many models of the same architecture,
             never trained, see `untrained_scores`: what a network has fitted shows less in its
-            gradients, and theirs still hold it. One is enough; for the channel score, as magnitudes
-            gain little (docs/results.md). Self-pairs stay the trained model's: those of an
-            untrained one are several times as large. Not with ``estimate``.
+            gradients, and theirs still hold it. One is enough (docs/results.md, of the channel
+            score; magnitudes lose as often as they gain). Self-pairs stay the trained model's:
+            those of an untrained one are several times as large. Not with ``estimate``.
         fresh : callable, optional
             ``fresh()`` makes the model with weights drawn anew, for ``untrained``. By default a
             copy of the model is reset, see `untrained_scores`.

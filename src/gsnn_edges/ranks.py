@@ -65,15 +65,17 @@ def rankdata(x: Array, *, axis: int = 0, ties: Ties = "average") -> Array:
     dtype = rank_dtype(ops.xp, x.dtype, x.shape[axis])
     if ops.concrete(x) and not ops.ranker().has_kernel(x, dtype):
         _validation.finite("x", x)
-    moved = ops.xp.moveaxis(x, axis, -1)
-    count = math.prod(moved.shape[:-1])
-    rows = ops.xp.reshape(moved, (count, x.shape[axis]))
+    # By NumPy on a CPU: to JAX, a view of other axes is a copy.
+    engine = ops.ranker()
+    moved = engine.xp.moveaxis(backends.move(x, engine), axis, -1)
+    rows = engine.xp.reshape(moved, (math.prod(moved.shape[:-1]), x.shape[axis]))
     try:
-        ranks = rank_rows(rows, ops, dtype, ties=ties)
+        ranks = rank_rows(rows, engine, dtype, ties=ties)
     except _validation.NonFiniteError:
         _validation.finite("x", x)
         raise
-    return ops.xp.moveaxis(ops.xp.reshape(ranks, moved.shape), -1, axis)
+    ranks = engine.xp.moveaxis(engine.xp.reshape(ranks, moved.shape), -1, axis)
+    return ranks if engine is ops else ops.take_over(ranks)
 
 
 def rank_dtype(xp: Any, dtype: Any, observations: int) -> str:
@@ -131,13 +133,17 @@ def _rank_rows(
     x: Array, *, ops: Backend, ties: Ties, dtype: str, standardize: bool, shift: bool
 ) -> Array:
     """Ranks of each row, each in the place of its value."""
+    xp = ops.xp
+    real = rank_dtype(xp, x.dtype, x.shape[1]) if dtype == "int32" else dtype
+    ranks, order, run_length, varies = _sorted_ranks(x, ops=ops, ties=ties, dtype=real)
     if standardize:
-        return standardize_rows(x, ops=ops, method="spearman", ties=ties, dtype=dtype, shift=shift)
-    wide = dtype
-    if dtype == "int32":
-        wide = rank_dtype(ops.xp, x.dtype, x.shape[1])
-    ranks, order, _, _ = _sorted_ranks(x, ops=ops, ties=ties, dtype=wide)
-    return ops.scatter_rows(order, ops.xp.astype(ranks, getattr(ops.xp, dtype), copy=False))
+        ranks = ranks - (x.shape[1] + 1) / 2
+        scale = _inverse_length(ranks, varies, xp)
+        if shift and ties == "average":
+            commonest = xp.argmax(run_length, axis=1, keepdims=True)
+            ranks = ranks - xp.take_along_axis(ranks, commonest, axis=1)
+        ranks = ranks * scale
+    return ops.scatter_rows(order, xp.astype(ranks, getattr(xp, dtype), copy=False))
 
 
 def key_rows(rows: Array, ops: Backend) -> Array:
@@ -220,14 +226,7 @@ def standardize_rows(
     """
     if method == "pearson":
         return _standardize_values(x, ops=ops, dtype=dtype, shift=shift)
-    xp = ops.xp
-    ranks, order, run_length, varies = _sorted_ranks(x, ops=ops, ties=ties, dtype=dtype)
-    centred = ranks - (x.shape[1] + 1) / 2
-    scale = _inverse_length(centred, varies, xp)
-    if shift and ties == "average":
-        commonest = xp.argmax(run_length, axis=1, keepdims=True)
-        centred = centred - xp.take_along_axis(centred, commonest, axis=1)
-    return ops.scatter_rows(order, centred * scale)
+    return _rank_rows(x, ops=ops, ties=ties, dtype=dtype, standardize=True, shift=shift)
 
 
 def standardize_drawn(

@@ -147,7 +147,7 @@ def test_mistakes_are_one_line_and_leave_no_file(case, run, folder, refused):
 def test_an_output_inside_the_observations_is_refused(run, refused):
     assert run(*CAPTURE, "--out", "c.zarr").exit_code == 0
     said = refused("correlate", "c.zarr", "--out", "c.zarr/W.npy")
-    assert "is also observations 'c.zarr', which would be overwritten" in said
+    assert "must lie outside of other stores; got 'c.zarr/W.npy'" in said
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from gsnn_edges.cli.console import Command, Screen
 # Devices to ask each library for; the others have a CPU alone.
 _DEVICES = {"torch": ("cpu", "cuda", "mps"), "jax": ("cpu", "gpu", "tpu")}
 # The extras for users, and not those for work on the package.
-_EXTRAS = ("torch", "jax", "frames", "stats", "store", "files", "plots")
+_EXTRAS = ("torch", "jax", "frames", "stats", "store", "files", "plots", "fast")
 _REQUIREMENT = re.compile(r"""^([\w.-]+).*;.*extra == ["']([\w-]+)["']""")
 
 
@@ -83,7 +83,7 @@ def _extras() -> list[dict[str, Any]]:
     }
     for line in requires("gsnn-edges") or ():
         match = _REQUIREMENT.match(line)
-        if match is None or match[2] not in rows:
+        if match is None or match[1] == "gsnn-edges" or match[2] not in rows:
             continue
         try:
             rows[match[2]]["there"].append(f"{match[1]} {version(match[1])}")

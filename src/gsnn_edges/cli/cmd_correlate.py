@@ -63,7 +63,7 @@ def correlate(
     those in .npz are read whole.
     """
     from gsnn_edges._io import ending, format_bytes, parse_bytes
-    from gsnn_edges.cli.tables import read_observations, readable
+    from gsnn_edges.cli.tables import is_of, read_observations, readable
 
     stored = ending(readable("observations", observations, [".zarr", ".npz"])) == ".zarr"
     several = _check_options(observations, out, settings, stored=stored)
@@ -74,6 +74,11 @@ def correlate(
 
             seen: Any = open_store(observations)
         else:
+            if is_of(observations, "W"):
+                raise ValueError(
+                    f"observations must be what capture recorded; {observations!r} holds W, which "
+                    "is made of them: evaluate takes it"
+                )
             seen = read_observations(observations, name="observations")
         _check_settings(seen, settings, several=several)
     result = {

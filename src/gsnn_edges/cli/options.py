@@ -75,7 +75,7 @@ by = choice(
 header = click.option(
     "--header/--no-header",
     default=None,
-    help="Whether a csv begins with names; needed where it begins with whole numbers.",
+    help="Whether a csv begins with names; needed where it begins with numbers.",
 )
 model = _all(
     click.option("--model", metavar="MODULE:NAME", help="Function or class that makes the model."),

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from gsnn_edges import _io, _validation
 from gsnn_edges._io import check_ending, ending
-from gsnn_edges._tables import INDEX_NAMES, NUMBER, Table, check_square, edges_of, pyarrow
+from gsnn_edges._tables import INDEX_NAMES, MISSING, NUMBER, Table, check_square, edges_of, pyarrow
 
 AnyPath = str | PathLike[str]
 # Arrays of a file by their names; "" where a file holds one without a name.
@@ -253,9 +253,8 @@ def read_table(path: AnyPath, *, name: str = "path", header: bool | None = None)
     name : str
         What errors call the path.
     header : bool, optional
-        Whether the first record of a csv or tsv holds names. By default it does, unless it holds
-        numbers alone: whole numbers may be names or values and are refused, others are values,
-        which a warning says.
+        Whether the first record of a csv or tsv holds names. By default it does; where all behind
+        its first field are numbers, they may be values, and nothing is guessed.
 
     Returns
     -------
@@ -267,7 +266,7 @@ def read_table(path: AnyPath, *, name: str = "path", header: bool | None = None)
         Where there is no such file.
     ValueError
         For another ending, a file that is not what its ending says, records of different lengths,
-        a column without a name that is not the first, and a first record of whole numbers alone.
+        a column without a name that is not the first, and a first record that may hold values.
     ImportError
         Without pyarrow.
     """
@@ -276,21 +275,13 @@ def read_table(path: AnyPath, *, name: str = "path", header: bool | None = None)
         return cast(Table, _tried(name, file, lambda: _from_frame(name, file)))
     values = _tried(name, file, lambda: _from_csv(file))
     first = [column[0].as_py() for column in values]
-    if header is None:
-        header = not all(re.fullmatch(NUMBER, text, re.ASCII) for text in first)
-        if not header and all(text.isdigit() for text in first):
-            raise ValueError(
-                f"{name} must say whether its first record holds names or values; {str(path)!r} "
-                f"begins with {_validation.listing(first, 5)}: add --header or --no-header "
-                "(header=True or False)"
-            )
-        if not header:
-            warnings.warn(
-                f"{str(path)!r} begins with numbers, which are taken as values and not as names of "
-                "columns: add --header where they are names, or --no-header",
-                stacklevel=3,
-            )
-    if not header:
+    if header is None and _may_be_values(first):
+        raise ValueError(
+            f"{name} must say whether its first record holds names or values; {str(path)!r} begins "
+            f"with {_validation.listing(first, 5)}: add --header or --no-header (header=True or "
+            "False)"
+        )
+    if header is False:
         return Table(name, repr(str(path)), None, values)
     index = (0,) if first[0] in INDEX_NAMES else ()
     nameless = [place + 1 for place, text in enumerate(first) if not text and place not in index]
@@ -300,6 +291,14 @@ def read_table(path: AnyPath, *, name: str = "path", header: bool | None = None)
             f"{_validation.listing(nameless)}: name them in its first line"
         )
     return Table(name, repr(str(path)), first, [column[1:] for column in values], index)
+
+
+def _may_be_values(first: list[str]) -> bool:
+    """Whether a first record may be one of values; texts that pandas counts from 0 are names."""
+    rest = first[1:] or first
+    if first[0] in INDEX_NAMES and rest == [str(number) for number in range(len(rest))]:
+        return False
+    return all(re.fullmatch(NUMBER, text, re.ASCII) or text.lower() in MISSING for text in rest)
 
 
 def _from_csv(path: Path) -> list[Any]:
@@ -379,7 +378,7 @@ def read_names(path: AnyPath, *, name: str = "node_names") -> list[str]:
     """
     file = readable(name, path, (".txt", ".json", *TABLES))
     if ending(file) in TABLES:
-        table = read_table(file, name=name)
+        table = read_table(file, name=name, header=True)
         names = table.texts(table.column("name"))
     else:
         names = _tried(name, file, lambda: _names_of_text(file))
@@ -463,7 +462,7 @@ def read_edges(
         _validation.choice("by", by, ("index", "name"))
     file, _ = _split_key(path)
     if ending(readable(name, file, ARRAYS)) in TABLES:
-        edges = edges_of(read_table(path, name=name), node_names, by)
+        edges = edges_of(read_table(path, name=name, header=True), node_names, by)
     else:
         edges = _validation.edge_index(name, read_array(path, name=name))
     if edges.shape[1] == 0:
@@ -556,6 +555,7 @@ def read_observations(path: AnyPath, *, name: str = "path") -> Observations:
     """
     file = readable(name, path, [".npz"])
     attributes, arrays = _io.read_arrays(file, _OBSERVATIONS, name=name)
+    attributes = {name: attributes[name] for name in ("nodes", "score", "node_names")}
     seen = Observations(
         arrays["a"],
         arrays["g"],
@@ -565,9 +565,15 @@ def read_observations(path: AnyPath, *, name: str = "path") -> Observations:
         attributes["node_names"],
     )
     shape = seen.a.shape
-    fits = len(shape) == 3 and seen.g.shape == shape and seen.column_nodes.shape == shape[2:]
-    if not fits or 0 in shape:
+    if len(shape) != 3 or seen.g.shape != shape:
         raise _broken(name, file, "its arrays do not fit each other")
+    from gsnn_edges.store.observations import StoreMetadata
+
+    sizes = dict(zip(("pairs", "samples", "columns"), shape, strict=True))
+    try:
+        StoreMetadata(**sizes, **attributes, column_nodes=seen.column_nodes, dtype=seen.a.dtype)
+    except (TypeError, ValueError) as error:
+        raise _broken(name, file, error) from error
     for side in (seen.a, seen.g):
         if side.dtype.kind != "f" or not np.isfinite(side).all():
             raise _broken(name, file, "its values are not finite numbers")
@@ -600,11 +606,16 @@ def read_scores(path: str, header: bool | None = None) -> Scores:
     FileNotFoundError, IsADirectoryError, ValueError
         As `read_array`, `open_matrix` and `EdgeEvidence.load`; and for rows of other nodes.
     """
-    if _is_evidence(path):
+    if is_of(path, "W"):
         from gsnn_edges.evidence import EdgeEvidence
 
         evidence = EdgeEvidence.load(path)
         return Scores(evidence.W, evidence.node_names, evidence.known_edges)
+    if is_of(path, "a", "g", "column_nodes"):
+        raise ValueError(
+            f"W must be a matrix; {path!r} holds observations: make W of them first, by gsnn-edges "
+            "correlate"
+        )
     if ending(path) in (".npy", ".zarr"):
         from gsnn_edges.store import open_matrix
 
@@ -638,7 +649,7 @@ def read_nodes(path: str, *, name: str = "--names") -> tuple[list[str], Any]:
 
         store = open_store(path)
         names, known = store.node_names, store.edge_index
-    elif _is_evidence(path):
+    elif is_of(path, "W"):
         _, names, known = read_scores(path)
     elif ending(path) == ".npz":
         names = read_observations(path, name=name).node_names
@@ -649,11 +660,12 @@ def read_nodes(path: str, *, name: str = "--names") -> tuple[list[str], Any]:
     return list(names), known
 
 
-def _is_evidence(path: str) -> bool:
+def is_of(path: str, *arrays: str) -> bool:
+    """Whether this is a file of this package that has these arrays."""
     if ending(path) != ".npz" or not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
-        return {"header.npy", "W.npy"} <= set(archive.namelist())
+        return {"header.npy", *(f"{name}.npy" for name in arrays)} <= set(archive.namelist())
 
 
 def write_table(path: AnyPath, columns: Mapping[str, Any], *, name: str = "path") -> None:

@@ -1,5 +1,6 @@
 """Permutation tests that keep layers and samples together."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -16,7 +17,14 @@ from gsnn_edges.backends import Backend
 from gsnn_edges.backends.generic_backend import windows
 from gsnn_edges.channels import norms_of_nodes, optional_tables
 from gsnn_edges.chunks import Chunks, raise_explained
-from gsnn_edges.correlation import Operand, backend_and_dtype, chunks_of, layer_bounds, row_pairs
+from gsnn_edges.correlation import (
+    Operand,
+    backend_and_dtype,
+    chunks_of,
+    layer_bounds,
+    row_pairs,
+    tiles,
+)
 from gsnn_edges.layer_pairs import (
     LayerChoice,
     by_layer,
@@ -29,9 +37,6 @@ from gsnn_edges.options import CorrelationOptions
 from gsnn_edges.significance.analytic import ROUNDING, candidate_mask, within_layers
 
 _ALTERNATIVES = ("two-sided", "greater")
-# Rows of sources and of targets that are multiplied at a time on the host, so that products are
-# still in cache when they are counted. A device counts large blocks at the speed of its memory.
-_HOST_ROWS = (1024, 4096)
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,7 +233,8 @@ def permutation_test(
     _check_alternative(alternative, channels=tables is not None)
     if choice not in ("pooled", "mean"):
         ((a, g),) = chosen_pairs(a, g, samples, choice)
-    ops, dtype = backend_and_dtype(a, g, options)
+    library, dtype = backend_and_dtype(a, g, options)
+    ops = library.ranker()
     n_resamples = _validation.whole_number("n_resamples", n_resamples, least=1)
     seed = _validation.whole_number_or_none("seed", seed, least=0)
     generator = np.random.default_rng(seed)
@@ -249,10 +255,14 @@ def permutation_test(
         candidates=candidates,
     )
     counting.run(verbose)
+    found = counting.statistic, counting.null_mean, counting.exceedances
+    statistic, null_mean, exceedances = (
+        x if x is None or ops is library else library.take_over(x) for x in found
+    )
     return PermutationTest(
-        statistic=counting.statistic,
-        null_mean=counting.null_mean,
-        exceedances=counting.exceedances,
+        statistic=statistic,
+        null_mean=null_mean,
+        exceedances=exceedances,
         maxima=counting.maxima,
         candidates=candidates,
         n_resamples=n_resamples,
@@ -272,6 +282,17 @@ def _check_alternative(alternative: str, *, channels: bool) -> None:
             f"alternative must be 'greater' with a_nodes and g_nodes, as a norm has no sign; got "
             f"{alternative!r}"
         )
+
+
+@dataclass
+class _Tile:
+    """Targets that are multiplied at once, and for each pair what counts and how often it did."""
+
+    rows: Array
+    left: int
+    least: Array
+    competing: Array | None
+    count: Array
 
 
 @dataclass
@@ -312,46 +333,46 @@ class _Counting:
 
     def run(self, verbose: bool) -> None:
         """Fill the tables."""
-        chunks, tile = self._sizes()
-        blocks = len(list(windows(self.sources.count, chunks.sources))) * sum(
-            len(list(windows(right - left, tile)))
-            for left, right in windows(self.targets.count, chunks.targets)
-        )
-        steps, total = self._steps(chunks, tile), blocks * len(self.orders)
+        chunks, tile = chunks_of(self.sources, self.targets), self.ops.tile_rows
+        if tile is not None and self.sources.options.row_chunk is None:
+            # Permuted, the sources should still be in cache.
+            few = max(1, tile // max(1, self.sources.width))
+            chunks = replace(chunks, sources=min(chunks.sources, few))
+        sides = (self.sources.count, chunks.sources), (self.targets.count, chunks.targets)
+        blocks = math.prod(len(list(windows(*side))) for side in sides)
+        steps, total = self._steps(chunks), blocks * len(self.orders)
         try:
             for _ in track(steps, total, "permutations", verbose=verbose):
                 pass
         except Exception as error:
             raise_explained(error, chunks, self.ops)
 
-    def _sizes(self) -> tuple[Chunks, int]:
-        """Choose how many sources and targets are on the device, and targets at a time."""
-        chunks = chunks_of(self.sources, self.targets)
-        if self.ops.ranker().name != "numpy":
-            return chunks, chunks.targets
-        widths = self.sources.width, self.targets.width
-        sources, tile = (
-            max(1, rows // max(1, width)) for rows, width in zip(_HOST_ROWS, widths, strict=True)
-        )
-        if self.sources.options.row_chunk is None:
-            chunks = replace(chunks, sources=min(chunks.sources, sources))
-        return chunks, tile
-
-    def _steps(self, chunks: Chunks, tile: int) -> Iterator[None]:
+    def _steps(self, chunks: Chunks) -> Iterator[None]:
         """Do the work, and pause after each permutation of each block."""
-        width = self.targets.width
-        for top, left, block, rows in row_pairs(self.sources, self.targets, chunks):
-            for low, high in windows(rows.shape[0] // max(1, width), tile):
-                yield from self._count(block, rows[low * width : high * width, :], top, left + low)
-            del block, rows
-
-    def _count(self, block: Array, rows: Array, top: int, left: int) -> Iterator[None]:
-        """Count the permutations in which the pairs of a block deviate as much as they do."""
         ops = self.ops
-        if not self.pooled:
-            block = block / self.layers  # so that a sum over layers is their mean
-        elif not self.channels:
-            block = self._without_null_mean(block, rows, top, left)
+        for top, left, block, rows in row_pairs(self.sources, self.targets, chunks):
+            if not self.pooled:
+                block = block / self.layers  # so that a sum over layers is their mean
+            elif not self.channels:
+                block = self._without_null_mean(block, rows, top, left)
+            parts = [
+                self._observed(block, part, top, left + low)
+                for low, part in tiles(rows, self.targets)
+            ]
+            for number, order in enumerate(self.orders):
+                # Sources in the inverse order stand beside targets as targets in that order would.
+                back = ops.adopt(np.argsort(order))
+                moved = ops.call(_permuted, block, back, layers=self.layers)
+                largest = (self._count(moved, part) for part in parts)
+                self.maxima[number] = max(self.maxima[number], *largest)
+                yield
+            for part in parts:
+                self.exceedances = ops.write(self.exceedances, part.count, top, part.left)
+            del block, rows, parts, moved
+
+    def _observed(self, block: Array, rows: Array, top: int, left: int) -> "_Tile":
+        """Write the statistic of a tile, and begin to count its permutations."""
+        ops = self.ops
         observed = self._score(block, rows)
         height, width = observed.shape
         place = slice(top, top + height), slice(left, left + width)
@@ -361,19 +382,18 @@ class _Counting:
         self.statistic = ops.write(self.statistic, whole, top, left)
         least = self._deviation(observed) - ROUNDING[self.sources.dtype]
         competing = None if self.candidates is None else ops.adopt(self.candidates[place])
-        least_of_all = ops.xp.full_like(observed[:1, :1], -float("inf"))
         count = ops.xp.zeros(observed.shape, dtype=ops.xp.int32, device=ops.device)
-        for number, order in enumerate(self.orders):
-            # Sources in the inverse order stand beside targets as targets in that order would.
-            back = ops.adopt(np.argsort(order))
-            moved = ops.call(_permuted, block, back, layers=self.layers)
-            deviation = self._deviation(self._score(moved, rows))
-            count = ops.call(_counted, count, deviation, least)
-            if competing is not None:
-                deviation = ops.xp.where(competing, deviation, least_of_all)
-            self.maxima[number] = max(self.maxima[number], float(ops.xp.max(deviation)))
-            yield
-        self.exceedances = ops.write(self.exceedances, count, top, left)
+        return _Tile(rows, left, least, competing, count)
+
+    def _count(self, moved: Array, tile: "_Tile") -> float:
+        """Count the pairs of a tile that deviate as much as observed; return the largest."""
+        ops = self.ops
+        deviation = self._deviation(self._score(moved, tile.rows))
+        tile.count = ops.call(_counted, tile.count, deviation, tile.least)
+        if tile.competing is not None:
+            none = ops.xp.full_like(deviation[:1, :1], -float("inf"))
+            deviation = ops.xp.where(tile.competing, deviation, none)
+        return float(ops.xp.max(deviation))
 
     def _without_null_mean(self, block: Array, rows: Array, top: int, left: int) -> Array:
         """Sources whose products are deviations from the null mean, which is written.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gsnn_edges import _io
-from gsnn_edges.store.observations import import_zarr
+from gsnn_edges.store.observations import OBSERVATIONS, import_zarr
 
 _FORMAT, _VERSION = "gsnn-edges matrix", 2
 
@@ -112,10 +112,13 @@ def open_matrix(path: Any) -> StoredMatrix:
             f"path must be a matrix on disk; there is none at {str(path)!r}: look at its folder "
             "and its ending"
         )
+    seen = False
     try:
         if path.is_dir():
             cells = import_zarr().open(os.fspath(path), mode="r")
-            cells = cells if hasattr(cells, "shape") else cells["W"]
+            if not hasattr(cells, "shape"):
+                seen = str(cells.attrs.get("format")) == OBSERVATIONS
+                cells = cells if seen else cells["W"]
         else:
             cells = np.load(path, mmap_mode="r")
     except ImportError:
@@ -125,6 +128,11 @@ def open_matrix(path: Any) -> StoredMatrix:
             f"path must be a whole .npy file or zarr array; {str(path)!r} is broken or of another "
             f"kind ({type(error).__name__}: {error}): write it again, as resume=False does"
         ) from error
+    if seen:
+        raise ValueError(
+            f"path must be a matrix W; {str(path)!r} holds observations: make W of them first, by "
+            "correlate_store or gsnn-edges correlate"
+        )
     if not hasattr(cells, "shape") or len(cells.shape) != 2 or np.dtype(cells.dtype).kind != "f":
         raise ValueError(
             f"path must be a matrix of floating-point numbers; {str(path)!r} holds "
@@ -196,18 +204,25 @@ def read_attributes(path: Path) -> dict[str, Any] | None:
 
 
 def _check_whole(path: Path, array: Any) -> None:
-    """Reject W of this package of which a chunk is missing."""
+    """Reject W of this package of which a chunk is missing or cut short."""
     if array.attrs.get("format") != _FORMAT:
         return
     rows, columns = ((0, length) for length in array.shape)
-    missing = [
-        (row, column)
-        for row, column in _chunks_within(array.chunks, rows, columns)
-        if not _chunk_file(path, row, column).exists()
-    ]
-    if missing:
-        row, column = missing[0]
+    height, width = array.chunks
+    expected = -(-rows[1] // height) * -(-columns[1] // width)
+    size = height * width * array.dtype.itemsize
+    # What is on the disk is counted, and not what the metadata say.
+    whole = sum(file.stat().st_size == size for file in (path / "c").glob("[0-9]*/[0-9]*"))
+    if whole > expected or height > rows[1] or width > columns[1]:
         raise ValueError(
-            f"path must be a whole W; {str(path)!r} lacks {len(missing)} of its chunks, as "
-            f"c/{row}/{column}: make it again with resume=False"
+            f"path must be a whole W; {str(path)!r} has more chunks than its shape {array.shape} "
+            "takes: make it again with resume=False"
+        )
+    if whole < expected:
+        chunks = _chunks_within(array.chunks, rows, columns)
+        files = (_chunk_file(path, *chunk) for chunk in chunks)
+        first = next(file for file in files if not file.exists() or file.stat().st_size != size)
+        raise ValueError(
+            f"path must be a whole W; {str(path)!r} lacks {expected - whole} of its chunks, as "
+            f"{first.relative_to(path)}: make it again with resume=False"
         )

@@ -15,8 +15,9 @@ import numpy as np
 from gsnn_edges import _io, _validation
 
 SCORES = ("magnitude", "channels")
-_FORMAT, _VERSION = "gsnn-edges observations", 2
+OBSERVATIONS, _VERSION = "gsnn-edges observations", 2
 _SIDES = ("a", "g")
+_INDICES = ("layer_pair", "sample", "column_node")
 _DTYPES = ("float32", "float64")
 # Bytes of a unit, of one side.
 _UNIT_BYTES = 1 << 26
@@ -108,9 +109,14 @@ class StoreMetadata:
                 f"nodes must be more than all of column_nodes; got {nodes}, and a column of node "
                 f"{last}"
             )
-        if node_names is not None and len(node_names) != self.nodes:
-            raise ValueError(f"node_names must name {self.nodes} nodes; got {len(node_names)}")
-        self.node_names = None if node_names is None else tuple(map(str, node_names))
+        plain = np.array_equal(self.column_nodes, np.arange(columns))
+        if score == "magnitude" and not (plain and self.nodes == columns):
+            raise ValueError(
+                f"column_nodes and nodes must be left out where score='magnitude', which has one "
+                f"column for each node, in their order; got {nodes} nodes and {columns} columns"
+            )
+        names = _validation.node_names(node_names, self.nodes)
+        self.node_names = None if names is None else tuple(names)
         if edge_index is not None:
             edge_index = _validation.edge_index("edge_index", edge_index, (self.nodes,) * 2)
         self.edge_index: np.ndarray | None = edge_index
@@ -129,6 +135,11 @@ class StoreMetadata:
         # Of the file of a unit: chunks with checksums, a place for each, and a checksum.
         chunk = self.unit * self.chunk_columns * self.dtype.itemsize
         self._unit_bytes = pairs * across * (chunk + 4 + 16) + 4
+
+    def _indices(self) -> dict[str, np.ndarray]:
+        """Arrays beside both sides, for those who read a store without this package."""
+        values = np.arange(self.pairs), np.arange(self.samples), self.column_nodes
+        return dict(zip(_INDICES, values, strict=True))
 
     def rows_of(self, unit: int) -> tuple[int, int]:
         """First sample of a unit, and the one after its last."""
@@ -408,7 +419,7 @@ class StoreWriter(StoreMetadata):
 
     def _fill(self, path: Path) -> None:
         """Make the group, its arrays and its indices."""
-        attributes = {"format": _FORMAT, "format_version": _VERSION, "facts": self.to_json()}
+        attributes = {"format": OBSERVATIONS, "format_version": _VERSION, "facts": self.to_json()}
         group = import_zarr().create_group(os.fspath(path), zarr_format=3, attributes=attributes)
         for side in _SIDES:
             group.create_array(
@@ -419,12 +430,7 @@ class StoreWriter(StoreMetadata):
                 fill_value=0,
                 dimension_names=("layer_pair", "sample", "column"),
             )
-        indices = {
-            "layer_pair": np.arange(self.pairs),
-            "sample": np.arange(self.samples),
-            "column_node": self.column_nodes,
-        }
-        for name, values in indices.items():
+        for name, values in self._indices().items():
             group.create_array(name, data=values.astype(np.int64), compressors=None)
 
     @property
@@ -502,16 +508,20 @@ def _open_group(path: Path, mode: str) -> Any:
     except ImportError:
         raise
     except Exception as error:  # broken metadata has many kinds of errors
+        kind = type(error).__name__
+        way = "capture_to_store writes one"
+        if kind == "ContainsArrayError":
+            way = "it holds an array, as W is, which correlate makes of them and evaluate takes"
         raise ValueError(
             f"path must be a store of observations; {str(path)!r} is no zarr group of version 3 "
-            f"({type(error).__name__}): capture_to_store writes one"
+            f"({kind}): {way}"
         ) from error
 
 
 def is_empty_store(path: Path) -> bool:
     """Whether this is a store of observations that nothing was ever written to."""
     try:
-        ours = _open_group(path, "r").attrs.get("format") == _FORMAT
+        ours = _open_group(path, "r").attrs.get("format") == OBSERVATIONS
     except ValueError:
         return False
     return ours and not any((path / side / "c").exists() for side in _SIDES)
@@ -521,7 +531,7 @@ def _read_metadata(path: Path) -> dict[str, Any]:
     """Metadata of a store, held against its arrays before anything is counted by them."""
     group = _open_group(path, "r")
     attributes = dict(group.attrs)
-    if attributes.get("format") != _FORMAT:
+    if attributes.get("format") != OBSERVATIONS:
         raise ValueError(
             f"path must be a store of observations; {str(path)!r} is a zarr of something else: "
             "capture_to_store writes one"
@@ -535,10 +545,13 @@ def _read_metadata(path: Path) -> dict[str, Any]:
         )
     try:
         metadata: dict[str, Any] = attributes["facts"]
-        layout = StoreMetadata(**metadata)._layout
-        for side, (name, value) in product(_SIDES, layout.items()):
+        said = StoreMetadata(**metadata)
+        for side, (name, value) in product(_SIDES, said._layout.items()):
             if (there := getattr(group[side], name)) != value:
                 raise ValueError(f"{name} of {side!r} must be {value}; got {there}")
+        for name, size in zip(_INDICES, (said.pairs, said.samples, said.columns), strict=True):
+            if (shape := group[name].shape) != (size,) or group[name].dtype != np.int64:
+                raise ValueError(f"{name!r} must be int64 of shape {(size,)}; got {shape}")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"path must be a whole store of observations; {str(path)!r} says of itself what cannot "
