@@ -118,7 +118,8 @@ def capture(
         Seeds dropout. By default the masks follow torch's global generator, whose state comes
         back, so that two calls draw the same masks.
     forward_kwargs : mapping, optional
-        Further arguments of the forward pass; tensors with B rows are cut along with ``x``.
+        Further arguments of the forward pass; tensors with B rows are cut along with ``x``, also
+        those in a list, tuple or dict.
     blocks : sequence of modules or of their dotted names, optional
         The blocks, in the order in which the forward pass calls them, each call once.
     groups : sequence of whole numbers, or one for each block, optional
@@ -130,7 +131,8 @@ def capture(
     mode : {"eval"}, optional
         Run in evaluation mode; by default each module runs in the mode that it is in.
     node_names : sequence of N str, optional
-        Names for errors; by default ``node_names_dict["function"]`` of a GSNN that has it.
+        Names for errors; by default ``node_names_dict["function"]`` of a GSNN that has it, or the
+        first names of its ``homo_names``.
 
     Returns
     -------
@@ -149,8 +151,10 @@ def capture(
     Warns
     -----
     UserWarning
-        Where dropout or batch statistics are at work and ``mode`` is None, or batch statistics
-        are and ``batch_size`` is less than B.
+        Where dropout or batch statistics are at work and ``mode`` is None, batch statistics are
+        and ``batch_size`` is less than B, or random numbers are drawn in evaluation mode. Modules
+        of any class are known by what the first forward pass does: a generator of torch moves, or
+        a buffer of theirs changes.
 
     Notes
     -----

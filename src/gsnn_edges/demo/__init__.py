@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gsnn_edges.demo.liver_data import liver
-from gsnn_edges.demo.simulation import Problem, masked_problem, simulate, tutorial
+from gsnn_edges.demo.simulation import Problem, masked_problem, observations, simulate, tutorial
 from gsnn_edges.demo.topologies import Topology, graph
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ __all__ = [
     "graph",
     "liver",
     "masked_problem",
+    "observations",
     "simulate",
     "train",
     "tutorial",

@@ -113,7 +113,8 @@ def ranks_of(above: np.ndarray, level: np.ndarray) -> Ranks:
     best = 1.0 + above
     worst = best + level
     # Untied, 1 / rank to the bit.
-    means = np.where(level == 0, 1 / best, reciprocal_sums(best, worst) / (1 + level))
+    means, tied = 1 / best, level > 0
+    means[tied] = reciprocal_sums(best[tied], worst[tied]) / (1 + level[tied])
     return Ranks(best, 1 + above + level / 2, worst, means)
 
 

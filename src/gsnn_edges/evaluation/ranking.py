@@ -447,7 +447,9 @@ def rank_queries(
     values = np.empty(len(axes) * count)
     for part, axis in enumerate(axes):
         table = _Table.of(scores, axis)
-        anchors, row = np.unique(queries[axis], return_inverse=True)
+        anchored = np.zeros(table.cells.shape[axis], bool)
+        anchored[queries[axis]] = True
+        anchors, row = np.flatnonzero(anchored), (np.cumsum(anchored) - 1)[queries[axis]]
         for start in range(0, len(anchors), chunk):
             here = np.flatnonzero((row >= start) & (row < start + chunk))
             nodes, place = anchors[start : start + chunk], row[here] - start
