@@ -123,7 +123,8 @@ class NumpyBackend(GenericBackend):
             kernels.count_between(bits, columns_removed, starts, keys, bins, shift, parts[-1])
 
         _count_rows(count, rows, removed)
-        return sum(parts)
+        total: np.ndarray = np.sum(parts, axis=0)
+        return total
 
     def sort_rows(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         # NumPy's own argsort moves an index beside each key and is the slow way.
@@ -183,7 +184,8 @@ class NumpyBackend(GenericBackend):
         if self.lender is None or len(a) * b.size < _LENT_PRODUCTS:
             return super().matmul(a, b)
         lender = self.lender
-        return lender.to_numpy(lender.matmul(lender.take_over(a), lender.take_over(b)))
+        out: np.ndarray = lender.to_numpy(lender.matmul(lender.take_over(a), lender.take_over(b)))
+        return out
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         return _aligned(shape, dtype)
