@@ -178,14 +178,14 @@ class NumpyBackend(GenericBackend):
         def take(block: np.ndarray, out: np.ndarray) -> None:
             np.take(block, order, axis=1, out=out, mode="clip")  # others copy once more
 
-        return _over_threads(take, rows, rows.dtype).reshape(x.shape)
+        out: np.ndarray = _over_threads(take, rows, rows.dtype).reshape(x.shape)
+        return out
 
     def matmul(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         if self.lender is None or len(a) * b.size < _LENT_PRODUCTS:
             return super().matmul(a, b)
-        lender = self.lender
-        out: np.ndarray = lender.to_numpy(lender.matmul(lender.take_over(a), lender.take_over(b)))
-        return out
+        product = self.lender.matmul(self.lender.take_over(a), self.lender.take_over(b))
+        return self.lender.to_numpy(product)
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         return _aligned(shape, dtype)

@@ -6,6 +6,7 @@ import json
 import calibration
 import choice
 import components
+import hidden
 import masked
 import pytest
 import results
@@ -75,9 +76,10 @@ def test_results_run(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", [choice, components, masked])
+@pytest.mark.parametrize("script", [choice, components, hidden, masked])
 def test_side_studies_run(script, tmp_path):
-    run(script, tmp_path / "side.csv", "--seeds", 1, *([] if script is masked else ["--epochs", 1]))
+    epochs = [] if script in (hidden, masked) else ["--epochs", 1]
+    run(script, tmp_path / "side.csv", "--seeds", 1, *epochs)
 
 
 @pytest.mark.slow

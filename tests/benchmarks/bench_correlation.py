@@ -16,20 +16,32 @@ SIZES = [{"N": n, "M": m} for n, m in ((1000, 10**4), (2000, 10**4), (5000, 10**
 
 @pytest.mark.sizes(*({"N": 4 * 10 ** (6 - power), "M": 10**power} for power in (3, 4, 5, 6)))
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def bench_rank_to_standardized_row(size, dtype, timed, monkeypatch):
+@pytest.mark.parametrize("path", ["kernel", "plain"])
+def bench_rank_to_standardized_row(size, dtype, path, timed, monkeypatch):
     """The other side has one column, so that ranking is nearly all; on one thread."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("GSNN_EDGES_PATH", path)
     x = observations(size["M"], size["N"])[0].astype(dtype)
     call = partial(cross_correlation, x, x[:, :1], precision=dtype)
-    row = timed(f"rank and standardize, {dtype}, one thread", call)
+    numba = "numba" if path == "kernel" else "without numba"
+    row = timed(f"rank and standardize, {dtype}, {numba}, one thread", call)
     row["ratio"], row["over"] = 1e6 * row["cpu_ms"] / (x.size + len(x)), "CPU ns a value"
 
 
 @pytest.mark.sizes({"N": 200, "M": 10**4})
-def bench_rankdata(size, library, timed):
-    x = observations(size["M"], size["N"])[0]
-    ours = partial(rankdata, array_of(library, x), axis=0)
+def bench_rankdata(size, library, timed, monkeypatch):
+    monkeypatch.setenv("GSNN_EDGES_PATH", "kernel")  # else so few values load none
+    x = array_of(library, observations(size["M"], size["N"])[0])
+    ours = partial(rankdata, x, axis=0)
     timed("SciPy rankdata", partial(scipy.stats.rankdata, x, axis=0), f"rankdata, {library}", ours)
+
+
+@pytest.mark.sizes(SIZES[0])
+def bench_without_numba(size, timed, monkeypatch):
+    monkeypatch.setenv("GSNN_EDGES_PATH", "plain")
+    call = partial(cross_correlation, *observations(size["M"], size["N"]))
+    product = bare_product(size["M"], size["N"])
+    timed("spearman, numpy, without numba", call, "bare product", product)
 
 
 @pytest.mark.sizes(*SIZES)

@@ -2,8 +2,9 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import chain
 from statistics import fmean
 from typing import Any, Literal, TypeAlias
 
@@ -186,13 +187,6 @@ class ComparedScore:
         each = [_figures(ranking) for ranking in self.members]
         return {name: float(np.std([one[name] for one in each], ddof=1)) for name in each[0]}
 
-    def top_frequency(self, k: int) -> Values:
-        """Share of the single models that rank each query among the first k, (queries,)."""
-        k = _validation.whole_number("k", k, least=1)
-        rankings = self.members or (self.ranking,)
-        within = [ranking.queries.ranks.realistic <= k for ranking in rankings]
-        return np.asarray(np.mean(within, axis=0))
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
@@ -327,8 +321,8 @@ class Comparison:
     def __str__(self) -> str:
         first = self.rows[0].ranking
         level = f"{100 * first.confidence:g}% interval"
-        title = ("", "mrr", level, "over models", "amri", "auroc", "coverage")
-        title += ("mrr difference", level, "permuted", "minus permuted", level)
+        title = ["", "mrr", level, "over models", "amri", "auroc", "coverage"]
+        title += ["mrr difference", level, "permuted", "minus permuted", level]
         controlled = any(row.permuted for row in self.rows)
         lines = [_text_row(row, controlled) for row in self.rows]
         place = sum(row.kind == "given" for row in self.rows)
@@ -576,54 +570,48 @@ def compare(
         seed=seed,
     )
     values, inputs = paired_values(measured, perturbations, count, node_names)
-    orders = _orders(permuted, permute, values, seed)
+    shuffles = _shuffled(permuted, permute, values, measured, seed)
     structural = _validation.flag("structural", structural) and inputs is not None
     data = [_rows(pair, None) for pair in (perturbations, measured)]
 
-    def of_values(shuffled: NodeValues | None) -> dict[str, Scores]:
-        return dict(_of_values(shuffled, inputs, known, count, structural, seed, notes))
+    notes: dict[str, None] = {}
 
-    def of_untrained(sources: Any, y: Any) -> dict[str, tuple[LinkRanking, ...]]:
+    def of_values(y: NodeValues | None) -> Iterator[tuple[str, Scores]]:
+        return _of_values(y, inputs, known, count, structural, seed, notes)
+
+    def of_untrained(sources: Mapping[str, Any], y: Any) -> dict[str, tuple[LinkRanking, ...]]:
         some = _untrained_matrices(sources, matrices, seeds, count, data[0], y)
         return {name: tuple(map(rank, each)) for name, each in some.items()}
 
-    notes: dict[str, None] = {}
-    baselines = dict(_of_nodes(count, known, observations, seed)) | of_values(values)
     if not isinstance(untrained, Mapping):
         untrained = {} if untrained is None else {"": untrained}
     before = of_untrained(untrained, data[1])
     of_data = {name: some for name, some in untrained.items() if _takes_data(some)}
     controls: dict[str, list[LinkRanking]] = {}
     untrained_controls: dict[str, list[LinkRanking]] = {}
-    for order in orders:
-        shuffled = _rows(measured, order)
-        retrained = {} if retrain is None else _retrained(retrain, data[0], shuffled, matrices)
-        again = retrained | of_values(replace(values, values=values.values[order]))
-        for name, matrix in again.items():
+    for y, shuffled in shuffles:
+        retrained = {} if retrain is None else _retrained(retrain, data[0], y, matrices)
+        for name, matrix in chain(retrained.items(), of_values(shuffled)):
             controls.setdefault(name, []).append(rank(_filled(matrix)))
-        for name, rankings in of_untrained(of_data, shuffled).items():
+        for name, rankings in of_untrained(of_data, y).items():
             untrained_controls.setdefault(name, []).extend(rankings)
 
-    def control(
-        rankings: Sequence[LinkRanking], others: Sequence[LinkRanking] | None
-    ) -> PermutedControl | None:
-        if not others:
-            return None
+    def control(rankings: Sequence[LinkRanking], others: Sequence[LinkRanking]) -> PermutedControl:
         return PermutedControl(tuple(others), _difference(rankings, others, n_resamples, seed))
 
     def row(name: str, kind: Kind, matrix: Array, coverage: float = 1.0) -> ComparedScore:
         ranking, others = rank(matrix), before.get(name) or before.get("")
         difference = _difference([ranking], others, n_resamples, seed) if others else None
         of_graph = name == "random" or name in OF_GRAPH
-        again = [ranking] * len(orders) if of_graph else controls.get(name)
+        again = [ranking] * len(shuffles) if of_graph else controls.get(name)
         single = members.get(name, ())
         each = tuple(map(rank, single)) if len(single) > 1 else ()
-        return ComparedScore(
-            name, kind, ranking, coverage, difference, control([ranking], again), each
-        )
+        beside = control([ranking], again) if again else None
+        return ComparedScore(name, kind, ranking, coverage, difference, beside, each)
 
     rows = [row(name, "given", matrix) for name, matrix in matrices.items()]
-    for name, matrix in baselines.items():
+    baselines = chain(_of_nodes(count, known, observations, seed), of_values(values))
+    for name, matrix in baselines:
         coverage = float((~np.isnan(matrix[edges[0], edges[1]])).mean())
         rows.append(row(name, "baseline", _filled(matrix), coverage))
     of_before = {name: control(before[name], each) for name, each in untrained_controls.items()}
@@ -639,28 +627,35 @@ def _filled(matrix: Any) -> Any:
     return matrix if scored.all() else np.where(scored, matrix, lowest)
 
 
-def _orders(
-    permuted: Any, permute: Any, measured: NodeValues | None, seed: int
-) -> list[tuple[np.ndarray, ...]]:
-    """Indices that permute the rows, together or column by column."""
+def _shuffled(
+    permuted: Any, permute: Any, values: NodeValues | None, measured: Any, seed: int
+) -> list[tuple[Any, NodeValues]]:
+    """Measured values with permuted rows, together or column by column: as passed, and ours."""
     _validation.choice("permute", permute, PERMUTE)
     permuted = _validation.whole_number("permuted", permuted, least=0)
     if not permuted:
         return []
-    if measured is None:
+    if values is None:
         raise ValueError(
             "permuted must come with measured, whose rows it permutes; got measured=None: pass "
             "measured=(y, nodes), and perturbations=(x, nodes)"
         )
     rng = np.random.default_rng([seed, permuted])
-    rows, columns = measured.values.shape
-    if permute == "rows":
-        return [(rng.permutation(rows),) for _ in range(permuted)]
+    rows, columns = values.values.shape
     places = np.tile(np.arange(rows)[:, None], columns)
-    return [(rng.permuted(places, axis=0), np.arange(columns)) for _ in range(permuted)]
+    shuffles = []
+    for _ in range(permuted):
+        order: Any
+        if permute == "rows":
+            order = rng.permutation(rows)
+        else:
+            order = rng.permuted(places, axis=0), np.arange(columns)
+        ours = NodeValues(values.values[order], values.nodes)
+        shuffles.append((_rows(measured, order), ours))
+    return shuffles
 
 
-def _rows(pair: Any, order: tuple[np.ndarray, ...] | None) -> Any:
+def _rows(pair: Any, order: Any) -> Any:
     """The values of a pair as they were passed, with their rows in an order."""
     if pair is None:
         return None

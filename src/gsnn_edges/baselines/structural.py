@@ -479,7 +479,10 @@ def structural_rows(
     seed: int,
 ) -> Iterator[tuple[str, Floats]]:
     """The rows of a comparison: both statistics, projected where `structural_score` does so."""
-    ways = [(statistic, None, _PRIOR_STD) for statistic in STATISTICS]
+    ways: list[tuple[Statistic, None, float]] = [
+        ("z", None, _PRIOR_STD),
+        ("bayes_factor", None, _PRIOR_STD),
+    ]
     scores = structural_scores(measured, perturbations, known_edges, count, ways, seed=seed)
     for name, matrix in zip(STRUCTURAL, scores, strict=True):
         yield name, without_self(matrix)

@@ -322,10 +322,10 @@ def comparison(
     rows, chance = _rows(compared)
     with drawing(ax, height=_FRAME + _ROW * len(rows)) as axes:
         heights = {row[0]: height for height, row in enumerate(rows)}
-        for look, points in _beside(compared).items():
+        for label, points in _beside(compared).items():
             if points:
                 x, names = zip(*points, strict=True)
-                axes.plot(x, [heights[name] for name in names], **_BESIDE[look], label=look)
+                axes.plot(x, [heights[name] for name in names], **_BESIDE[label], label=label)
         for kind, look in _LOOKS.items():
             here = [(place, *row[2:]) for place, row in enumerate(rows) if row[1] == kind]
             if here:
