@@ -346,7 +346,7 @@ class Passes:
                 for pick in (few, torch.cat([few + rows // 2, few])):
                     with _bytes_saved() as saved:
                         sides = self.run(select_rows(x, pick), select_rows(y, pick), {}, None, rows)
-                    seen.append([side.unflatten(0, (-1, len(pick)))[:, -2:] for side in sides])
+                    seen.append([side.view(-1, len(pick), side.shape[1])[:, -2:] for side in sides])
                     kept.append(sum(saved.values()))
         except Exception:  # whatever a user's code raises; all rows may do, or raise it anew
             return None
