@@ -233,8 +233,11 @@ def write_arrays(
     _reject_folder("path", path)
     about = {"format": f"{_OURS}{kind}", "format_version": _VERSION, "gsnn-edges": __version__}
     header = np.array(json.dumps({**attributes, **about}, sort_keys=True, allow_nan=False))
+    for name, array in arrays.items():
+        if array.dtype == object:  # which NumPy would pickle
+            raise ValueError(f"{name} must hold numbers or texts; got Python objects: convert them")
     with whole(path) as unfinished, unfinished.open("wb") as file:
-        np.savez(file, allow_pickle=False, **{_HEADER: header}, **arrays)
+        np.savez(file, **{_HEADER: header}, **arrays)
 
 
 def read_arrays(
