@@ -19,6 +19,7 @@ import torch
 from provenance import csv_option, write_csv
 
 from gsnn_edges import EdgeEvidence, FunctionEdgeInferer, compare
+from gsnn_edges.baselines.structural import structural_score
 from gsnn_edges.demo import GSNN, liver, masked_problem, train
 from gsnn_edges.demo.liver_data import Measurements
 from gsnn_edges.demo.simulation import Problem
@@ -65,20 +66,27 @@ def add_fold(ranks: dict[str, Ranks], data: Measurements, fold: int) -> float:
             "columns permuted": lambda: rng.permuted(data.y, axis=0),
         }[kind]()
         each = replace(problem, y_train=y, y_test=y)
+        measured, perturbed = (y, data.topology.measured), (data.x, data.topology.perturbed)
+        found = {name: evidence.W for name, evidence in inferred(each, data, fold).items()}
+        nodes = len(data.topology.functions)
+        for name, project in (("structural z", False), ("structural z, projected", True)):
+            found[name] = structural_score(
+                measured, perturbed, problem.known_edges, nodes, project=project, seed=fold
+            )
         comparison = compare(
-            {name: evidence.W for name, evidence in inferred(each, data, fold).items()},
+            found,
             problem.test_edges,
             problem.true_edges,
             known_edges=problem.known_edges,
-            measured=(y, data.topology.measured),
-            perturbations=(each.x_train, data.topology.perturbed),
+            measured=measured,
+            perturbations=perturbed,
             exclude_self=True,
             n_resamples=None,
             seed=fold,
         )
         for compared in comparison.rows:
-            found = 1 / compared.ranking.queries.ranks.realistic
-            some.setdefault(compared.name, []).append(found)
+            reciprocal = 1 / compared.ranking.queries.ranks.realistic
+            some.setdefault(compared.name, []).append(reciprocal)
     return comparison.rows[0].ranking.expected_mrr
 
 
