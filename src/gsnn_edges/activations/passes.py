@@ -27,7 +27,13 @@ from gsnn_edges.activations.batches import (
     tensors_in,
 )
 from gsnn_edges.activations.hooks import AGGS, NORMS, Recorder, Reducer, float32_at_least
-from gsnn_edges.activations.model_layout import ModelLayout, find_layout, run_alone, unwrapped
+from gsnn_edges.activations.model_layout import (
+    ModelLayout,
+    find_layout,
+    known_graph,
+    run_alone,
+    unwrapped,
+)
 from gsnn_edges.activations.modes import Mode, ModeWatch, rows_are_independent
 from gsnn_edges.activations.preserve_state import (
     gradients_on,
@@ -364,7 +370,8 @@ class Passes:
             return x, y
         tables = [of_frame(name, side) if is_frame(side) else side for name, side in sides.items()]
         nodes: list[Any] = [None] * len(tables)
-        nodes[0], nodes[-1] = (_names_of(self.model, kind) for kind in ("input", "output"))
+        names = known_graph(self.model, self.layout.blocks[0], self.layout.nodes).node_names
+        nodes[0], nodes[-1] = names.get("input"), names.get("output")
         *inputs, y = match_columns(tables, nodes)
         if isinstance(x, dict):
             return dict(zip(x, inputs, strict=True)), y
@@ -511,14 +518,6 @@ def _form_of(value: Any) -> str:
     if isinstance(value, tuple):
         return f"a tuple of {', '.join(map(_form_of, value))}"
     return type(value).__name__
-
-
-def _names_of(model: nn.Module, kind: str) -> list[str] | None:
-    for module in modules_of(model):
-        names = getattr(module, "node_names_dict", None)
-        if isinstance(names, Mapping) and kind in names:
-            return [str(name) for name in names[kind]]
-    return None
 
 
 def check_criterion(crit: Any) -> None:
