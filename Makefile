@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo bench test test-slow test-gpu docs lint wheel clean
+.PHONY: help demo bench test test-slow test-gpu test-versions docs lint wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,22 @@ test-slow: .venv/test.stamp  ## run the tests that take minutes
 
 test-gpu: .venv/test.stamp  ## run the tests that need a CUDA device
 	$(PYTEST) -m gpu
+
+# Environments of other versions; TORCH=1 installs torch (gigabytes) on 3.12 and 3.13 too.
+VENVS ?= $(or $(TMPDIR),/tmp)/gsnn-edges-versions
+comma := ,
+EXTRAS := fast,jax,frames,stats,store,files,plots,bench$(if $(TORCH),$(comma)torch)
+
+test-versions:  ## run the quick tests on Python 3.12, 3.13, and with the lowest versions on 3.11
+	mkdir -p $(VENVS)
+	for python in 3.11 3.12 3.13; do \
+		venv=$(VENVS)/$$python && python$$python -m venv $$venv || exit 1; \
+		if [ $$python = 3.11 ]; then set -- --constraint tests/lowest.txt '.[$(EXTRAS),torch]'; \
+		else set -- '.[$(EXTRAS)]' anndata; fi; \
+		$$venv/bin/pip install --quiet "$$@" array-api-strict hypothesis polars pytest \
+			pytest-xdist scikit-learn || exit 1; \
+		$$venv/bin/python -m pytest -n $(JOBS) --dist worksteal || exit 1; \
+	done
 
 # Threads of the notebooks and of the tests would wait for one another; -E runs every notebook anew.
 docs: export OMP_NUM_THREADS = 1

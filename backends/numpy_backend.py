@@ -123,7 +123,8 @@ class NumpyBackend(GenericBackend):
             kernels.count_between(bits, columns_removed, starts, keys, bins, shift, parts[-1])
 
         _count_rows(count, rows, removed)
-        return sum(parts)
+        total: np.ndarray = np.sum(parts, axis=0)
+        return total
 
     def sort_rows(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         # NumPy's own argsort moves an index beside each key and is the slow way.

@@ -1,8 +1,11 @@
 """Fixtures of all tests."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from libraries import LIBRARIES, Library, require
@@ -12,6 +15,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Most of the time that JAX takes here is compilation: on a CPU it need not optimize."""
     if "not gpu" in config.option.markexpr:
         os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Files that need torch or anndata are left out where `make test-versions` has neither."""
+    if collection_path.suffix != ".py":
+        return None
+    missing = [name for name in ("torch", "anndata") if find_spec(name) is None]
+    needed = "|".join([*missing, *(["gsnn_models", "model_state"] if "torch" in missing else [])])
+    text = collection_path.read_text(encoding="utf-8")
+    return bool(missing and re.search(rf"^(import|from) ({needed})\b", text, re.MULTILINE)) or None
 
 
 def prepared(library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:

@@ -339,6 +339,30 @@ def test_rank_mean_of_next_to_nothing(nodes):
     assert_array_equal(EdgeEvidence.rank_mean([one]).W, np.zeros((nodes, nodes)))
 
 
+def test_fuse_adds_reciprocal_ranks_of_any_methods():
+    first, second = members(2)
+    second = dataclasses.replace(second, W=second.W.round(), method="structural", settings={})
+    found = EdgeEvidence.fuse([first, second])
+    ranks = [scipy.stats.rankdata(-each.W).reshape(5, 5) for each in (first, second)]
+    assert_allclose(found.W, np.mean([1 / (60 + rank) for rank in ranks], axis=0), rtol=1e-14)
+    assert (found.node_names, found.method) == (NAMES, "spearman + structural")
+    assert_array_equal(found.known_edges, KNOWN)
+    with pytest.raises(ValueError, match="constant must be a number from 0 on; got -1"):
+        EdgeEvidence.fuse([first], constant=-1)
+    with pytest.raises(ValueError, match="differ in node_names"):
+        EdgeEvidence.fuse([first, EdgeEvidence(first.W)])
+
+
+def test_top_frequency_counts_the_members_with_a_pair_among_their_first():
+    parts = members(3)
+    found = EdgeEvidence.top_frequency(parts, 4, exclude_known=False)
+    wanted = np.zeros((5, 5))
+    for part in parts:
+        for i, j, _ in slow_table(part, exclude_known=False)[:4]:
+            wanted[i, j] += 1 / 3
+    assert_allclose(found, wanted)
+
+
 def test_combined_arrays_are_those_of_the_first_member(library):
     W = np.random.default_rng(0).standard_normal((2, 5, 5), np.float32)
     for combine in (EdgeEvidence.mean, EdgeEvidence.rank_mean):

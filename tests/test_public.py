@@ -12,9 +12,9 @@ SNAPSHOT = Path(__file__).with_name("public.txt")
 METHODS = {
     FunctionEdgeInferer: ("fit", "infer"),
     EdgeEvidence: (
-        "edges", "evaluate", "interval", "load", "mean", "overlap", "rank_mean", "save",
+        "edges", "evaluate", "fuse", "interval", "load", "mean", "overlap", "rank_mean", "save",
         "standard_error", "to", "to_anndata", "to_edge_index", "to_frame", "to_networkx", "top",
-        "write_graph",
+        "top_frequency", "write_graph",
     ),
 }  # fmt: skip
 # Arguments, order and defaults of the original.

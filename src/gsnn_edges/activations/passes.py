@@ -27,7 +27,13 @@ from gsnn_edges.activations.batches import (
     tensors_in,
 )
 from gsnn_edges.activations.hooks import AGGS, NORMS, Recorder, Reducer, float32_at_least
-from gsnn_edges.activations.model_layout import ModelLayout, find_layout, run_alone, unwrapped
+from gsnn_edges.activations.model_layout import (
+    ModelLayout,
+    find_layout,
+    known_graph,
+    run_alone,
+    unwrapped,
+)
 from gsnn_edges.activations.modes import Mode, ModeWatch, rows_are_independent
 from gsnn_edges.activations.preserve_state import (
     gradients_on,
@@ -104,10 +110,10 @@ def capture(
         Rows at a time. In evaluation mode the result is that of the whole batch: gradients of a
         mean over s of B rows are rescaled by s / B. A weighted mean (class weights, ignored
         targets, a mask) cannot be: use a sum. By default that of a DataLoader; or all, unless
-        autograd would keep more than 256 MB on a CPU, the model is in evaluation mode, ``crit`` is
-        a loss of torch or ``loss_reduction`` is given, there are no ``forward_kwargs``, and
-        two passes over 2 and 4 rows agree that a row does not depend on its batch: then as many
-        rows as 256 MB hold, which is faster too.
+        parameters and channels times B are 2**28 or more on a CPU, the model is in evaluation
+        mode, ``crit`` is a loss of torch or ``loss_reduction`` is given, there are no
+        ``forward_kwargs``, and two passes over 2 and 4 rows agree that a row does not depend on
+        its batch: then as many rows as autograd keeps in 256 MB, which is faster too.
     seed : int, optional
         Seeds dropout. By default the masks follow torch's global generator, whose state comes
         back, so that two calls draw the same masks.
@@ -324,8 +330,9 @@ class Passes:
         """Rows of a part where parts are exact and save memory; None, all rows, when in doubt."""
         rows = rows_in(x)
         sizes = [*(p.numel() for p in self.model.parameters()), *map(len, self.layout.groups)]
-        # Most weights make a number of each row, which would be kept.
-        large = rows > _LEAST_ROWS and 4 * sum(sizes) * rows > _PART_BYTES
+        # Most weights make a number of each row, of 4 bytes, which is kept. Where that is less than
+        # 4 parts, passes over a few rows take as much time as parts save.
+        large = rows > _LEAST_ROWS and sum(sizes) * rows > _PART_BYTES
         # Another class may have a `reduction` and leave rows out.
         own = type(self.crit).__module__ != nn.MSELoss.__module__
         known = self.loss_reduction is not None or not own
@@ -340,7 +347,7 @@ class Passes:
                 for pick in (few, torch.cat([few + rows // 2, few])):
                     with _bytes_saved() as saved:
                         sides = self.run(select_rows(x, pick), select_rows(y, pick), {}, None, rows)
-                    seen.append([side.unflatten(0, (-1, len(pick)))[:, -2:] for side in sides])
+                    seen.append([side.view(-1, len(pick), side.shape[1])[:, -2:] for side in sides])
                     kept.append(sum(saved.values()))
         except Exception:  # whatever a user's code raises; all rows may do, or raise it anew
             return None
@@ -363,7 +370,8 @@ class Passes:
             return x, y
         tables = [of_frame(name, side) if is_frame(side) else side for name, side in sides.items()]
         nodes: list[Any] = [None] * len(tables)
-        nodes[0], nodes[-1] = (_names_of(self.model, kind) for kind in ("input", "output"))
+        names = known_graph(self.model, self.layout.blocks[0], self.layout.nodes).node_names
+        nodes[0], nodes[-1] = names.get("input"), names.get("output")
         *inputs, y = match_columns(tables, nodes)
         if isinstance(x, dict):
             return dict(zip(x, inputs, strict=True)), y
@@ -510,14 +518,6 @@ def _form_of(value: Any) -> str:
     if isinstance(value, tuple):
         return f"a tuple of {', '.join(map(_form_of, value))}"
     return type(value).__name__
-
-
-def _names_of(model: nn.Module, kind: str) -> list[str] | None:
-    for module in modules_of(model):
-        names = getattr(module, "node_names_dict", None)
-        if isinstance(names, Mapping) and kind in names:
-            return [str(name) for name in names[kind]]
-    return None
 
 
 def check_criterion(crit: Any) -> None:

@@ -187,13 +187,6 @@ class ComparedScore:
         each = [_figures(ranking) for ranking in self.members]
         return {name: float(np.std([one[name] for one in each], ddof=1)) for name in each[0]}
 
-    def top_frequency(self, k: int) -> Values:
-        """Share of the single models that rank each query among the first k, (queries,)."""
-        k = _validation.whole_number("k", k, least=1)
-        rankings = self.members or (self.ranking,)
-        within = [ranking.queries.ranks.realistic <= k for ranking in rankings]
-        return np.asarray(np.mean(within, axis=0))
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:

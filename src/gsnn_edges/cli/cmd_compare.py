@@ -52,9 +52,6 @@ def compare(
     perturbed: str | None,
     measured: str | None,
     untrained: int,
-    permuted: int,
-    permute: str,
-    exclude_self: bool,
     n_resamples: int,
     top: int,
     out: str | None,
@@ -117,12 +114,9 @@ def compare(
             measured=y,
             perturbations=x if y is not None else None,
             untrained=source if untrained else None,
-            permuted=permuted,
-            permute=permute,  # type: ignore[arg-type]
-            exclude_self=exclude_self,
             node_names=network.layers.node_names,
             n_resamples=n_resamples or None,
-            seed=settings["seed"],
+            **{name: settings[name] for name in ("permuted", "permute", "exclude_self", "seed")},
         )
     best = EdgeEvidence.mean(members).top(top)
     frequency = EdgeEvidence.top_frequency(members, top)
@@ -139,8 +133,8 @@ def compare(
         from gsnn_edges import plots
 
         plots.save(plots.comparison(compared, ax=plots.blank_axes()), figure)
-    files = screen.files({"edges": out, "metrics": metrics, "figure": figure})
-    screen.json({**result, "files": files})
+    written = screen.files({"edges": out, "metrics": metrics, "figure": figure})
+    screen.json({**result, "files": written})
 
 
 def _node_values(network: Any, measured: str | None, perturbed: str | None) -> tuple[Any, Any]:
@@ -149,8 +143,7 @@ def _node_values(network: Any, measured: str | None, perturbed: str | None) -> t
 
     from gsnn_edges.cli.tables import read_nodes
 
-    modules = list(network.model.modules())
-    graphs = [getattr(module, "edge_index_dict", None) for module in modules]
+    graphs = (getattr(module, "edge_index_dict", None) for module in network.model.modules())
     graph: Mapping[Any, Any] = next((g for g in graphs if isinstance(g, Mapping)), {})
     pairs: list[Any] = []
     for option, path, values, kind, own in (

@@ -157,13 +157,13 @@ def _check_options(observations: str, out: str, settings: dict[str, Any], *, sto
 
 
 def _check_settings(seen: Any, settings: dict[str, Any], *, several: bool) -> None:
-    """Check backend, device, layer pairs and n_components, in a dry run too."""
+    """Check backend, device, n_components, and settle the layer pairs, in a dry run too."""
     from gsnn_edges import backends
     from gsnn_edges.layer_pairs import checked_layers
 
     if settings["n_components"] is not None and seen.score != "channels":
         raise ValueError("--n-components needs observations of channels; these are of nodes")
-    checked_layers(settings["layers"], seen.score, seen.pairs)
+    settings["layers"] = checked_layers(settings["layers"], seen.score, seen.pairs)
     if not several:
         backends.load(settings["backend"], settings["device"])
 
@@ -303,7 +303,7 @@ def _matrix(seen: Any, settings: dict[str, Any]) -> Any:
     from gsnn_edges import _validation
     from gsnn_edges.channels import channel_correlation
     from gsnn_edges.correlation import cross_correlation
-    from gsnn_edges.layer_pairs import checked_layers, chosen_pairs
+    from gsnn_edges.layer_pairs import chosen_pairs
 
     names = ("method", "ties", "precision", "backend", "device")
     choices = {name: settings[name] for name in names}
@@ -318,8 +318,7 @@ def _matrix(seen: Any, settings: dict[str, Any]) -> Any:
         return channel_correlation(a, g, nodes, nodes, **of_channels, **choices)
 
     a, g = (side.reshape(-1, seen.columns) for side in (seen.a, seen.g))
-    layers = checked_layers(settings["layers"], seen.score, seen.pairs)
-    parts = chosen_pairs(a, g, seen.samples, layers)
+    parts = chosen_pairs(a, g, seen.samples, settings["layers"])
     W = sum(_validation.as_numpy(correlation(*part)) for part in parts)
     return W / len(parts)
 

@@ -406,7 +406,8 @@ class _Table:
             if pool is not None and pool.exclude_self:
                 places = np.append(places, np.arange(len(nodes)) * width + nodes)
             places.sort()  # `np.unique` takes twice as long
-            return places[np.diff(places, prepend=-1) > 0]
+            different: np.ndarray = places[np.diff(places, prepend=-1) > 0]
+            return different
         mask = ~pool.rows(nodes, self.axis)
         mask.reshape(-1)[places] = True
         return np.flatnonzero(mask)
@@ -459,10 +460,10 @@ def rank_queries(
             counts = table.ops.count_above(rows, removed, place, column)
             if counts is None:
                 competing = table.competing(rows, removed)
-                *counts, values[there] = _search_rows(rows, competing, place, column, table.ops)
+                higher, equal, score = _search_rows(rows, competing, place, column, table.ops)
             else:
-                values[there] = rows[place, column]
-            above[there], level[there] = counts
+                (higher, equal), score = counts, rows[place, column]
+            above[there], level[there], values[there] = higher, equal, score
             width = rows.shape[1]
             ends = np.searchsorted(removed, np.arange(len(nodes) + 1) * width)
             candidates[there] = width + 1 - np.diff(ends)[place]
