@@ -7,6 +7,7 @@ threads share the rows.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -34,10 +35,8 @@ _NEAR = 8
 _UNSIGNED, _SIGNED, _FLOAT = range(3)
 _KINDS = {"u": _UNSIGNED, "i": _SIGNED, "f": _FLOAT}
 
-# Bytes of a key, and dtype of the ranks or "counts", of each kernel that is loaded.
-loaded: set[tuple[int, str]] = set()
 
-
+@cache
 def load(key: int, result: str) -> None:
     """Load the kernels for keys of 4 or 8 bytes and ranks of a dtype, or "counts"."""
     x = np.zeros((0, 1), f"u{key}")
@@ -48,7 +47,6 @@ def load(key: int, result: str) -> None:
         count_between(x, places, places, values, bins, values[0], np.zeros((1, 2), np.int64))
     else:
         rank_rows(x, np.zeros((0, 1), result), average=True, standardize=True, shift=True)
-    loaded.add((key, result))
 
 
 def rank_rows(

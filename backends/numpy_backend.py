@@ -31,8 +31,8 @@ _LINE_ELEMENTS = 16  # float32 values in a cache line: fewer columns of an array
 _TILE = 512
 # Of smaller products the threads of another library would spin longer beside ours than they gain.
 _LENT_PRODUCTS = 1 << 31
-# To load a kernel takes half a second: less than ranking so many values without it.
-_KERNEL_VALUES = 4_000_000
+# Of one array; below it, half a second for a load of the kernel is longer than many calls without.
+_KERNEL_VALUES = 2_000_000
 # Just below the largest allocation from which glibc learns.
 _LESSON_BYTES = 31 << 20
 
@@ -185,7 +185,8 @@ class NumpyBackend(GenericBackend):
         if self.lender is None or len(a) * b.size < _LENT_PRODUCTS:
             return super().matmul(a, b)
         product = self.lender.matmul(self.lender.take_over(a), self.lender.take_over(b))
-        return self.lender.to_numpy(product)
+        host: np.ndarray = self.lender.to_numpy(product)
+        return host
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         return _aligned(shape, dtype)
@@ -204,19 +205,18 @@ class NumpyBackend(GenericBackend):
 
 
 def _kernels(values: int, source: str, result: str) -> ModuleType | None:
-    """Module of kernels, if numba is there, and so many values are worth a load of the kernel."""
-    path, key = path_of_tests(), 8 if source.endswith("64") else 4
-    kernels = sys.modules.get(f"{__package__}.cpu_kernels")
-    if path == "plain":
+    """Module of kernels, if numba is there, and so many values are worth a load of the kernel.
+
+    Nothing else decides, so that the same call gives the same bits whatever ran before it.
+    """
+    path = path_of_tests()
+    if path == "plain" or (values < _KERNEL_VALUES and path != "kernel"):
         return None
-    if (key, result) not in getattr(kernels, "loaded", ()):
-        if values < _KERNEL_VALUES and path != "kernel":
-            return None
-        try:
-            kernels = import_module(f"{__package__}.cpu_kernels")
-        except ImportError:
-            return None
-        kernels.load(key, result)
+    try:
+        kernels = import_module(f"{__package__}.cpu_kernels")
+    except ImportError:
+        return None
+    kernels.load(8 if source.endswith("64") else 4, result)
     return kernels
 
 

@@ -280,8 +280,6 @@ correlate_store(**json.loads(sys.argv[1]))
 )
 def test_a_killed_call_goes_on(stores, tmp_path, monkeypatch, name, options, share):
     store = stores["wide"][0]
-    # The kernels that other tests have loaded here differ from NumPy in last bits.
-    monkeypatch.setenv("GSNN_EDGES_PATH", "plain")
     with monkeypatch.context() as patch:
         disk = Disk(patch)
         (tmp_path / "whole").mkdir()

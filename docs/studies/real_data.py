@@ -19,7 +19,6 @@ import torch
 from provenance import csv_option, write_csv
 
 from gsnn_edges import EdgeEvidence, FunctionEdgeInferer, compare
-from gsnn_edges.baselines.structural import structural_score
 from gsnn_edges.demo import GSNN, liver, masked_problem, train
 from gsnn_edges.demo.liver_data import Measurements
 from gsnn_edges.demo.simulation import Problem
@@ -68,11 +67,6 @@ def add_fold(ranks: dict[str, Ranks], data: Measurements, fold: int) -> float:
         each = replace(problem, y_train=y, y_test=y)
         measured, perturbed = (y, data.topology.measured), (data.x, data.topology.perturbed)
         found = {name: evidence.W for name, evidence in inferred(each, data, fold).items()}
-        nodes = len(data.topology.functions)
-        for name, project in (("structural z", False), ("structural z, projected", True)):
-            found[name] = structural_score(
-                measured, perturbed, problem.known_edges, nodes, project=project, seed=fold
-            )
         comparison = compare(
             found,
             problem.test_edges,

@@ -63,11 +63,12 @@ def rankdata(x: Array, *, axis: int = 0, ties: Ties = "average") -> Array:
     _validation.choice("ties", ties, TIES)
     axis = _validation.axis("axis", axis, x.ndim)
     dtype = rank_dtype(ops.xp, x.dtype, x.shape[axis])
-    if ops.concrete(x) and not ops.ranker().has_kernel(x, dtype):
-        _validation.finite("x", x)
     # By NumPy on a CPU: to JAX, a view of other axes is a copy.
     engine = ops.ranker()
-    moved = engine.xp.moveaxis(backends.move(x, engine), axis, -1)
+    x = backends.move(x, engine)
+    if engine.concrete(x) and not engine.has_kernel(x, dtype):
+        _validation.finite("x", x)
+    moved = engine.xp.moveaxis(x, axis, -1)
     rows = engine.xp.reshape(moved, (math.prod(moved.shape[:-1]), x.shape[axis]))
     try:
         ranks = rank_rows(rows, engine, dtype, ties=ties)

@@ -110,10 +110,10 @@ def capture(
         Rows at a time. In evaluation mode the result is that of the whole batch: gradients of a
         mean over s of B rows are rescaled by s / B. A weighted mean (class weights, ignored
         targets, a mask) cannot be: use a sum. By default that of a DataLoader; or all, unless
-        autograd would keep more than 256 MB on a CPU, the model is in evaluation mode, ``crit`` is
-        a loss of torch or ``loss_reduction`` is given, there are no ``forward_kwargs``, and
-        two passes over 2 and 4 rows agree that a row does not depend on its batch: then as many
-        rows as 256 MB hold, which is faster too.
+        parameters and channels times B are 2**28 or more on a CPU, the model is in evaluation
+        mode, ``crit`` is a loss of torch or ``loss_reduction`` is given, there are no
+        ``forward_kwargs``, and two passes over 2 and 4 rows agree that a row does not depend on
+        its batch: then as many rows as autograd keeps in 256 MB, which is faster too.
     seed : int, optional
         Seeds dropout. By default the masks follow torch's global generator, whose state comes
         back, so that two calls draw the same masks.
@@ -330,8 +330,9 @@ class Passes:
         """Rows of a part where parts are exact and save memory; None, all rows, when in doubt."""
         rows = rows_in(x)
         sizes = [*(p.numel() for p in self.model.parameters()), *map(len, self.layout.groups)]
-        # Most weights make a number of each row, which would be kept.
-        large = rows > _LEAST_ROWS and 4 * sum(sizes) * rows > _PART_BYTES
+        # Most weights make a number of each row, of 4 bytes, which is kept. Where that is less than
+        # 4 parts, passes over a few rows take as much time as parts save.
+        large = rows > _LEAST_ROWS and sum(sizes) * rows > _PART_BYTES
         # Another class may have a `reduction` and leave rows out.
         own = type(self.crit).__module__ != nn.MSELoss.__module__
         known = self.loss_reduction is not None or not own

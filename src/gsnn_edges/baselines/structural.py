@@ -1,7 +1,6 @@
 """The score test of a linear structural equation model with hidden nodes on the known graph."""
 
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -186,9 +185,7 @@ class StructuralModel:
         numbers = 8 * self.nodes**2 + 8 * len(self.measured) * (self.nodes + len(self.measured))
         label = f"structural fit, about {seconds:.0f} s and {format_bytes(8 * numbers)}"
         if seconds > _LONG:
-            warnings.warn(
-                f"{label}: interrupt it, or leave it out, where that is too long", stacklevel=4
-            )
+            _validation.warn(f"{label}: interrupt it, or leave it out, where that is too long")
         return label
 
     def score(
