@@ -119,7 +119,9 @@ passes = _all(
         default=True,
         help="Activations before or after a block's norm and nonlinearity.",
     ),
-    click.option("--batch-size", type=POSITIVE, help="Rows at a time; by default all, or what is fastest."),
+    click.option(
+        "--batch-size", type=POSITIVE, help="Rows at a time; by default all, or what is fastest."
+    ),
     choice("--mode", ("eval", "as-is"), "Mode of the model in the passes.", callback=_mode),
     click.option("--seed", type=SEED, default=0, help="Seed of dropout."),
 )
