@@ -493,7 +493,7 @@ def test_w_of_which_a_part_is_lost_is_not_the_result(nodes, tmp_path):
 
 @pytest.mark.parametrize("name", ["W.zarr", "a/W.npy"])
 def test_a_result_within_its_store_is_refused(nodes, name):
-    with pytest.raises(ValueError, match="out must lie outside the store of observations"):
+    with pytest.raises(ValueError, match="out must lie outside of other stores"):
         correlate_store(nodes, nodes.path / name)
 
 

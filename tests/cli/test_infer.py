@@ -307,6 +307,7 @@ def test_columns_go_by_position_where_one_side_has_names(problem, run, refused):
     assert "--x must have a column for each of the model's 25 nodes" in refused(*call, "--header")
     frame = tables(problem)["x"].assign(s=1.0, t=[f"S{row}" for row in range(40)])
     frame.to_csv("x.csv", index=False)
+    tables(problem)["y"].to_csv("y.csv", index=False)
     assert "(unknown: 's')" in refused(*call, "--index", "t")
 
 
