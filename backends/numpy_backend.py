@@ -182,10 +182,12 @@ class NumpyBackend(GenericBackend):
         return out
 
     def matmul(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        host: np.ndarray
         if self.lender is None or len(a) * b.size < _LENT_PRODUCTS:
-            return super().matmul(a, b)
-        product = self.lender.matmul(self.lender.take_over(a), self.lender.take_over(b))
-        host: np.ndarray = self.lender.to_numpy(product)
+            host = super().matmul(a, b)
+        else:
+            product = self.lender.matmul(self.lender.take_over(a), self.lender.take_over(b))
+            host = self.lender.to_numpy(product)
         return host
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:

@@ -236,8 +236,9 @@ def write_arrays(
     for name, array in arrays.items():
         if array.dtype == object:  # which NumPy would pickle
             raise ValueError(f"{name} must hold numbers or texts; got Python objects: convert them")
+    members: dict[str, Any] = {_HEADER: header, **arrays}
     with whole(path) as unfinished, unfinished.open("wb") as file:
-        np.savez(file, **{_HEADER: header}, **arrays)
+        np.savez(file, **members)
 
 
 def read_arrays(
