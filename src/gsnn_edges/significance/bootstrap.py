@@ -126,9 +126,9 @@ def bootstrap_interval(
     largest that it can be, ``sqrt(Ci * Cj)`` for nodes of Ci and Cj columns. Of 200 samples it
     holds that mean about as often as it says, and more often where W is little but chance.
 
-    Draws are not kept: peak memory is that of `cross_correlation` or `channel_correlation`, once
-    more the bytes of ``a`` and ``g``, and eight arrays of the size of W, whatever
-    ``n_resamples`` is. Draws of columns need no sort of their own; each draw of nodes is
+    Matrices of draws are not kept: peak memory is that of `cross_correlation` or
+    `channel_correlation`, once more the bytes of ``a`` and ``g``, eight arrays of the size of W,
+    and 9 bytes for each sample of each draw. Draws of columns need no sort of their own; each draw of nodes is
     ranked anew. Eager only.
 
     References
