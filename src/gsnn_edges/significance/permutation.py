@@ -204,7 +204,7 @@ def permutation_test(
     norms one a layer pair. Permuting the samples of ``a`` by an order is permuting those of ``g``
     by its inverse. Eager only: it does
     not run under ``jax.jit``. Peak memory: that of `cross_correlation`, two more arrays of the
-    size of W, twice the memory of its chunk, and 8 bytes for each sample of each permutation.
+    size of W, twice the memory of its chunk, and 16 bytes for each sample of each permutation.
 
     References
     ----------
