@@ -128,8 +128,8 @@ def bootstrap_interval(
 
     Matrices of draws are not kept: peak memory is that of `cross_correlation` or
     `channel_correlation`, once more the bytes of ``a`` and ``g``, eight arrays of the size of W,
-    and 9 bytes for each sample of each draw. Draws of columns need no sort of their own; each draw of nodes is
-    ranked anew. Eager only.
+    and 9 bytes for each sample of each draw. Draws of columns need no sort of their own; each draw
+    of nodes is ranked anew. Eager only.
 
     References
     ----------
