@@ -202,9 +202,9 @@ def permutation_test(
 
     Ranks are made once; a permutation is a gather of sources and one product, or for averaged
     norms one a layer pair. Permuting the samples of ``a`` by an order is permuting those of ``g``
-    by its inverse. Eager only: it does
-    not run under ``jax.jit``. Peak memory: that of `cross_correlation`, two more arrays of the
-    size of W, twice the memory of its chunk, and 16 bytes for each sample of each permutation.
+    by its inverse. Eager only: it does not run under ``jax.jit``. Peak memory: that of
+    `cross_correlation`, two more arrays of the size of W, twice the memory of its chunk, and 16
+    bytes for each sample of each permutation.
 
     References
     ----------
