@@ -76,14 +76,15 @@ def whole_number_or_none(name: str, value: Any, *, least: int) -> int | None:
     return None if value is None else whole_number(name, value, least=least)
 
 
-def imported(module: str, need: str, extra: str) -> Any:
-    """Import a module that an extra brings, or say what to install."""
+def imported(module: str, need: str, extra: str | None = None) -> Any:
+    """Import a module that an extra brings, or nothing of ours, or say what to install."""
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        raise ImportError(
-            f"{need}, which is not installed: in a clone, pip install '.[{extra}]'"
-        ) from error
+        way = f"in a clone, pip install '.[{extra}]'"
+        if extra is None:
+            way = f"pip install {module.partition('.')[0]}"
+        raise ImportError(f"{need}, which is not installed: {way}") from error
 
 
 def array(name: str, x: Any) -> None:

@@ -502,18 +502,14 @@ class EdgeEvidence:
         ImportError
             Without anndata.
         """
-        try:
-            from anndata import AnnData
-        except ModuleNotFoundError as error:
-            need = "to_anndata needs anndata, which is not installed: pip install anndata"
-            raise ImportError(need) from error
+        anndata = _validation.imported("anndata", "to_anndata needs anndata")
         pandas = _validation.imported("pandas", "to_anndata needs pandas", "frames")
         # anndata does not write the strings of pandas 3.
         names = self.node_names or [str(node) for node in range(self.W.shape[0])]
         obs, var = (pandas.DataFrame(index=pandas.Index(n, dtype=object)) for n in ([], names))
         made = {"method": self.method, "settings": json.dumps(self.settings)}
         varp = {"W": _on_host(self.W)}
-        return AnnData(np.zeros((0, len(names)), np.float32), obs, var, made, varp=varp)
+        return anndata.AnnData(np.zeros((0, len(names)), np.float32), obs, var, made, varp=varp)
 
     def evaluate(
         self, edge_index: Any, all_true_edges: Any = None, *, by: Any = None, **options: Any

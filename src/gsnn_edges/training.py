@@ -5,7 +5,6 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from copy import deepcopy
-from importlib import import_module
 from typing import Any
 
 from gsnn_edges import _validation
@@ -208,11 +207,8 @@ def lightning_callback(checkpoint: BestCheckpoint) -> Any:
             f"checkpoint must be a BestCheckpoint; got {type(checkpoint).__name__}: make one of "
             "the model and the validation edges first"
         )
-    try:
-        callback: Any = import_module("lightning.pytorch").Callback
-    except ModuleNotFoundError as error:
-        need = "lightning_callback needs Lightning, which is not installed: pip install lightning"
-        raise ImportError(need) from error
+    need = "lightning_callback needs Lightning"
+    callback: Any = _validation.imported("lightning.pytorch", need).Callback
 
     class EdgeCheckpoint(callback):  # type: ignore[misc]
         def on_train_epoch_end(self, trainer: Any, *_: Any) -> None:

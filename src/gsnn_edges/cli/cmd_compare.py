@@ -19,11 +19,7 @@ _INPUTS, _OUTPUTS = ("input", "to", "function"), ("function", "to", "output")
 )
 @options.model
 @options.file("--more-weights", "As --weights, of another seed; again for more.", multiple=True)
-@options.choice(
-    "--score",
-    ("auto", *options.SCORES),
-    "Magnitudes of nodes, all their channels, or the one that ranks known edges better.",
-)
+@options.score
 @options.passes
 @options.backend("torch")
 @options.correlation

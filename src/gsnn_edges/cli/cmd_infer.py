@@ -18,11 +18,7 @@ _SHOWN = 10
     "--y y.csv --out new.csv --figure W.png",
 )
 @options.model
-@options.choice(
-    "--score",
-    ("auto", *options.SCORES),
-    "Magnitudes of nodes, all their channels, or the one that ranks known edges better.",
-)
+@options.score
 @options.passes
 @options.backend("torch")
 @options.correlation

@@ -72,6 +72,11 @@ by = choice(
     "Ends of edges are indices from 0, or names; needed where names look like numbers.",
     default=None,
 )
+score = choice(
+    "--score",
+    ("auto", *SCORES),
+    "Magnitudes of nodes, all their channels, or the one that ranks known edges better.",
+)
 header = click.option(
     "--header/--no-header",
     default=None,

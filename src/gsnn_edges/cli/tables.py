@@ -9,7 +9,6 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -326,11 +325,8 @@ def _from_csv(path: Path) -> list[Any]:
 def _from_frame(name: str, path: Path) -> Table:
     """Table of a file with types and, where pandas or anndata wrote it, an index."""
     if ending(path) == ".h5ad":
-        try:
-            frame = import_module("anndata").read_h5ad(path).to_df()
-        except ModuleNotFoundError as error:
-            need = ".h5ad files need anndata, which is not installed: pip install anndata"
-            raise ImportError(need) from error
+        anndata = _validation.imported("anndata", ".h5ad files need anndata")
+        frame = anndata.read_h5ad(path).to_df()
         table = pyarrow().Table.from_pandas(frame, preserve_index=True)
     else:
         table = pyarrow("pyarrow.parquet").read_table(path)

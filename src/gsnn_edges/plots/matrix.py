@@ -299,7 +299,8 @@ def score_distributions(
     evidence = checked_evidence("evidence", evidence)
     bins = _validation.whole_number("bins", bins, least=1)
     scores = backends.of(evidence.W).to_numpy(evidence.W).astype(np.float64)
-    others = ~np.eye(len(scores), dtype=bool)
+    different = ~np.eye(len(scores), dtype=bool)
+    others = different.copy()
     kinds = held_out_edges(held_out, evidence)
     if evidence.known_edges is not None:
         kinds = {"known edge": evidence.known_edges, **kinds}
@@ -307,7 +308,7 @@ def score_distributions(
     for kind, (sources, targets) in kinds.items():
         mask = np.zeros_like(others)
         mask[sources, targets] = True
-        drawn[kind] = scores[mask & ~np.eye(len(scores), dtype=bool)]
+        drawn[kind] = scores[mask & different]
         others &= ~mask
     drawn["other pair"] = scores[others]
     edges = np.histogram_bin_edges(np.concatenate([*drawn.values()]), bins)
